@@ -1,0 +1,1 @@
+"""The processing centre: drives the engine from the catalogue and loads what it makes."""

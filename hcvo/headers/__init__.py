@@ -1,0 +1,1 @@
+"""FITS headers to and from the model."""

@@ -1,0 +1,1 @@
+"""Every published column, declared once."""

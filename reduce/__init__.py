@@ -1,0 +1,1 @@
+"""The reduction engine: from raw frames to products, without a database."""

@@ -1,0 +1,1 @@
+"""Instruments as data: keywords, classes, match tables, constants with their sources."""

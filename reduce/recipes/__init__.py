@@ -1,0 +1,1 @@
+"""Recipes: one file each; declared inputs, outputs and parameters over kernels."""

@@ -1,0 +1,1 @@
+"""Tests mirror the packages; flow/ runs the whole line."""
