@@ -82,8 +82,10 @@ def place(source: Path, target: Path) -> None:
 
     Parameters
     ----------
-    source, target : Path
-        On the same file system.
+    source : Path
+        The finished file, on the store's file system.
+    target : Path
+        Its place.
 
     Raises
     ------
