@@ -51,6 +51,9 @@ CARDS: dict[str, tuple[str, str]] = {
 }
 """Field of ProductFacts to (keyword, comment); ``provenance`` becomes PROV1, PROV2 ..."""
 
+_CARD_ROOM = 80 - len("KEYWORD = ") - len(" / ")
+_VALUE_WIDTH = 20
+
 
 def product_header(facts: ProductFacts) -> fits.Header:
     """Write facts as cards.
@@ -75,7 +78,9 @@ def product_header(facts: ProductFacts) -> fits.Header:
     for name, (keyword, comment) in CARDS.items():
         value = getattr(facts, name)
         if value is not None:
-            header[keyword] = (str(value) if name == "kind" else value, comment)
+            value = str(value) if name == "kind" else value
+            room = _CARD_ROOM - max(_VALUE_WIDTH, len(str(value)) + len("''"))
+            header[keyword] = (value, comment if len(comment) <= room else "")
     for number, precursor in enumerate(facts.provenance, start=1):
         header[f"PROV{number}"] = (precursor, "precursor")
     return header

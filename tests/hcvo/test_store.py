@@ -1,0 +1,68 @@
+"""A file of the store is whole or absent, and never overwritten."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hcvo import store
+from hcvo.errors import StoreError
+
+
+def test_write_aside_leaves_the_whole_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "sub" / "a.fits"
+    with store.write_aside(target) as aside:
+        aside.write_bytes(b"whole")
+        assert not target.exists()
+    assert target.read_bytes() == b"whole"
+    assert [p.name for p in target.parent.iterdir()] == ["a.fits"]
+    assert target.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "a.fits"
+
+    def write_half() -> None:
+        with store.write_aside(target) as aside:
+            aside.write_bytes(b"half")
+            raise RuntimeError("half-way")
+
+    with pytest.raises(RuntimeError, match="half-way"):
+        write_half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_writer_leaves_no_file_under_the_final_name(tmp_path: Path) -> None:
+    target = tmp_path / "a.fits"
+    script = (
+        "import sys,time\nfrom pathlib import Path\nfrom hcvo.store import write_aside\n"
+        f"with write_aside(Path({str(target)!r})) as aside:\n"
+        "    aside.write_bytes(b'x' * 10); print('writing', flush=True); time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"writing\n"
+        os.kill(process.pid, signal.SIGKILL)
+    assert not target.exists()
+
+
+def test_place_refuses_to_overwrite(tmp_path: Path) -> None:
+    first, second, target = tmp_path / "1", tmp_path / "2", tmp_path / "store" / "p.fits"
+    first.write_bytes(b"first")
+    second.write_bytes(b"second")
+    store.place(first, target)
+    with pytest.raises(StoreError, match="exists already"):
+        store.place(second, target)
+    assert target.read_bytes() == b"first"
+    assert second.read_bytes() == b"second"
+
+
+def test_checksum_is_sha256(tmp_path: Path) -> None:
+    path = tmp_path / "big"
+    content = os.urandom((1 << 20) + 17)
+    path.write_bytes(content)
+    assert store.sha256_of(path) == hashlib.sha256(content).hexdigest()
