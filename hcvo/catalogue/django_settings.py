@@ -1,0 +1,10 @@
+"""Django's settings that no site changes; `hcvo.catalogue.setup` adds the database.
+
+Read by itself by the type checker's Django plugin and by
+``django-admin makemigrations --settings hcvo.catalogue.django_settings``.
+"""
+
+INSTALLED_APPS = ["hcvo.catalogue"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -1,0 +1,51 @@
+"""Stars and what they are called."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+
+from hcvo.catalogue.models.rights import Guarded
+
+__all__ = ["PositionSource", "Target"]
+
+
+class PositionSource(models.TextChoices):
+    """Where a target's position comes from."""
+
+    DICTIONARY = "dictionary", "own dictionary"
+    SIMBAD = "simbad", "SIMBAD"
+    POINTING = "pointing", "telescope pointing"
+
+
+class Target(Guarded):
+    """One star."""
+
+    main_name = models.TextField(help_text="name of the dictionary or SIMBAD; the PI's where unresolved")
+    names = ArrayField(models.TextField(), default=list, help_text="other names")
+    pi_names = ArrayField(models.TextField(), default=list, help_text="names observers gave it")
+    ra = models.FloatField(help_text="deg, ICRS at `epoch`")
+    dec = models.FloatField(help_text="deg, ICRS at `epoch`")
+    epoch = models.FloatField(default=2000.0, help_text="Julian year of the position")
+    pm_ra = models.FloatField(null=True, help_text="mas/yr, times cos(dec)")
+    pm_dec = models.FloatField(null=True, help_text="mas/yr")
+    parallax = models.FloatField(null=True, help_text="mas")
+    source = models.TextField(choices=PositionSource.choices)
+    pointing_offset = models.FloatField(null=True, help_text="arcsec, pointing to catalogue position")
+    flag = models.TextField(default="", help_text="what is doubtful about the identification")
+
+    class Meta:
+        db_table = "target"
+        constraints = (
+            models.UniqueConstraint(
+                fields=("main_name",),
+                condition=~models.Q(source="pointing"),
+                name="target_main_name_resolved",
+            ),
+        )
+        indexes = (
+            models.Index(fields=("main_name",), name="target_main_name"),
+            GinIndex(fields=("pi_names",), name="target_pi_names"),
+        )
+
+    def __str__(self) -> str:
+        return self.main_name
