@@ -1,0 +1,336 @@
+"""The site's own PostgreSQL 15 cluster: made, started and stopped without touching the machine's."""
+
+import secrets
+from pathlib import Path
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection
+
+from hcvo.config import Settings
+from hcvo.errors import SiteError
+from hcvo.site import ports
+from hcvo.site.account import Account
+from hcvo.site.processes import wait_until, working_in
+
+__all__ = [
+    "DACHS_ROLES",
+    "SUPERUSER",
+    "connect",
+    "create_cluster",
+    "is_running",
+    "password_of",
+    "start",
+    "stop",
+]
+
+SUPERUSER = "postgres"
+DACHS_ROLES = ("gavoadmin", "gavo", "untrusted")
+"""DaCHS's roles: owner of its tables, trusted queries, queries of the public."""
+
+_PROGRAMS = Path("/usr/lib/postgresql/15/bin")
+_LONGEST_SOCKET = 107
+_START_S = 30.0
+_EXTENSIONS = ("pg_sphere", "q3c")
+_INCLUDE = "include_if_exists = 'hcvo.conf'"
+_HBA = """\
+# Written by hcvo: passwords for everybody; DaCHS's three roles share a unix account.
+local all all scram-sha-256
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+def create_cluster(settings: Settings, account: Account) -> None:
+    """Make the cluster and its password file, unless they exist.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site.
+    account : Account
+        Account that will own it.
+
+    Raises
+    ------
+    SiteError
+        If the socket's path is too long, PostgreSQL is missing, or the data folder holds something else.
+    """
+    _check_socket_path(settings)
+    account.folder(settings.sockets)
+    account.folder(settings.passwords.parent, 0o700)
+    _write_passwords(settings, account)
+    data = settings.postgres_data
+    if (data / "PG_VERSION").exists():
+        return
+    if data.exists() and any(data.iterdir()):
+        raise SiteError(f"{data} is neither empty nor a PostgreSQL cluster; move it away, then run again")
+    account.folder(data, 0o700)
+    _initdb(settings, account)
+
+
+def start(settings: Settings, account: Account) -> None:
+    """Start the cluster, and make its database, roles and extensions if they are not there.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site.
+    account : Account
+        Account that owns the cluster.
+
+    Raises
+    ------
+    SiteError
+        If the port is taken or the server does not start.
+    """
+    if not _answers(settings):
+        _clear_away_killed(settings)
+        ports.require_free(settings.database.port, "PostgreSQL", "HCVO_DATABASE__PORT")
+        account.write(settings.postgres_data / "hcvo.conf", _configuration(settings), 0o600)
+        _launch(settings, account)
+    _make_roles(settings)
+    _make_database(settings)
+
+
+def stop(settings: Settings, account: Account) -> bool:
+    """Stop the cluster; clients are disconnected, what is committed stays.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site.
+    account : Account
+        Account that owns the cluster.
+
+    Returns
+    -------
+    bool
+        Whether it was running.
+    """
+    if not is_running(settings):
+        return False
+    _control(settings, account, "stop", "-m", "fast")
+    return True
+
+
+def is_running(settings: Settings) -> bool:
+    """Whether the cluster's server runs; a pid file left behind by a killed one does not count."""
+    return server_pid(settings) is not None
+
+
+def server_pid(settings: Settings) -> int | None:
+    """Process id of the cluster's server, None when it is down."""
+    try:
+        pid = int((settings.postgres_data / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError, IndexError):
+        return None
+    return pid if str(settings.postgres_data).encode() in command else None
+
+
+def password_of(settings: Settings, role: str) -> str:
+    """Password of a database role.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site.
+    role : str
+        Role.
+
+    Returns
+    -------
+    str
+        From the site's password file.
+
+    Raises
+    ------
+    SiteError
+        If the file or its line is missing.
+    """
+    return _passwords(settings)[role]
+
+
+def connect(settings: Settings, *, user: str = SUPERUSER, database: str | None = None) -> connection:
+    """Open a connection through the site's socket.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site.
+    user : str
+        Role; its password comes from the password file.
+    database : str | None
+        Database; None: the site's.
+
+    Returns
+    -------
+    connection
+        A psycopg2 connection, to be closed by the caller.
+
+    Raises
+    ------
+    SiteError
+        If the server does not answer or refuses.
+    """
+    try:
+        return psycopg2.connect(
+            host=str(settings.sockets),
+            port=settings.database.port,
+            dbname=database or settings.database.name,
+            user=user,
+            passfile=str(settings.passwords),
+        )
+    except psycopg2.OperationalError as error:
+        raise SiteError(f"PostgreSQL at {settings.sockets} refuses {user!r}: {error}".strip()) from error
+
+
+def _answers(settings: Settings) -> bool:
+    """Whether the server takes connections; waits for one that is starting or dying."""
+
+    def settled() -> bool:
+        return server_pid(settings) is None or _takes_connections(settings)
+
+    return wait_until(settled, _START_S) and server_pid(settings) is not None
+
+
+def _takes_connections(settings: Settings) -> bool:
+    try:
+        connect(settings, database=SUPERUSER).close()
+    except SiteError:
+        return False
+    return True
+
+
+def _clear_away_killed(settings: Settings) -> None:
+    """Wait for the children of a killed server, then remove the pid and lock files it left.
+
+    PostgreSQL itself would not start while the killed server is a zombie, which it stays for
+    ever where process 1 reaps nobody. All its processes have the data folder as working folder.
+    """
+    leftover = settings.postgres_data / "postmaster.pid"
+    if not leftover.exists():
+        return
+    if not wait_until(lambda: not working_in(settings.postgres_data), _START_S):
+        pids = ", ".join(map(str, working_in(settings.postgres_data)))
+        raise SiteError(f"PostgreSQL of {settings.postgres_data} was killed, but {pids} live on; end them")
+    for path in (*settings.sockets.glob(".s.PGSQL.*"), leftover):
+        path.unlink(missing_ok=True)
+
+
+def _check_socket_path(settings: Settings) -> None:
+    path = settings.sockets / f".s.PGSQL.{settings.database.port}"
+    length = len(str(path).encode())
+    if length > _LONGEST_SOCKET:
+        raise SiteError(
+            f"the PostgreSQL socket {path} would have {length} characters, at most {_LONGEST_SOCKET} are "
+            "allowed; set HCVO_STATE to a folder with a shorter path"
+        )
+
+
+def _passwords(settings: Settings) -> dict[str, str]:
+    try:
+        lines = settings.passwords.read_text(encoding="ascii").splitlines()
+    except OSError as error:
+        raise SiteError(f"cannot read {settings.passwords}: {error.strerror}; run 'hcvo site up'") from error
+    return {line.split(":")[3]: line.split(":")[4] for line in lines}
+
+
+def _write_passwords(settings: Settings, account: Account) -> None:
+    known = _passwords(settings) if settings.passwords.exists() else {}
+    roles = (SUPERUSER, settings.database.user, *DACHS_ROLES)
+    if set(roles) <= set(known):
+        return
+    known |= {role: secrets.token_hex(20) for role in roles if role not in known}
+    text = "".join(f"*:*:*:{role}:{password}\n" for role, password in known.items())
+    account.write(settings.passwords, text, 0o600)
+
+
+def _initdb(settings: Settings, account: Account) -> None:
+    secret = settings.passwords.with_name("superuser")
+    account.write(secret, password_of(settings, SUPERUSER) + "\n", 0o600)
+    try:
+        account.run(
+            [
+                _PROGRAMS / "initdb",
+                f"--pgdata={settings.postgres_data}",
+                f"--username={SUPERUSER}",
+                f"--pwfile={secret}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+            ],
+            cwd=settings.state,
+            env={},
+        )
+    finally:
+        secret.unlink()
+    account.write(settings.postgres_data / "pg_hba.conf", _HBA, 0o600)
+    own = settings.postgres_data / "postgresql.conf"
+    account.write(own, f"{own.read_text(encoding='utf-8')}\n{_INCLUDE}\n", 0o600)
+
+
+def _configuration(settings: Settings) -> str:
+    return (
+        "# Written by hcvo at each start, from etc/hcvo.toml.\n"
+        "listen_addresses = '127.0.0.1'\n"
+        f"port = {settings.database.port}\n"
+        f"unix_socket_directories = '{settings.sockets}'\n"
+        "timezone = 'UTC'\n"
+        "log_timezone = 'UTC'\n"
+    )
+
+
+def _launch(settings: Settings, account: Account) -> None:
+    log = settings.logs / "postgres.log"
+    try:
+        _control(settings, account, "start", "-l", str(log))
+    except SiteError as error:
+        raise SiteError(f"PostgreSQL did not start; its log {log} ends:\n{_end_of(log)}") from error
+
+
+def _end_of(log: Path, lines: int = 8) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+def _control(settings: Settings, account: Account, *arguments: str) -> None:
+    account.run(
+        [_PROGRAMS / "pg_ctl", "-D", settings.postgres_data, "-w", "-t", "60", *arguments],
+        cwd=settings.state,
+        env={},
+        timeout_s=90,
+    )
+
+
+def _make_roles(settings: Settings) -> None:
+    admin = connect(settings, database=SUPERUSER)
+    with admin, admin.cursor() as cursor:
+        cursor.execute("SELECT rolname FROM pg_roles")
+        known = {row[0] for row in cursor.fetchall()}
+        for role in (settings.database.user, *DACHS_ROLES):
+            if role not in known:
+                cursor.execute(
+                    sql.SQL("CREATE ROLE {} LOGIN PASSWORD %s").format(sql.Identifier(role)),
+                    [password_of(settings, role)],
+                )
+    admin.close()
+
+
+def _make_database(settings: Settings) -> None:
+    name = settings.database.name
+    admin = connect(settings, database=SUPERUSER)
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        if cursor.fetchone() is None:
+            cursor.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(
+                    sql.Identifier(name), sql.Identifier(settings.database.user)
+                )
+            )
+    admin.close()
+    inside = connect(settings)
+    with inside, inside.cursor() as cursor:
+        for extension in _EXTENSIONS:
+            cursor.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
+    inside.close()
