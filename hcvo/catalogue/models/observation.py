@@ -32,6 +32,7 @@ class Observation(Guarded):
     target = models.ForeignKey(Target, on_delete=models.PROTECT, related_name="observations")
     programme = models.ForeignKey(Programme, on_delete=models.PROTECT, null=True)
     object_name = models.TextField(default="", help_text="target as the PI named it")
+    facility = models.TextField(help_text="telescope, e.g. VLT UT3")
     instrument = models.TextField()
     arm = models.TextField(default="")
     night = models.DateField(help_text="local date at which the night began")

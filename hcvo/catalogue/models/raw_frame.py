@@ -12,6 +12,7 @@ class RawFrame(Guarded):
     """One raw FITS file."""
 
     dp_id = models.TextField(unique=True, help_text="ESO's identifier: ARCFILE without .fits")
+    accref = models.TextField(unique=True, help_text="access key under which DaCHS serves it")
     sha256 = models.CharField(max_length=64)
     path = models.TextField(help_text="where the file lies, absolute")
     size = models.BigIntegerField(help_text="byte")

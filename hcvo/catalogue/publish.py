@@ -1,0 +1,127 @@
+"""The published views in the database: one step that can be repeated at will.
+
+Views are not part of migrations: a column's type cannot change while a view of
+DaCHS hangs on it. This step drops what must be dropped and says so; whoever
+runs DaCHS then adopts the views again (``dachs imp -m``, ``dachs imp //obscore``).
+"""
+
+from dataclasses import dataclass
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.db.utils import ProgrammingError
+
+from hcvo.catalogue.setup import setup_django
+from hcvo.config import Settings
+from hcvo.errors import CatalogueError
+from hcvo.published.ddl import IS_PUBLIC, READERS, SCHEMA, create_view
+from hcvo.published.declaration import View, views
+
+__all__ = ["Applied", "apply_views"]
+
+_SKY = {"target": ("ra", "dec"), "observation": ("s_ra", "s_dec"), "product": ("s_ra", "s_dec"),
+        "detection": ("ra", "dec")}  # fmt: skip
+"""Base tables searched by cone, with their coordinates."""
+
+_PG_TYPES = {"timestamp": "timestamp without time zone"}
+"""Declared type to PostgreSQL's own name for it, where they differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What `apply_views` did.
+
+    Attributes
+    ----------
+    views : tuple[str, ...]
+        Every published view, now in place.
+    dropped : tuple[str, ...]
+        Those that were dropped with all that hung on them, because columns had changed.
+    """
+
+    views: tuple[str, ...]
+    dropped: tuple[str, ...]
+
+
+def apply_views(settings: Settings) -> Applied:
+    """Create or update the function ``archive.is_public``, the views of ``hci``, grants and sky indexes.
+
+    Parameters
+    ----------
+    settings : Settings
+        The site; its tables are migrated.
+
+    Returns
+    -------
+    Applied
+        Which views exist, and which had to be dropped first.
+
+    Raises
+    ------
+    CatalogueError
+        If the tables are missing or the database refuses a view.
+    """
+    setup_django(settings)
+    dropped: list[str] = []
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(IS_PUBLIC)
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            for view in views().values():
+                if _must_drop(cursor, view):
+                    cursor.execute(f"DROP VIEW {SCHEMA}.{view.name} CASCADE")
+                    dropped.append(view.name)
+                cursor.execute(create_view(view, authority=settings.dachs.authority))
+            _grant(cursor)
+            _index_sky(cursor)
+            _index_identifier(cursor, settings.dachs.authority)
+    except ProgrammingError as error:
+        raise CatalogueError(
+            f"the published views could not be made: {str(error).strip()}; is the database migrated?"
+        ) from error
+    return Applied(tuple(views()), tuple(dropped))
+
+
+def _must_drop(cursor: CursorWrapper, view: View) -> bool:
+    """Whether CREATE OR REPLACE would refuse: it can only append columns."""
+    present = _columns(cursor, view.name)
+    wanted = [(column.name, _PG_TYPES.get(column.type, column.type)) for column in view.columns]
+    return present != wanted[: len(present)]
+
+
+def _columns(cursor: CursorWrapper, view: str) -> list[tuple[str, str]]:
+    cursor.execute(
+        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+        " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
+        [f"{SCHEMA}.{view}"],
+    )
+    return [(name, kind) for name, kind in cursor.fetchall()]
+
+
+def _grant(cursor: CursorWrapper) -> None:
+    cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) ORDER BY 1", [list(READERS)])
+    for (role,) in cursor.fetchall():
+        cursor.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {role}")
+        cursor.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {SCHEMA} TO {role}")
+
+
+def _index_sky(cursor: CursorWrapper) -> None:
+    """Index what DaCHS turns a cone into; without q3c cones still work, slowly."""
+    cursor.execute("SELECT 1 FROM pg_extension WHERE extname = 'q3c'")
+    if not cursor.fetchone():
+        return
+    for table, (ra, dec) in _SKY.items():
+        cursor.execute(
+            f"CREATE INDEX IF NOT EXISTS {table}_q3c ON archive.{table} (public.q3c_ang2ipix({ra}, {dec}))"
+        )
+
+
+def _index_identifier(cursor: CursorWrapper, authority: str) -> None:
+    """Index the publisher DID; an index for another authority is replaced."""
+    expression = f"'ivo://{authority}/~?' || accref"
+    cursor.execute("SELECT pg_get_indexdef(to_regclass('archive.product_did'))")
+    (present,) = cursor.fetchone()
+    if present is not None and f"'ivo://{authority}/~?'" in present:
+        return
+    cursor.execute("DROP INDEX IF EXISTS archive.product_did")
+    cursor.execute(f"CREATE INDEX product_did ON archive.product (({expression}))")

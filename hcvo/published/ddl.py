@@ -1,0 +1,85 @@
+"""Declarations to SQL: the views of the schema ``hci``, and DaCHS's table of products."""
+
+from pathlib import Path
+
+from hcvo.published.declaration import Column, View
+
+__all__ = ["IS_PUBLIC", "READERS", "SCHEMA", "create_view", "dc_products_sql", "is_public"]
+
+SCHEMA = "hci"
+READERS = ("gavo", "gavoadmin", "untrusted")
+"""Roles of DaCHS that may read the views, when they exist."""
+
+IS_PUBLIC = """\
+CREATE OR REPLACE FUNCTION archive.is_public(
+    release_time timestamp with time zone, validated boolean, withdrawn boolean
+) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+RETURN release_time IS NOT NULL AND release_time <= now() AND validated AND NOT withdrawn"""
+"""The one place that decides who may see a row: the row's own columns and now(), nothing else.
+
+Not STRICT and without SECURITY DEFINER, so that the planner inlines it.
+"""
+
+
+def is_public(alias: str) -> str:
+    """The rule applied to the row of one alias, as SQL."""
+    return f"archive.is_public({alias}.release_time, {alias}.validated, {alias}.withdrawn)"
+
+
+def create_view(view: View, *, authority: str) -> str:
+    """Write a view's DDL.
+
+    Parameters
+    ----------
+    view : View
+        Its declaration.
+    authority : str
+        IVOA authority, put where an expression says ``{authority}``.
+
+    Returns
+    -------
+    str
+        One ``CREATE OR REPLACE VIEW`` statement; it shows public rows only.
+    """
+    columns = ",\n    ".join(_selected(column, authority) for column in view.columns)
+    conditions = " AND ".join([*map(is_public, view.guards), *([f"({view.where})"] if view.where else [])])
+    return (
+        f"CREATE OR REPLACE VIEW {SCHEMA}.{view.name} AS\nSELECT\n    {columns}\n"
+        f"FROM {view.source}\nWHERE {conditions}"
+    )
+
+
+def _selected(column: Column, authority: str) -> str:
+    expression = column.sql.replace("{authority}", authority)
+    return f"CAST({expression} AS {column.type}) AS {column.name}"
+
+
+def dc_products_sql(store: Path) -> str:
+    """The SELECT of the view that stands in for DaCHS's ``dc.products``.
+
+    It holds public files only: getproduct, SODA and DataLink find nothing else.
+
+    Parameters
+    ----------
+    store : Path
+        Folder of the product store, absolute.
+
+    Returns
+    -------
+    str
+        A SELECT with the columns of DaCHS 2.11 in its order; paths are absolute.
+    """
+    root = str(store).replace("'", "''")
+    return f"""\
+SELECT
+    p.accref, CAST(NULL AS text) AS owner, CAST(NULL AS date) AS embargo, p.mime,
+    '{root}/' || p.accref AS accesspath, CAST('{SCHEMA}.product' AS text) AS sourcetable,
+    CASE WHEN p.preview <> '' THEN '{root}/' || p.preview END AS preview,
+    CAST(NULL AS text) AS datalink,
+    CASE WHEN p.preview <> '' THEN CAST('image/png' AS text) END AS preview_mime
+FROM archive.product p WHERE {is_public("p")}
+UNION ALL
+SELECT
+    r.accref, NULL, NULL, 'image/fits', r.path, '{SCHEMA}.raw_frame', NULL, NULL, NULL
+FROM archive.raw_frame r WHERE {is_public("r")}"""  # noqa: S608 - a folder of the settings, quoted
