@@ -1,0 +1,90 @@
+"""Detector response from lamp exposures of several levels."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Response", "fit_response", "split_fields"]
+
+_MINIMUM_LEVELS = 3
+
+
+class Response(NamedTuple):
+    """Response of each pixel: slope (median 1 in each field), its error, scatter about the line."""
+
+    slope: NDArray[np.float32]
+    error: NDArray[np.float32]
+    scatter: NDArray[np.float32]
+
+
+def split_fields(plane: NDArray[np.floating], field: int) -> tuple[NDArray[np.floating], ...]:
+    """The fields that stand side by side on the detector.
+
+    Parameters
+    ----------
+    plane : NDArray[np.floating]
+        (..., y, x).
+    field : int
+        Width of a field, pixels.
+
+    Returns
+    -------
+    tuple[NDArray[np.floating], ...]
+        Views (..., y, field), left first.
+
+    Raises
+    ------
+    ValueError
+        If the width is no multiple of a field's.
+    """
+    width = plane.shape[-1]
+    if width % field:
+        raise ValueError(f"frame is {width} px wide, wanted a multiple of {field}")
+    return tuple(plane[..., left : left + field] for left in range(0, width, field))
+
+
+def fit_response(levels: NDArray[np.floating], field: int) -> Response:
+    """Fit each pixel's signal against the level of its field by a line.
+
+    Parameters
+    ----------
+    levels : NDArray[np.floating]
+        (level, y, x) adu, dark subtracted where it is known; the line's constant takes what is left.
+    field : int
+        Width of a field, pixels; fields are fitted and normalised apart.
+
+    Returns
+    -------
+    Response
+        Each (y, x) float32. Slope per unit of the field's median; scatter is the root mean square
+        residual over the photon noise of the highest level (adu**0.5).
+
+    Notes
+    -----
+    A ValueError says so if there are fewer than three different levels.
+    """
+    parts = [_fit(part) for part in split_fields(levels, field)]
+    return Response(*(np.concatenate(maps, axis=1) for maps in zip(*parts, strict=True)))
+
+
+def _fit(levels: NDArray[np.floating]) -> Response:
+    exposure = np.median(levels, axis=(1, 2)).astype(np.float64)
+    if np.unique(np.round(exposure, 3)).size < _MINIMUM_LEVELS or exposure.min() <= 0:
+        raise ValueError(
+            f"lamp levels {np.round(exposure, 1).tolist()} adu, wanted {_MINIMUM_LEVELS} different above 0"
+        )
+    weight = 1.0 / exposure  # photon noise: variance grows with the level
+    total = weight.sum()
+    centred = exposure - (weight * exposure).sum() / total
+    norm = (weight * centred**2).sum()
+    slope = np.tensordot(weight * centred, levels, axes=1) / norm
+    offset = np.tensordot(weight, levels, axes=1) / total
+    residual = levels - offset - slope * centred[:, None, None]
+    scatter = np.sqrt(np.tensordot(weight, residual**2, axes=1) / (exposure.size - 2))
+    middle = np.median(slope)
+    return Response(
+        (slope / middle).astype(np.float32),
+        (scatter / np.sqrt(norm) / middle).astype(np.float32),
+        scatter.astype(np.float32),
+    )
