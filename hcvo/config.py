@@ -88,6 +88,16 @@ class Settings(BaseSettings):
         return self.state / "dachs"
 
     @property
+    def dachs_inputs(self) -> Path:
+        """DaCHS's inputsDir: the descriptors of resources/, filled in."""
+        return self.state / "inputs"
+
+    @property
+    def dachs_settings(self) -> Path:
+        """DaCHS's configuration file."""
+        return self.dachs_root / "gavo.rc"
+
+    @property
     def store(self) -> Path:
         """Product files; accref is the path below."""
         return self.state / "store"

@@ -41,6 +41,7 @@ class Column(_Part):
     required: bool = Field(default=False, description="never NULL")
     principal: bool = Field(default=False, description="shown in short answers")
     std: bool = Field(default=False, description="defined by a standard")
+    link: bool = Field(default=False, description="an access key that DaCHS shows as an address")
     null: str = Field(default="", description="literal for NULL in binary answers, integers only")
 
 

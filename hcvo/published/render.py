@@ -88,6 +88,7 @@ def _column(column: Column) -> str:
         "tablehead": column.name,
         "description": " ".join(column.description.split()),
         "required": "True" if column.required else "",
+        "displayHint": "type=product" if column.link else "",
         "verbLevel": str(_PRINCIPAL if column.principal else _ORDINARY),
     }
     written = " ".join(f"{key}={quoteattr(value)}" for key, value in attributes.items() if value)
