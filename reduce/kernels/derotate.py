@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from reduce.kernels.compiled import compiled
 from reduce.kernels.spline import coefficients, cubic_weights, mirrored
 
-__all__ = ["derotate", "detector_position"]
+__all__ = ["derotate", "detector_position", "rotate_splines"]
 
 
 @compiled
@@ -82,13 +82,41 @@ def derotate(
     frames, ny, nx = cube.shape
     if len(angles_deg) != frames:
         raise ValueError(f"{len(angles_deg)} angles for {frames} frames; wanted one a frame")
-    middle = centre if centre is not None else (float(nx // 2), float(ny // 2))
     bad = ~np.isfinite(cube)
-    none = np.zeros((0, 0), np.bool_)
     planes = coefficients(np.where(bad, 0.0, cube) if bad.any() else cube)
-    out = np.empty(cube.shape, np.float32)
+    return rotate_splines(planes, bad, angles_deg, centre)
+
+
+def rotate_splines(
+    planes: NDArray[np.float32],
+    bad: NDArray[np.bool_],
+    angles_deg: NDArray[np.floating],
+    centre: tuple[float, float] | None = None,
+) -> NDArray[np.float32]:
+    """Rotate frames given as spline coefficients.
+
+    Parameters
+    ----------
+    planes : NDArray[np.float32]
+        (time, y, x) from `spline.coefficients`.
+    bad : NDArray[np.bool_]
+        (time, y, x) pixels without data; an empty array says there are none.
+    angles_deg : NDArray[np.floating]
+        (time,) degrees, PA_sky = PA_detector + angle.
+    centre : tuple[float, float] | None
+        (x, y) 0-based of the star; None is pixel n//2.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        (time, y, x) as `derotate`.
+    """
+    _, ny, nx = planes.shape
+    middle = centre if centre is not None else (float(nx // 2), float(ny // 2))
+    none = np.zeros((0, 0), np.bool_)
+    out = np.empty(planes.shape, np.float32)
     for t, angle in enumerate(np.radians(np.asarray(angles_deg, np.float64))):
-        mask = bad[t] if bad[t].any() else none
+        mask = bad[t] if bad.size and bad[t].any() else none
         _rotate_plane(planes[t], mask, np.cos(angle), np.sin(angle), middle, out[t])
     return out
 

@@ -44,12 +44,19 @@ def value_at(plane: NDArray[np.float32], x: float, y: float) -> float:
     column, row = int(np.floor(x)), int(np.floor(y))
     wx, wy = cubic_weights(x - column), cubic_weights(y - row)
     total = 0.0
+    if column >= 1 and row >= 1 and column < nx - 2 and row < ny - 2:
+        for j in range(4):
+            line = plane[row - 1 + j]
+            total += wy[j] * (
+                wx[0] * line[column - 1]
+                + wx[1] * line[column]
+                + wx[2] * line[column + 1]
+                + wx[3] * line[column + 2]
+            )
+        return total
     for j in range(4):
-        jj = mirrored(row - 1 + j, ny)
-        line = 0.0
         for i in range(4):
-            line += wx[i] * plane[jj, mirrored(column - 1 + i, nx)]
-        total += wy[j] * line
+            total += wy[j] * wx[i] * plane[mirrored(row - 1 + j, ny), mirrored(column - 1 + i, nx)]
     return total
 
 

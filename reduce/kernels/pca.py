@@ -1,0 +1,228 @@
+"""Star subtraction by principal components of the sequence (Soummer et al. 2012; Amara & Quanz 2012).
+
+Full frame, per channel, temporal mean subtracted. The modes are never formed as
+images: with the T x T Gram matrix G = D D^T of the T frames and its leading
+eigenvectors V (T x k), the residual is (1 - V V^T) D, a mixing of the frames.
+An injection changes G by products of small stamps with the data, so that what a
+patch of the final image becomes is exact, with no linearisation, in milliseconds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reduce.kernels.combine import combine, temporal_mean
+from reduce.kernels.derotate import rotate_splines
+from reduce.kernels.reduction import Parts, Sequenced, derotated_patch, sequence, zone_of
+
+__all__ = ["PcaReduction", "gram_matrix", "pca_images", "pca_residual", "projector", "reduce_pca"]
+
+_BLOCK = 8192  # pixels a partial product: float32 inside, float64 between
+
+
+def gram_matrix(frames: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Products of all pairs of frames.
+
+    Parameters
+    ----------
+    frames : NDArray[np.float32]
+        (pixel, time).
+
+    Returns
+    -------
+    NDArray[np.float64]
+        (time, time).
+    """
+    total = np.zeros((frames.shape[1], frames.shape[1]))
+    for start in range(0, len(frames), _BLOCK):
+        block = frames[start : start + _BLOCK]
+        total += block.T @ block
+    return total
+
+
+def projector(gram: NDArray[np.float64], components: int) -> NDArray[np.float64]:
+    """Mixing of frames that removes the mean and the leading modes.
+
+    Parameters
+    ----------
+    gram : NDArray[np.float64]
+        (time, time) of frames, whose temporal mean need not be 0.
+    components : int
+        Number of modes to remove, 0..time.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        (time, time) symmetric: residual = projector @ frames.
+
+    Raises
+    ------
+    ValueError
+        If the number of components is impossible.
+    """
+    frames = len(gram)
+    if not 0 <= components <= frames:
+        raise ValueError(f"{components} components of {frames} frames, wanted 0..{frames}")
+    centring = np.eye(frames) - 1.0 / frames
+    _, vectors = np.linalg.eigh(centring @ gram @ centring)
+    modes = vectors[:, frames - components :]
+    return centring - modes @ modes.T if components < frames else np.zeros_like(gram)
+
+
+def pca_residual(
+    cube: NDArray[np.floating], components: int, mask: NDArray[np.bool_] | None = None
+) -> NDArray[np.float32]:
+    """Subtract the temporal mean and the leading principal components.
+
+    Parameters
+    ----------
+    cube : NDArray[np.floating]
+        (time, y, x); NaN = no data (kept; they enter the components as the pixel's mean).
+    components : int
+        Number of modes.
+    mask : NDArray[np.bool_] | None
+        (y, x) pixels the modes are made from; None is all.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        (time, y, x) residual, not derotated.
+    """
+    values = np.asarray(cube, np.float32) - temporal_mean(cube)
+    bad = ~np.isfinite(values)
+    values[bad] = 0.0
+    flat = values.reshape(len(values), -1)
+    used = flat if mask is None else flat[:, mask.ravel()]
+    mixing = projector(gram_matrix(used.T), components).astype(np.float32)
+    residual = (mixing @ flat).reshape(values.shape)
+    residual[bad] = np.nan
+    return residual
+
+
+def pca_images(
+    cube: NDArray[np.floating],
+    angles_deg: NDArray[np.floating],
+    components: Sequence[int],
+    mask: NDArray[np.bool_] | None = None,
+    how: str = "median",
+) -> NDArray[np.float32]:
+    """Final images for a list of component counts, sharing all but mixing, rotation and combination.
+
+    Parameters
+    ----------
+    cube : NDArray[np.floating]
+        (time, y, x); NaN = no data.
+    angles_deg : NDArray[np.floating]
+        (time,) derotation angles.
+    components : Sequence[int]
+        Counts.
+    mask : NDArray[np.bool_] | None
+        (y, x) pixels the modes are made from; None is all.
+    how : str
+        'median' or 'mean' over time.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        (count, y, x), north up.
+    """
+    sequenced = sequence(cube, temporal_mean(cube))
+    gram = _masked_gram(sequenced, mask)
+    return np.stack([_image(sequenced, projector(gram, k), angles_deg, how) for k in components])
+
+
+def _masked_gram(sequenced: Sequenced, mask: NDArray[np.bool_] | None) -> NDArray[np.float64]:
+    data = sequenced.data
+    return gram_matrix(data.reshape(-1, data.shape[2]) if mask is None else data[mask])
+
+
+def _image(
+    sequenced: Sequenced, mixing: NDArray[np.float64], angles_deg: NDArray[np.floating], how: str
+) -> NDArray[np.float32]:
+    ny, nx, frames = sequenced.spline.shape
+    planes = mixing.astype(np.float32) @ sequenced.spline.reshape(-1, frames).T
+    bad = sequenced.bad.transpose(2, 0, 1)
+    return combine(rotate_splines(planes.reshape(frames, ny, nx), bad, angles_deg), how)
+
+
+@dataclass(frozen=True, slots=True)
+class PcaReduction:
+    """One channel reduced by PCA; see `reduction.Reduction`.
+
+    Attributes
+    ----------
+    sequenced : Sequenced
+        The data minus their temporal mean.
+    angles_deg : NDArray[np.floating]
+        (time,).
+    components : int
+        Modes removed.
+    mask : NDArray[np.float32]
+        (y, x) 1 where pixels make the modes, else 0.
+    gram : NDArray[np.float64]
+        (time, time).
+    how : str
+        'median' or 'mean' over time.
+    image : NDArray[np.float32]
+        (y, x) combined, north up.
+    """
+
+    sequenced: Sequenced
+    angles_deg: NDArray[np.floating]
+    components: int
+    mask: NDArray[np.float32]
+    gram: NDArray[np.float64]
+    how: str
+    image: NDArray[np.float32] = field(repr=False)
+
+    def patch(self, parts: Parts, x: int, y: int, half: int) -> NDArray[np.float32]:
+        """As `reduction.Reduction.patch`: exact, the Gram matrix is updated for the injections."""
+        data = self.sequenced.data
+        frames = data.shape[2]
+        place = (x, y, half)
+        zone = zone_of(parts, place, self.angles_deg, (data.shape[0], data.shape[1]))
+        gram = self.gram
+        if parts:
+            signal = (zone.signal * zone.cut(self.mask)[..., None]).reshape(-1, frames)
+            cross = zone.cut(data).reshape(-1, frames).T @ signal
+            gram = gram + cross + cross.T + signal.T @ signal
+        mixing = projector(gram, self.components).astype(np.float32)
+        box = (zone.cut(self.sequenced.spline) + zone.spline).reshape(-1, frames) @ mixing
+        box = box.reshape(*zone.shape, frames)
+        return combine(derotated_patch(box, zone, self.sequenced, self.angles_deg, place), self.how)
+
+
+def reduce_pca(
+    cube: NDArray[np.floating],
+    angles_deg: NDArray[np.floating],
+    components: int,
+    mask: NDArray[np.bool_] | None = None,
+    how: str = "median",
+) -> PcaReduction:
+    """Reduce one channel by PCA and keep what injections need.
+
+    Parameters
+    ----------
+    cube : NDArray[np.floating]
+        (time, y, x); NaN = no data.
+    angles_deg : NDArray[np.floating]
+        (time,) derotation angles.
+    components : int
+        Number of modes.
+    mask : NDArray[np.bool_] | None
+        (y, x) pixels the modes are made from; None is all.
+    how : str
+        'median' or 'mean' over time.
+
+    Returns
+    -------
+    PcaReduction
+        Image and patches.
+    """
+    sequenced = sequence(cube, temporal_mean(cube))
+    gram = _masked_gram(sequenced, mask)
+    image = _image(sequenced, projector(gram, components), angles_deg, how)
+    used = np.ones(cube.shape[1:], np.float32) if mask is None else mask.astype(np.float32)
+    return PcaReduction(sequenced, angles_deg, components, used, gram, how, image)
