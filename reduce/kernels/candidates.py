@@ -1,0 +1,207 @@
+"""Find companions: the brightest peak of the significance map, fitted, subtracted, and again.
+
+A bright companion leaves lobes in an ADI image; they vanish with it, because it is
+subtracted from the frames before the next look, so that they never become candidates.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from reduce.kernels.aperture import aperture_map
+from reduce.kernels.channels import Channel, channel_weights, reduce_without, stack
+from reduce.kernels.fit import Scene, fit_companion
+from reduce.kernels.inject import Companion
+from reduce.kernels.reduction import Algorithm, Reduction
+from reduce.kernels.snr import Rings, prepare_rings, ring_noise, significance, snr_map
+
+__all__ = ["Detection", "Found", "local_maxima", "search"]
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A companion found.
+
+    Attributes
+    ----------
+    companion : Companion
+        Fitted place and flux.
+    fitted : bool
+        False where the fit did not converge: place of the peak, flux by a linear subtraction.
+    snr, significance : tuple[float, ...]
+        t statistic and Gaussian equivalent at the peak, channels then stack, other companions subtracted.
+    """
+
+    companion: Companion
+    fitted: bool
+    snr: tuple[float, ...] = ()
+    significance: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search leaves.
+
+    Attributes
+    ----------
+    detections : tuple[Detection, ...]
+        Most significant first.
+    original : Sequence[Reduction]
+        Reductions of the data as they are.
+    scene : Scene
+        Reductions with every detection subtracted.
+    """
+
+    detections: tuple[Detection, ...]
+    original: Sequence[Reduction]
+    scene: Scene
+
+
+def local_maxima(
+    values: NDArray[np.floating], threshold: float, radius: float, where: NDArray[np.bool_]
+) -> list[tuple[int, int]]:
+    """Pixels above a threshold that are the largest within a radius, largest first.
+
+    Parameters
+    ----------
+    values : NDArray[np.floating]
+        (y, x); NaN = none.
+    threshold : float
+        Smallest value.
+    radius : float
+        Pixels.
+    where : NDArray[np.bool_]
+        (y, x) pixels that may be chosen.
+
+    Returns
+    -------
+    list[tuple[int, int]]
+        (x, y).
+    """
+    filled = np.where(where & np.isfinite(values), values, -np.inf)
+    reach = int(np.ceil(radius))
+    side = np.arange(-reach, reach + 1)
+    disc = np.hypot(side[None], side[:, None]) <= radius
+    peaks = (filled == ndimage.maximum_filter(filled, footprint=disc)) & (filled > threshold)
+    rows, columns = np.nonzero(peaks)
+    order = np.argsort(-filled[rows, columns], kind="stable")
+    return [(int(columns[k]), int(rows[k])) for k in order]
+
+
+def search(
+    channels: Sequence[Channel],
+    algorithm: Algorithm,
+    *,
+    threshold: float = 5.0,
+    inner: float = 0.0,
+    outer: float = np.inf,
+    limit: int = 20,
+) -> Found:
+    """Find, fit and subtract companions until none is left.
+
+    Parameters
+    ----------
+    channels : Sequence[Channel]
+        The data.
+    algorithm : Algorithm
+        How to reduce a channel.
+    threshold : float
+        Significance (Gaussian sigmas) in the stack that makes a candidate.
+    inner, outer : float
+        Separations searched, pixels.
+    limit : int
+        Most companions to look for.
+
+    Returns
+    -------
+    Found
+        Detections and the reductions with and without them.
+    """
+    original = reduce_without(channels, (), algorithm)
+    scene = Scene(channels, original, channel_weights(channels, original))
+    detections: list[Detection] = []
+    while len(detections) < limit:
+        peak = _brightest(scene, [d.companion for d in detections], threshold, (inner, outer))
+        if peak is None:
+            break
+        detections.append(_fit_peak(scene, *peak))
+        scene = replace(
+            scene, reductions=reduce_without(channels, [d.companion for d in detections], algorithm)
+        )
+    if len(detections) > 1:
+        detections = [_refine(scene, d) for d in detections]
+        scene = replace(
+            scene, reductions=reduce_without(channels, [d.companion for d in detections], algorithm)
+        )
+    rated = [_rate(scene, d, [o.companion for o in detections]) for d in detections]
+    rated.sort(key=lambda d: -d.significance[-1])
+    return Found(tuple(rated), original, scene)
+
+
+def _brightest(
+    scene: Scene, known: Sequence[Companion], threshold: float, limits: tuple[float, float]
+) -> tuple[int, int] | None:
+    image = scene.image
+    places = [(c.x, c.y) for c in known]
+    z = significance(*snr_map(image, scene.fwhm, excluded=places))
+    rows, columns = np.indices(image.shape)
+    radius = np.hypot(columns - image.shape[1] // 2, rows - image.shape[0] // 2)
+    where = (radius >= limits[0]) & (radius <= limits[1])
+    for x, y in places:
+        where &= np.hypot(columns - x, rows - y) > scene.fwhm
+    peaks = local_maxima(z, threshold, scene.fwhm, where)
+    return peaks[0] if peaks else None
+
+
+def _fit_peak(scene: Scene, x: int, y: int) -> Detection:
+    fit = fit_companion(scene, [[] for _ in scene.channels], float(x), float(y))
+    companion = fit.companion
+    if not fit.ok:  # take away what the peak shows, so that the search goes on
+        half = int(np.ceil(scene.fwhm))
+        flux = tuple(
+            float(aperture_map(r.image[y - half : y + half + 1, x - half : x + half + 1], c.fwhm)[half, half])
+            for r, c in zip(scene.reductions, scene.channels, strict=True)
+        )
+        companion = Companion(float(x), float(y), flux)
+    return Detection(companion, fit.ok)
+
+
+def _refine(scene: Scene, detection: Detection) -> Detection:
+    """Fit again with every other companion subtracted."""
+    if not detection.fitted:
+        return detection
+    c = detection.companion
+    fit = fit_companion(scene, scene.parts(c), c.x, c.y)
+    return replace(detection, companion=fit.companion) if fit.ok else detection
+
+
+def _rate(scene: Scene, detection: Detection, companions: Sequence[Companion]) -> Detection:
+    """t statistic and significance at the peak, with only this companion in the data."""
+    c = detection.companion
+    places = [(o.x, o.y) for o in companions]
+    half = int(np.ceil(2 * scene.fwhm)) + 1
+    ix, iy = round(c.x), round(c.y)
+    patches = [r.patch(p, ix, iy, half) for r, p in zip(scene.reductions, scene.parts(c), strict=True)]
+    combined = stack(patches, scene.weights)
+    images = [r.image for r in scene.reductions]
+    flux = aperture_map(combined, scene.fwhm)
+    near = np.hypot(*(np.indices(flux.shape) - half)) <= scene.fwhm / 2 + 1
+    row, column = np.unravel_index(int(np.nanargmax(np.where(near, flux, -np.inf))), flux.shape)
+    x, y = ix - half + int(column), iy - half + int(row)
+    snr, sigma = [], []
+    planes = [*zip(patches, images, (ch.fwhm for ch in scene.channels), strict=True)]
+    for patch, image, fwhm in [*planes, (combined, scene.image, scene.fwhm)]:
+        value, dof = _t_statistic(
+            float(aperture_map(patch, fwhm)[row, column]), prepare_rings(image, fwhm, places), x, y
+        )
+        snr.append(value)
+        sigma.append(float(significance(value, dof)))
+    return replace(detection, snr=tuple(snr), significance=tuple(sigma))
+
+
+def _t_statistic(flux: float, rings: Rings, x: int, y: int) -> tuple[float, float]:
+    count, mean, deviation = ring_noise(rings, x, y)
+    return (flux - mean) / (deviation * float(np.sqrt(1 + 1 / max(count, 1)))), float(count - 1)

@@ -1,0 +1,104 @@
+"""The channels of one sequence, and how they are stacked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reduce.kernels.inject import Companion, Psf, inject
+from reduce.kernels.reduction import Algorithm, Reduction
+
+__all__ = ["Channel", "channel_weights", "noise_level", "reduce_without", "stack"]
+
+_MAD = 1.4826  # standard deviation of a Gaussian per median absolute deviation
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One channel as it enters level 2.
+
+    Attributes
+    ----------
+    cube : NDArray[np.float32]
+        (time, y, x), not derotated, star at n//2; NaN = no data.
+    angles_deg : NDArray[np.floating]
+        (time,) derotation angles.
+    psf : Psf
+        Unit flux in the aperture of 1 FWHM.
+    fwhm : float
+        Pixels.
+    star_flux : float
+        adu in the aperture of 1 FWHM; NaN = unknown.
+    """
+
+    cube: NDArray[np.float32]
+    angles_deg: NDArray[np.floating]
+    psf: Psf
+    fwhm: float
+    star_flux: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """(x, y) of the star."""
+        return float(self.cube.shape[2] // 2), float(self.cube.shape[1] // 2)
+
+
+def noise_level(image: NDArray[np.floating], where: NDArray[np.bool_] | None = None) -> float:
+    """Robust standard deviation of the pixels of an image, NaN left out."""
+    values = image if where is None else image[where]
+    values = values[np.isfinite(values)]
+    return float(_MAD * np.median(np.abs(values - np.median(values)))) if values.size else float("nan")
+
+
+def channel_weights(channels: Sequence[Channel], reductions: Sequence[Reduction]) -> NDArray[np.float64]:
+    """Weights of the stack: best for a companion of the same contrast in all channels.
+
+    Parameters
+    ----------
+    channels : Sequence[Channel]
+        With their star fluxes.
+    reductions : Sequence[Reduction]
+        Their reductions; the noise is the robust deviation of each image.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        (channel,) star flux / noise**2, or 1 / noise**2 if a star flux is unknown; sum 1.
+    """
+    noise = np.array([noise_level(r.image) for r in reductions])
+    flux = np.array([c.star_flux for c in channels])
+    weights = (flux if np.isfinite(flux).all() else np.ones(len(flux))) / noise**2
+    return np.asarray(weights / weights.sum())
+
+
+def stack(images: Sequence[NDArray[np.floating]], weights: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Weighted mean of the channels' images (y, x); NaN where a channel has none."""
+    return np.tensordot(weights, np.asarray(images, np.float64), axes=1).astype(np.float32)
+
+
+def reduce_without(
+    channels: Sequence[Channel], companions: Sequence[Companion], algorithm: Algorithm
+) -> list[Reduction]:
+    """Reduce each channel after companions were subtracted from its frames.
+
+    Parameters
+    ----------
+    channels : Sequence[Channel]
+        The data.
+    companions : Sequence[Companion]
+        What to subtract.
+    algorithm : Algorithm
+        How to reduce.
+
+    Returns
+    -------
+    list[Reduction]
+        One a channel.
+    """
+    reductions = []
+    for number, channel in enumerate(channels):
+        sources = [(c.x, c.y, -c.flux[number]) for c in companions]
+        cube = inject(channel.cube, channel.angles_deg, channel.psf, sources) if sources else channel.cube
+        reductions.append(algorithm(cube, channel.angles_deg))
+    return reductions

@@ -1,0 +1,191 @@
+"""5 sigma contrast curve: small samples and throughput taken in.
+
+At each separation the threshold is the flux that Student's t with N - 2 degrees of
+freedom exceeds with probability 2.87e-7 (Mawet et al. 2014); the throughput comes
+from companions injected at the curve's own level, because brighter ones are eaten
+by the principal components they make themselves.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from reduce.kernels.aperture import aperture_flux
+from reduce.kernels.characterise import clear_azimuths
+from reduce.kernels.fit import Scene
+from reduce.kernels.inject import Companion
+from reduce.kernels.snr import Rings, prepare_rings, ring_noise
+
+__all__ = ["CurvePoint", "contrast_curve", "noise_at", "threshold_flux"]
+
+_STEADY = 0.03  # relative change of the throughput at which the level is found
+_ROUNDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """One point of a curve.
+
+    Attributes
+    ----------
+    channel : int
+        -1 for the stack.
+    radius : float
+        Pixels.
+    contrast : float
+        Companion to star with a false-positive fraction of 2.87e-7; NaN where nothing comes through.
+    throughput : float
+        Flux after to flux before the reduction, median over azimuths.
+    dof : float
+        N - 2 of the t distribution.
+    """
+
+    channel: int
+    radius: float
+    contrast: float
+    throughput: float
+    dof: float
+
+
+def noise_at(rings: Rings, radius: float) -> tuple[float, float]:
+    """Noise on a ring: root mean square over azimuths of what a test there would use.
+
+    Parameters
+    ----------
+    rings : Rings
+        Aperture sums of an image without companions.
+    radius : float
+        Pixels.
+
+    Returns
+    -------
+    tuple[float, float]
+        Standard deviation, and number of noise apertures (median over azimuths).
+    """
+    middle = rings.flux.shape[0] // 2
+    places = np.linspace(0.0, 2 * np.pi, min(120, max(12, int(4 * radius))), endpoint=False)
+    found = [
+        ring_noise(rings, middle + radius * np.cos(a), middle + radius * np.sin(a)) for a in places
+    ]
+    counts = np.array([f[0] for f in found], np.float64)
+    deviations = np.array([f[2] for f in found])
+    if not np.isfinite(deviations).any():
+        return float("nan"), 0.0
+    return float(np.sqrt(np.nanmean(deviations**2))), float(np.median(counts))
+
+
+def threshold_flux(deviation: float, count: float, nsigma: float = 5.0) -> float:
+    """Aperture flux above the ring's mean that has the false-positive fraction of `nsigma` sigmas.
+
+    Parameters
+    ----------
+    deviation : float
+        Standard deviation of the noise apertures.
+    count : float
+        Their number, N - 1.
+    nsigma : float
+        Gaussian sigmas.
+
+    Returns
+    -------
+    float
+        t.isf(norm.sf(nsigma), N - 2) x sqrt(1 + 1/(N - 1)) x deviation; NaN without degrees of freedom.
+    """
+    if count < 2:  # noqa: PLR2004 # no degree of freedom
+        return float("nan")
+    level = stats.t.isf(stats.norm.sf(nsigma), count - 1)
+    return float(level * np.sqrt(1 + 1 / count) * deviation)
+
+
+def contrast_curve(
+    scene: Scene,
+    radii: Sequence[float],
+    companions: Sequence[Companion] = (),
+    branches: int = 3,
+    nsigma: float = 5.0,
+) -> list[CurvePoint]:
+    """Contrast curve of each channel and of the stack.
+
+    Parameters
+    ----------
+    scene : Scene
+        Companions subtracted; every star flux known.
+    radii : Sequence[float]
+        Separations, pixels, growing.
+    companions : Sequence[Companion]
+        What was subtracted: not used as noise, not injected upon.
+    branches : int
+        Azimuths of injection at each separation.
+    nsigma : float
+        Level in Gaussian sigmas.
+
+    Returns
+    -------
+    list[CurvePoint]
+        Channels in turn, then the stack, each over the radii.
+    """
+    places = [(c.x, c.y) for c in companions]
+    rings = [
+        prepare_rings(r.image, c.fwhm, places)
+        for r, c in zip(scene.reductions, scene.channels, strict=True)
+    ]
+    stacked = prepare_rings(scene.image, scene.fwhm, places)
+    flux = np.array([c.star_flux for c in scene.channels])
+    share = scene.weights * flux
+    points: list[CurvePoint] = []
+    guesses = [0.5] * len(rings)
+    for radius in radii:
+        through = []
+        for c, ring in enumerate(rings):
+            deviation, count = noise_at(ring, radius)
+            wanted = threshold_flux(deviation, count, nsigma)
+            azimuths, _ = clear_azimuths(scene.channels[c].centre, radius, scene.fwhm, companions, branches)
+            own, common = _throughput(scene, c, (radius, azimuths), wanted, guesses[c])
+            guesses[c] = own if np.isfinite(own) and own > 0 else guesses[c]
+            through.append(common)
+            points.append(CurvePoint(c, radius, _contrast(wanted, own * flux[c]), own, count - 1))
+        deviation, count = noise_at(stacked, radius)
+        wanted = threshold_flux(deviation, count, nsigma)
+        passed = float(np.dot(share, through))
+        contrast = _contrast(wanted, passed)
+        points.append(CurvePoint(-1, radius, contrast, passed / float(share.sum()), count - 1))
+    return sorted(points, key=lambda p: (p.channel < 0, p.channel))
+
+
+def _contrast(wanted: float, passed: float) -> float:
+    return wanted / passed if passed > 0 else float("nan")
+
+
+def _throughput(
+    scene: Scene, channel: int, ring: tuple[float, np.ndarray], wanted: float, guess: float
+) -> tuple[float, float]:
+    """Median throughput in the channel's own aperture and in that of the stack."""
+    radius, azimuths = ring
+    if not np.isfinite(wanted) or not len(azimuths):
+        return float("nan"), float("nan")
+    values = [_through_one(scene, channel, radius, float(a), (wanted, guess)) for a in azimuths]
+    own, common = np.nanmedian(np.array(values), axis=0) if np.isfinite(values).any() else (np.nan, np.nan)
+    return float(own), float(common)
+
+
+def _through_one(
+    scene: Scene, channel: int, radius: float, azimuth: float, level: tuple[float, float]
+) -> tuple[float, float]:
+    c, reduction = scene.channels[channel], scene.reductions[channel]
+    wanted, through = level
+    x, y = c.centre[0] - radius * np.sin(azimuth), c.centre[1] + radius * np.cos(azimuth)
+    ix, iy, half = round(x), round(y), int(np.ceil(max(c.fwhm, scene.fwhm) / 2)) + 2
+    before = reduction.patch([], ix, iy, half)
+    stamps = scene.stamps(channel, x, y)
+    own = common = float("nan")
+    for _ in range(_ROUNDS):
+        flux = wanted / max(through, 0.02)
+        change = reduction.patch([(stamps, flux)], ix, iy, half) - before
+        own = aperture_flux(change, c.fwhm, x - ix + half, y - iy + half) / flux
+        common = aperture_flux(change, scene.fwhm, x - ix + half, y - iy + half) / flux
+        if not np.isfinite(own) or abs(own - through) <= _STEADY * max(own, 0.02):
+            break
+        through = own
+    return own, common

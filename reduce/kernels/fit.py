@@ -1,0 +1,215 @@
+"""Fit place and flux of a companion: what must be subtracted from the frames so that nothing is left.
+
+Lagrange et al. 2010; Marois et al. 2010. The residual in a disc around the companion is
+driven to its minimum by Gauss-Newton steps, with the same place in all channels and a
+flux in each. Each trial goes through the whole algorithm, over- and self-subtraction included.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reduce.kernels.aperture import aperture_map
+from reduce.kernels.channels import Channel, noise_level, stack
+from reduce.kernels.inject import Companion, Stamps, companion_stamps
+from reduce.kernels.reduction import Parts, Reduction
+
+__all__ = ["Fit", "Scene", "fit_companion", "nearby_peak"]
+
+_DISC = 1.5  # FWHM: radius of the disc in which the residual is minimised
+_SHIFT = 0.05  # pixel: step of the numerical derivative
+_CLOSE = 2e-3  # pixel: the place is found
+_CLOSE_FLUX = 1e-3  # relative: the flux is found
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Result of a fit; `ok` says that it converged on a positive flux within 1 FWHM of its start."""
+
+    companion: Companion
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Reduced channels in which companions are sought or injected.
+
+    Attributes
+    ----------
+    channels : Sequence[Channel]
+        Geometry, PSF and star flux.
+    reductions : Sequence[Reduction]
+        One a channel, known companions subtracted.
+    weights : NDArray[np.float64]
+        (channel,) of the stack.
+    """
+
+    channels: Sequence[Channel]
+    reductions: Sequence[Reduction]
+    weights: NDArray[np.float64]
+
+    @property
+    def fwhm(self) -> float:
+        """FWHM of the stack, pixels: the weighted mean."""
+        return float(np.dot(self.weights, [c.fwhm for c in self.channels]))
+
+    @property
+    def image(self) -> NDArray[np.float32]:
+        """Stack of the channels' images (y, x)."""
+        return stack([r.image for r in self.reductions], self.weights)
+
+    def stamps(self, channel: int, x: float, y: float) -> Stamps:
+        """Unit source at (x, y) in one channel."""
+        c = self.channels[channel]
+        return companion_stamps(c.psf, x, y, c.angles_deg, c.centre)
+
+    def parts(self, companion: Companion, sign: float = 1.0) -> list[Parts]:
+        """A companion as something to inject, for each channel."""
+        return [
+            [(self.stamps(c, companion.x, companion.y), sign * flux)]
+            for c, flux in enumerate(companion.flux)
+        ]
+
+
+def nearby_peak(
+    scene: Scene, added: Sequence[Parts], x: float, y: float
+) -> tuple[float, float]:
+    """Pixel of the largest aperture flux of the stack within 1 FWHM of (x, y).
+
+    Parameters
+    ----------
+    scene : Scene
+        The channels.
+    added : Sequence[Parts]
+        For each channel what to inject first.
+    x, y : float
+        Where to look, 0-based.
+
+    Returns
+    -------
+    tuple[float, float]
+        x and y of the pixel; (x, y) themselves if there are no data.
+    """
+    fwhm = scene.fwhm
+    half = int(np.ceil(2 * fwhm)) + 1
+    ix, iy = round(x), round(y)
+    patches = [r.patch(p, ix, iy, half) for r, p in zip(scene.reductions, added, strict=True)]
+    flux = aperture_map(stack(patches, scene.weights), fwhm)
+    rows, columns = np.indices(flux.shape)
+    far = np.hypot(columns - half + ix - x, rows - half + iy - y) > fwhm
+    flux[far | ~np.isfinite(flux)] = -np.inf
+    if not np.isfinite(flux).any():
+        return x, y
+    row, column = np.unravel_index(int(np.argmax(flux)), flux.shape)
+    return float(column - half + ix), float(row - half + iy)
+
+
+class _Trial:
+    """Residual of a patch after subtraction of a trial companion."""
+
+    def __init__(self, scene: Scene, added: Sequence[Parts], x: float, y: float) -> None:
+        self.scene, self.added = scene, added
+        self.place = (round(x), round(y), int(np.ceil(_DISC * scene.fwhm)) + 1)
+        side = np.arange(-self.place[2], self.place[2] + 1)
+        dx, dy = side[None] + self.place[0] - x, side[:, None] + self.place[1] - y
+        self.disc = np.hypot(dx, dy) <= _DISC * scene.fwhm
+        self.noise = [self._noise(r.image, x, y) for r in scene.reductions]
+
+    def _noise(self, image: NDArray[np.float32], x: float, y: float) -> float:
+        rows, columns = np.indices(image.shape)
+        middle = image.shape[0] // 2
+        radius = np.hypot(x - middle, y - middle)
+        ring = np.abs(np.hypot(columns - middle, rows - middle) - radius) < self.scene.fwhm
+        return noise_level(image, ring)
+
+    def residual(self, channel: int, x: float, y: float, flux: float) -> NDArray[np.float64]:
+        """Pixels of the disc in units of the noise, one channel."""
+        parts = list(self.added[channel])
+        if flux:
+            parts.append((self.scene.stamps(channel, x, y), -flux))
+        patch = self.scene.reductions[channel].patch(parts, *self.place)
+        values = patch[self.disc].astype(np.float64) / self.noise[channel]
+        return np.nan_to_num(values)
+
+    def all_channels(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Residuals of all channels one after another at (x, y, flux ...)."""
+        x, y, *fluxes = theta
+        return np.concatenate([self.residual(c, x, y, f) for c, f in enumerate(fluxes)])
+
+    def jacobian(self, theta: NDArray[np.float64], base: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Numerical derivative of `all_channels`."""
+        x, y, *fluxes = theta
+        matrix = np.zeros((base.size, theta.size))
+        matrix[:, 0] = (self.all_channels(np.array([x + _SHIFT, y, *fluxes])) - base) / _SHIFT
+        matrix[:, 1] = (self.all_channels(np.array([x, y + _SHIFT, *fluxes])) - base) / _SHIFT
+        size = int(self.disc.sum())
+        for c, flux in enumerate(fluxes):
+            rows = slice(c * size, (c + 1) * size)
+            step = 0.02 * flux if flux else 1.0
+            matrix[rows, 2 + c] = (self.residual(c, x, y, flux + step) - base[rows]) / step
+        return matrix
+
+    def first_flux(self, channel: int, x: float, y: float) -> float:
+        """Flux that a linear subtraction at (x, y) asks for."""
+        before = self.residual(channel, x, y, 0.0)
+        level = 10 * self.noise[channel] * self.scene.fwhm
+        for _ in range(2):
+            change = before - self.residual(channel, x, y, level)
+            power = float(change @ change)
+            level *= float(change @ before) / power if power > 0 else 0.0
+            if level <= 0:
+                return 0.0
+        return level
+
+
+def fit_companion(scene: Scene, added: Sequence[Parts], x: float, y: float) -> Fit:
+    """Fit one companion near (x, y).
+
+    Parameters
+    ----------
+    scene : Scene
+        Channels without the companion or with it; see `added`.
+    added : Sequence[Parts]
+        For each channel what to inject first, e.g. the companion put back; may be empty lists.
+    x, y : float
+        Start, 0-based pixels of the derotated image.
+
+    Returns
+    -------
+    Fit
+        Place and flux in each channel, adu in the aperture of 1 FWHM.
+    """
+    trial = _Trial(scene, added, x, y)
+    fluxes = [trial.first_flux(c, x, y) for c in range(len(scene.channels))]
+    theta = np.array([x, y, *fluxes])
+    if not any(fluxes):
+        return Fit(Companion(x, y, tuple(fluxes)), ok=False)
+    found = False
+    for _ in range(4):
+        theta, found = _descend(trial, theta)
+        if found or np.hypot(theta[0] - x, theta[1] - y) > scene.fwhm:
+            break
+    near = np.hypot(theta[0] - x, theta[1] - y) <= scene.fwhm
+    positive = float(np.dot(scene.weights, theta[2:])) > 0
+    companion = Companion(float(theta[0]), float(theta[1]), tuple(float(f) for f in theta[2:]))
+    return Fit(companion, ok=bool(found and near and positive))
+
+
+def _descend(trial: _Trial, theta: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
+    """Gauss-Newton steps with one derivative; stops after a large first step to take it anew."""
+    base = trial.all_channels(theta)
+    matrix = trial.jacobian(theta, base)
+    for number in range(4):
+        step = np.linalg.lstsq(matrix, base, rcond=None)[0]
+        size = float(np.hypot(step[0], step[1]))
+        step *= min(1.0, trial.scene.fwhm / 2 / max(size, 1e-12))
+        theta = theta - step
+        change = float(np.max(np.abs(step[2:])) / max(np.max(np.abs(theta[2:])), 1e-30))
+        if size < _CLOSE and change < _CLOSE_FLUX:
+            return theta, True
+        if number == 0 and (size > 0.3 or change > 0.1):  # noqa: PLR2004 # far: derivative too old
+            return theta, False
+        base = trial.all_channels(theta)
+    return theta, size < 10 * _CLOSE and change < 10 * _CLOSE_FLUX
