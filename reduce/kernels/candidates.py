@@ -1,7 +1,10 @@
-"""Find companions: the brightest peak of the significance map, fitted, subtracted, and again.
+"""Find companions: the brightest peak of the stack, fitted, subtracted, judged, and again.
 
-A bright companion leaves lobes in an ADI image; they vanish with it, because it is
-subtracted from the frames before the next look, so that they never become candidates.
+A bright companion leaves lobes in an ADI image and raises the noise of its own ring.
+So a peak is a *seed* when it stands out by a robust noise or by the exact t statistic;
+it becomes a detection when its significance, measured against the ring with the
+companion subtracted from the frames, is above the threshold. The lobes vanish with
+it before the next look: they never become candidates.
 """
 
 from collections.abc import Sequence
@@ -13,12 +16,15 @@ from scipy import ndimage
 
 from reduce.kernels.aperture import aperture_map
 from reduce.kernels.channels import Channel, channel_weights, reduce_without, stack
-from reduce.kernels.fit import Scene, fit_companion
+from reduce.kernels.fit import Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion
-from reduce.kernels.reduction import Algorithm, Reduction
+from reduce.kernels.reduction import Algorithm, Parts, Reduction
 from reduce.kernels.snr import Rings, prepare_rings, ring_noise, significance, snr_map
 
 __all__ = ["Detection", "Found", "local_maxima", "search"]
+
+_REFUSALS = 5  # seeds that turned out to be noise before the search ends
+_MAD = 1.4826  # standard deviation of a Gaussian per median absolute deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,41 +129,83 @@ def search(
     original = reduce_without(channels, (), algorithm)
     scene = Scene(channels, original, channel_weights(channels, original))
     detections: list[Detection] = []
-    while len(detections) < limit:
-        peak = _brightest(scene, [d.companion for d in detections], threshold, (inner, outer))
-        if peak is None:
+    refused: list[Companion] = []
+    while len(detections) < limit and len(refused) < _REFUSALS:
+        known = [d.companion for d in detections]
+        seed = _seed(scene, known, refused, threshold, (inner, outer))
+        if seed is None:
             break
-        detections.append(_fit_peak(scene, *peak))
-        scene = replace(
-            scene, reductions=reduce_without(channels, [d.companion for d in detections], algorithm)
-        )
+        trial = _fit_peak(scene, *seed)
+        without = replace(scene, reductions=reduce_without(channels, [*known, trial.companion], algorithm))
+        trial = _rate(without, trial, [*known, trial.companion])
+        if trial.significance[-1] > threshold:
+            detections.append(trial)
+            scene = without
+        else:
+            refused.append(Companion(float(seed[0]), float(seed[1]), ()))
+    detections, scene = _settle(scene, detections, algorithm, threshold)
+    return Found(tuple(detections), original, scene)
+
+
+def _settle(
+    scene: Scene, detections: list[Detection], algorithm: Algorithm, threshold: float
+) -> tuple[list[Detection], Scene]:
+    """Fit each again with the others subtracted, judge again, keep what still stands."""
     if len(detections) > 1:
         detections = [_refine(scene, d) for d in detections]
-        scene = replace(
-            scene, reductions=reduce_without(channels, [d.companion for d in detections], algorithm)
-        )
+        scene = _without(scene, detections, algorithm)
     rated = [_rate(scene, d, [o.companion for o in detections]) for d in detections]
-    rated.sort(key=lambda d: -d.significance[-1])
-    return Found(tuple(rated), original, scene)
+    kept = sorted((d for d in rated if d.significance[-1] > threshold), key=lambda d: -d.significance[-1])
+    return kept, _without(scene, kept, algorithm) if len(kept) < len(rated) else scene
 
 
-def _brightest(
-    scene: Scene, known: Sequence[Companion], threshold: float, limits: tuple[float, float]
+def _without(scene: Scene, detections: Sequence[Detection], algorithm: Algorithm) -> Scene:
+    companions = [d.companion for d in detections]
+    return replace(scene, reductions=reduce_without(scene.channels, companions, algorithm))
+
+
+def _seed(
+    scene: Scene,
+    known: Sequence[Companion],
+    refused: Sequence[Companion],
+    threshold: float,
+    limits: tuple[float, float],
 ) -> tuple[int, int] | None:
-    image = scene.image
-    places = [(c.x, c.y) for c in known]
-    z = significance(*snr_map(image, scene.fwhm, excluded=places))
+    """Largest peak of the stack, in units of a robust noise, that may be a companion."""
+    image, fwhm = scene.image, scene.fwhm
     rows, columns = np.indices(image.shape)
     radius = np.hypot(columns - image.shape[1] // 2, rows - image.shape[0] // 2)
     where = (radius >= limits[0]) & (radius <= limits[1])
-    for x, y in places:
-        where &= np.hypot(columns - x, rows - y) > scene.fwhm
-    peaks = local_maxima(z, threshold, scene.fwhm, where)
+    for c in (*known, *refused):
+        where &= np.hypot(columns - c.x, rows - c.y) > fwhm
+    robust = _robust_snr(aperture_map(image, fwhm), radius)
+    exact = significance(*snr_map(image, fwhm, excluded=[(c.x, c.y) for c in known]))
+    either = np.where(np.maximum(exact, robust) > threshold, robust, np.nan)
+    peaks = local_maxima(either, -np.inf, fwhm, where)
     return peaks[0] if peaks else None
 
 
+def _robust_snr(flux: NDArray[np.float32], radius: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Aperture fluxes minus the median of their ring, in units of its median absolute deviation."""
+    out = np.full(flux.shape, np.nan)
+    ring = np.rint(radius).astype(int)
+    there = np.isfinite(flux)
+    order = np.argsort(ring[there], kind="stable")
+    values, numbers = flux[there][order].astype(np.float64), ring[there][order]
+    scaled = np.empty_like(values)
+    for group in np.split(np.arange(values.size), np.flatnonzero(np.diff(numbers)) + 1):
+        deviation = values[group] - np.median(values[group])
+        noise = _MAD * np.median(np.abs(deviation))
+        scaled[group] = deviation / noise if noise > 0 else np.nan
+    flat = np.empty(values.size)
+    flat[order] = scaled
+    out[there] = flat
+    return out
+
+
 def _fit_peak(scene: Scene, x: int, y: int) -> Detection:
-    fit = fit_companion(scene, [[] for _ in scene.channels], float(x), float(y))
+    nothing: list[Parts] = [[] for _ in scene.channels]
+    fit = fit_companion(scene, nothing, *nearby_peak(scene, nothing, float(x), float(y)))
     companion = fit.companion
     if not fit.ok:  # take away what the peak shows, so that the search goes on
         half = int(np.ceil(scene.fwhm))
