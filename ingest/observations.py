@@ -1,0 +1,124 @@
+"""Observations: which frames belong together, and the name that does not depend on the order they came in."""
+
+from django.db.models import Max, Min
+
+from hcvo.catalogue.models import Observation, Programme, RawFrame, Target
+from hcvo.model.frame import RawFrame as Frame
+from hcvo.model.observation import observation_id
+from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
+from ingest.report import IngestReport
+from ingest.resolve import Resolver
+from ingest.targets import Pointing, target_row
+
+__all__ = ["FACILITIES", "belongs_to_observation", "group_key", "observation_of", "refresh"]
+
+FACILITIES = {f"ESO-VLT-U{unit}": f"VLT UT{unit}" for unit in range(1, 5)}
+"""``TELESCOP`` to ObsCore's facility_name."""
+
+_SCIENCE = "_SCIENCE_"
+"""Part of ESO's tag of the frames that hold the science itself, e.g. IRD_SCIENCE_DBI_RAW."""
+
+
+def belongs_to_observation(frame: Frame) -> bool:
+    """Frames of a target taken by one arm in an observing block; not calibrations, not telemetry."""
+    return frame.category == "SCIENCE" and bool(frame.arm) and frame.ob_id is not None
+
+
+def group_key(frame: Frame) -> str:
+    """What makes frames one observation: instrument, arm, OB and the start of its execution."""
+    start = frame.cards.get("ESO OBS START") or frame.night.isoformat()
+    return f"{frame.instrument}.{frame.arm}.{frame.ob_id}.{start}"
+
+
+def observation_of(
+    frame: Frame, resolver: Resolver, policy: ReleasePolicy, report: IngestReport
+) -> Observation | None:
+    """Find or make the observation of a frame and lock its row.
+
+    Parameters
+    ----------
+    frame : Frame
+        A raw frame, not yet in the catalogue.
+    resolver : Resolver
+        Names to positions, asked when the observation is new.
+    policy : ReleasePolicy
+        When a new observation becomes public.
+    report : IngestReport
+        Takes notes on doubtful targets.
+
+    Returns
+    -------
+    Observation | None
+        The locked row; None for frames that belong to none.
+    """
+    if not belongs_to_observation(frame):
+        return None
+    key = group_key(frame)
+    found = Observation.objects.select_for_update().filter(group_key=key).first()
+    if found is not None:
+        return found
+    pointing = Pointing(frame.target_name, frame.ra_deg, frame.dec_deg, frame.mjd_obs)
+    target, ra, dec = target_row(pointing, resolver, report)
+    telescope = str(frame.cards.get("TELESCOP") or "")
+    observation = Observation.objects.create(
+        obs_id=observation_id(frame.instrument, frame.arm, frame.ob_id, frame.mjd_obs),
+        group_key=key,
+        target=target,
+        programme=_programme(frame),
+        object_name=frame.target_name,
+        facility=FACILITIES.get(telescope, telescope),
+        instrument=frame.instrument,
+        arm=frame.arm,
+        night=frame.night,
+        ob_id=frame.ob_id,
+        t_min=frame.mjd_obs,
+        t_max=frame.mjd_end,
+        s_ra=ra,
+        s_dec=dec,
+        release_time=release_time(DataKind.SCIENCE, from_mjd(frame.mjd_obs), policy),
+    )
+    _open_target(target, observation)
+    return observation
+
+
+def refresh(observation: Observation) -> None:
+    """Recompute what an observation says of its frames, after one was added.
+
+    Its obs_id is the one of its first science frame, whatever order the frames came in; once it has
+    products it stays, for their files carry it.
+
+    Parameters
+    ----------
+    observation : Observation
+        The locked row.
+    """
+    frames = RawFrame.objects.filter(observation=observation).order_by("mjd_obs", "dp_id")
+    science = [frame for frame in frames if _SCIENCE in frame.frame_class]
+    first = science[0] if science else frames[0]
+    span = frames.aggregate(begin=Min("mjd_obs"), end=Max("mjd_end"))
+    if not observation.products.exists():
+        observation.obs_id = observation_id(first.instrument, first.arm, first.ob_id, first.mjd_obs)
+    observation.t_min, observation.t_max = span["begin"], span["end"]
+    observation.filter = first.filter
+    observation.coronagraph = first.coronagraph
+    observation.derotator_mode = first.derotator_mode
+    observation.technique = first.technique
+    observation.n_frames = len(frames)
+    observation.n_science = len(science)
+    observation.t_exptime = sum(frame.dit * frame.ndit for frame in science)
+    observation.save()
+
+
+def _programme(frame: Frame) -> Programme | None:
+    if not frame.programme:
+        return None
+    pi = str(frame.cards.get("ESO OBS PI-COI NAME") or "")
+    return Programme.objects.get_or_create(programme=frame.programme, defaults={"pi": pi})[0]
+
+
+def _open_target(target: Target, observation: Observation) -> None:
+    """A target becomes public with the first of its observations."""
+    times = [time for time in (target.release_time, observation.release_time) if time is not None]
+    if times and min(times) != target.release_time:
+        target.release_time = min(times)
+        target.save(update_fields=["release_time"])

@@ -1,0 +1,165 @@
+"""Raw frames into the catalogue: checksum, every card, observation, target; one transaction a file."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import IntegrityError, transaction
+
+from hcvo.catalogue.models import RawFrame
+from hcvo.catalogue.setup import setup_django
+from hcvo.config import Settings
+from hcvo.errors import CatalogueError, InputError
+from hcvo.model.frame import RawFrame as Frame
+from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
+from ingest.observations import observation_of, refresh
+from ingest.report import Entry, IngestReport, Outcome
+from ingest.resolve import Resolver
+from ingest.telemetry import load_telemetry
+
+__all__ = ["ingest_raw", "raw_accref"]
+
+_TELEMETRY = "OBJECT,AO"
+
+
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    policy: ReleasePolicy
+    resolver: Resolver
+    report: IngestReport
+
+
+def raw_accref(dp_id: str) -> str:
+    """Access key of a raw frame: ``raw/<dp_id>.fits``, ':' written '-'."""
+    return f"raw/{dp_id.replace(':', '-')}.fits"
+
+
+def ingest_raw(
+    paths: Iterable[Path],
+    read_frame: Callable[[Path], Frame],
+    settings: Settings,
+    report: IngestReport | None = None,
+    *,
+    policy: ReleasePolicy = ReleasePolicy.DEFAULT,
+    advance: Callable[[], None] = lambda: None,
+) -> IngestReport:
+    """Bring raw files into the catalogue where they lie; no file is copied or changed.
+
+    A file that is refused is named with its reason and the rest goes in; a file that is in already
+    changes nothing.
+
+    Parameters
+    ----------
+    paths : Iterable[Path]
+        The files.
+    read_frame : Callable[[Path], Frame]
+        Reader of raw frames; raises `InputError` for a file that is none.
+    settings : Settings
+        The site.
+    report : IngestReport | None
+        Takes one entry a file; a dry run when it says so. None for a new one.
+    policy : ReleasePolicy
+        When new rows become public.
+    advance : Callable[[], None]
+        Called after each file.
+
+    Returns
+    -------
+    IngestReport
+        The report.
+    """
+    setup_django(settings)
+    report = report or IngestReport()
+    terms = _Terms(policy, Resolver(settings.resolver), report)
+    for path in paths:
+        report.entries.append(_ingest(path.absolute(), read_frame, terms))
+        advance()
+    return report
+
+
+def _ingest(path: Path, read_frame: Callable[[Path], Frame], terms: _Terms) -> Entry:
+    try:
+        frame = read_frame(path)
+        outcome = _enter(frame, path, terms)
+    except (InputError, CatalogueError) as error:
+        return Entry(str(path), Outcome.REFUSED, reason=str(error).removeprefix(f"{path}: "))
+    except OSError as error:
+        return Entry(str(path), Outcome.REFUSED, reason=f"cannot be read: {error.strerror or error}")
+    obs_id = "" if terms.report.dry_run else _obs_id(frame.dp_id)
+    return Entry(str(path), outcome, frame.dp_id, frame.frame_class, obs_id)
+
+
+def _enter(frame: Frame, path: Path, terms: _Terms) -> Outcome:
+    if _known(frame, path, write=not terms.report.dry_run):
+        return Outcome.KNOWN
+    if terms.report.dry_run:
+        return Outcome.NEW
+    try:
+        _insert(frame, path, terms)
+    except IntegrityError:
+        # Another ingest was faster with this file or its observation: what is there now decides.
+        if _known(frame, path, write=True):
+            return Outcome.KNOWN
+        _insert(frame, path, terms)
+    return Outcome.NEW
+
+
+def _known(frame: Frame, path: Path, *, write: bool) -> bool:
+    row = RawFrame.objects.filter(dp_id=frame.dp_id).only("sha256", "path").first()
+    if row is None:
+        return False
+    if row.sha256 != frame.sha256:
+        raise CatalogueError(
+            f"{path}: the catalogue has {frame.dp_id} with another content (sha256 {row.sha256[:12]}..., "
+            f"here {frame.sha256[:12]}..., from {row.path}); one of the two is broken or renamed"
+        )
+    if write and not Path(row.path).exists():
+        row.path = str(path)
+        row.save(update_fields=["path"])
+    return True
+
+
+@transaction.atomic
+def _insert(frame: Frame, path: Path, terms: _Terms) -> None:
+    observation = observation_of(frame, terms.resolver, terms.policy, terms.report)
+    kind = DataKind.CALIBRATION if frame.category == "CALIB" else DataKind.RAW
+    row = RawFrame.objects.create(
+        dp_id=frame.dp_id,
+        accref=raw_accref(frame.dp_id),
+        sha256=frame.sha256,
+        path=str(path),
+        size=frame.size,
+        observation=observation,
+        instrument=frame.instrument,
+        arm=frame.arm,
+        frame_class=frame.frame_class,
+        category=frame.category,
+        kind=frame.kind,
+        technique=frame.technique,
+        mjd_obs=frame.mjd_obs,
+        mjd_end=frame.mjd_end,
+        night=frame.night,
+        dit=frame.dit_s,
+        ndit=frame.ndit,
+        filter=frame.filter,
+        nd_filter=frame.nd_filter,
+        coronagraph=frame.coronagraph,
+        derotator_mode=frame.derotator_mode,
+        readout=frame.readout,
+        ob_id=frame.ob_id,
+        programme=frame.programme,
+        object_name=frame.target_name,
+        ra=frame.ra_deg,
+        dec=frame.dec_deg,
+        cards=dict(frame.cards),
+        release_time=release_time(kind, from_mjd(frame.mjd_obs), terms.policy),
+    )
+    if frame.kind == _TELEMETRY:
+        load_telemetry(row, path)
+    if observation is not None:
+        refresh(observation)
+
+
+def _obs_id(dp_id: str) -> str:
+    row = RawFrame.objects.select_related("observation").only("observation__obs_id").get(dp_id=dp_id)
+    return row.observation.obs_id if row.observation else ""

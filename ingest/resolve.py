@@ -1,0 +1,215 @@
+"""Target names to positions: our own dictionary first, then SIMBAD where there is a network."""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+from astropy.table import Table
+from astroquery.simbad import SimbadClass
+from pyvo.dal import TAPService
+from pyvo.dal.exceptions import DALAccessError
+
+from hcvo.config import CHECKOUT
+from hcvo.config import Resolver as ResolverSettings
+from hcvo.errors import ConfigError, ResolveError
+from hcvo.model.motion import position_at
+
+__all__ = ["DICTIONARY", "Resolved", "Resolver", "load_dictionary", "normalised"]
+
+DICTIONARY = CHECKOUT / "etc" / "targets.toml"
+_FIELDS = ("ra", "dec", "epoch", "pm_ra", "pm_dec", "parallax")
+_J2000_MJD = 51544.5
+_STAR = (
+    "SELECT basic.oid, basic.main_id, basic.ra, basic.dec, basic.pmra, basic.pmdec, basic.plx_value"
+    " FROM basic JOIN ident ON ident.oidref = basic.oid"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A star that a name led to.
+
+    Attributes
+    ----------
+    name : str
+        Main name.
+    names : tuple[str, ...]
+        Other names.
+    source : str
+        'dictionary' or 'simbad'.
+    ra, dec : float
+        ICRS, degrees, at `epoch` (Julian year).
+    pm_ra, pm_dec : float | None
+        Proper motion, mas/yr, the first times cos(dec).
+    parallax : float | None
+        Parallax, mas.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    source: str
+    ra: float
+    dec: float
+    epoch: float = 2000.0
+    pm_ra: float | None = None
+    pm_dec: float | None = None
+    parallax: float | None = None
+
+    def at_mjd(self, mjd: float) -> tuple[float, float]:
+        """Position at a time: (ra, dec), ICRS, degrees."""
+        years = 2000.0 + (mjd - _J2000_MJD) / 365.25 - self.epoch
+        return position_at(self.ra, self.dec, self.pm_ra or 0.0, self.pm_dec or 0.0, years)
+
+
+def normalised(name: str) -> str:
+    """A name without what observers write differently: case, blanks, '*', '_' and '-' before a digit."""
+    return re.sub(r"[\s_*]+|-(?=\d)", "", name).casefold()
+
+
+def load_dictionary(path: Path = DICTIONARY) -> dict[str, Resolved]:
+    """Read the dictionary.
+
+    Parameters
+    ----------
+    path : Path
+        A TOML file of ``[[target]]`` tables.
+
+    Returns
+    -------
+    dict[str, Resolved]
+        Normalised name or alias to star.
+
+    Raises
+    ------
+    ConfigError
+        If a key is unknown or missing, or a name stands for two stars.
+    """
+    stars: dict[str, Resolved] = {}
+    for entry in tomllib.loads(path.read_text(encoding="utf-8")).get("target", []):
+        if unknown := entry.keys() - {"name", "aliases", *_FIELDS}:
+            raise ConfigError(f"{path}: unknown keys {sorted(unknown)} in {entry.get('name')!r}")
+        if missing := {"name", "ra", "dec"} - entry.keys():
+            raise ConfigError(f"{path}: {sorted(missing)} missing in {entry.get('name')!r}")
+        aliases = tuple(entry.get("aliases", ()))
+        facts = {key: float(entry[key]) for key in _FIELDS if key in entry}
+        star = Resolved(entry["name"], aliases, "dictionary", **facts)
+        for name in (star.name, *aliases):
+            if stars.setdefault(normalised(name), star) != star:
+                raise ConfigError(f"{path}: the name {name!r} stands for two stars")
+    return stars
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Looks names up, each once; after SIMBAD failed to answer it is left alone.
+
+    Attributes
+    ----------
+    settings : ResolverSettings
+        Whether to ask SIMBAD, where, how long to wait.
+    stars : dict[str, Resolved]
+        The dictionary.
+    trouble : str
+        Why SIMBAD is not asked (any more); '' while it is.
+    """
+
+    settings: ResolverSettings
+    stars: dict[str, Resolved] = field(default_factory=load_dictionary)
+    trouble: str = ""
+    _answers: dict[str, Resolved | None] = field(default_factory=dict)
+
+    def resolve(self, name: str) -> Resolved | None:
+        """Find a star.
+
+        Parameters
+        ----------
+        name : str
+            As the observer wrote it.
+
+        Returns
+        -------
+        Resolved | None
+            The star; None when neither dictionary nor SIMBAD knows it, or SIMBAD could not be asked.
+        """
+        key = normalised(name)
+        if not key:
+            return None
+        if key in self.stars:
+            return self.stars[key]
+        if key not in self._answers:
+            self._answers[key] = self._ask(name)
+        return self._answers[key]
+
+    def _ask(self, name: str) -> Resolved | None:
+        if not self.settings.online:
+            self.trouble = "SIMBAD is not asked: resolver.online is false"
+        if self.trouble:
+            return None
+        try:
+            return _from_simbad(_Simbad(self.settings), name)
+        except (requests.RequestException, DALAccessError) as error:
+            address = self.settings.simbad_url or "SIMBAD"
+            self.trouble = f"{address} does not answer ({type(error).__name__}); positions from the pointing"
+            return None
+
+
+class _Simbad(SimbadClass):  # type: ignore[misc] # astroquery ships no types
+    """Astroquery's client with our address and a limit to its patience."""
+
+    def __init__(self, settings: ResolverSettings) -> None:
+        super().__init__()
+        self._session = _PatientSession(settings.timeout_s)
+        self._address = settings.simbad_url
+        self._service: TAPService | None = None
+
+    @property
+    def tap(self) -> TAPService:
+        """Service to ask: the settings' one, else SIMBAD's own."""
+        if not self._address:
+            return super().tap
+        if self._service is None:
+            self._service = TAPService(self._address, session=self._session)
+        return self._service
+
+
+class _PatientSession(requests.Session):
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__()
+        self._timeout_s = timeout_s
+
+    def request(self, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ANN401 - requests' own
+        kwargs.setdefault("timeout", self._timeout_s)
+        return super().request(*args, **kwargs)
+
+
+def _from_simbad(simbad: SimbadClass, name: str) -> Resolved | None:
+    """Ask as `query_object` does, with proper motion and parallax."""
+    wanted = re.sub(r"[\s_]+", " ", name).strip().replace("'", "''")
+    rows: Table = simbad.query_tap(f"{_STAR} WHERE ident.id = '{wanted}'")
+    if len(rows) == 0:
+        return None
+    if len(rows) > 1:
+        found = ", ".join(str(row["main_id"]) for row in rows)
+        raise ResolveError(f"the target name {name!r} leads to {len(rows)} stars in SIMBAD: {found}")
+    row = rows[0]
+    if row["ra"] is None or _number(row["ra"]) is None:
+        return None
+    names = simbad.query_tap(f"SELECT id FROM ident WHERE oidref = {int(row['oid'])}")  # noqa: S608
+    return Resolved(
+        name=str(row["main_id"]),
+        names=tuple(sorted(str(other) for other in names["id"])),
+        source="simbad",
+        ra=float(row["ra"]),
+        dec=float(row["dec"]),
+        pm_ra=_number(row["pmra"]),
+        pm_dec=_number(row["pmdec"]),
+        parallax=_number(row["plx_value"]),
+    )
+
+
+def _number(value: Any) -> float | None:  # noqa: ANN401 - a cell of an astropy table
+    number = float("nan") if getattr(value, "mask", False) else float(value)
+    return None if number != number else number  # noqa: PLR0124 - NaN is not itself
