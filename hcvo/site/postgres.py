@@ -1,37 +1,20 @@
 """The site's own PostgreSQL 15 cluster: made, started and stopped without touching the machine's."""
 
-import secrets
 from pathlib import Path
-
-import psycopg2
-from psycopg2 import sql
-from psycopg2.extensions import connection
 
 from hcvo.config import Settings
 from hcvo.errors import SiteError
 from hcvo.site import ports
 from hcvo.site.account import Account
+from hcvo.site.database import connect, make_database
+from hcvo.site.passwords import SUPERUSER, make_passwords, password_of
 from hcvo.site.processes import wait_until, working_in
 
-__all__ = [
-    "DACHS_ROLES",
-    "SUPERUSER",
-    "connect",
-    "create_cluster",
-    "is_running",
-    "password_of",
-    "start",
-    "stop",
-]
-
-SUPERUSER = "postgres"
-DACHS_ROLES = ("gavoadmin", "gavo", "untrusted")
-"""DaCHS's roles: owner of its tables, trusted queries, queries of the public."""
+__all__ = ["create_cluster", "is_running", "server_pid", "start", "stop"]
 
 _PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 _LONGEST_SOCKET = 107
 _START_S = 30.0
-_EXTENSIONS = ("pg_sphere", "q3c")
 _INCLUDE = "include_if_exists = 'hcvo.conf'"
 _HBA = """\
 # Written by hcvo: passwords for everybody; DaCHS's three roles share a unix account.
@@ -57,8 +40,7 @@ def create_cluster(settings: Settings, account: Account) -> None:
     """
     _check_socket_path(settings)
     account.folder(settings.sockets)
-    account.folder(settings.passwords.parent, 0o700)
-    _write_passwords(settings, account)
+    make_passwords(settings, account)
     data = settings.postgres_data
     if (data / "PG_VERSION").exists():
         return
@@ -88,8 +70,7 @@ def start(settings: Settings, account: Account) -> None:
         ports.require_free(settings.database.port, "PostgreSQL", "HCVO_DATABASE__PORT")
         account.write(settings.postgres_data / "hcvo.conf", _configuration(settings), 0o600)
         _launch(settings, account)
-    _make_roles(settings)
-    _make_database(settings)
+    make_database(settings)
 
 
 def stop(settings: Settings, account: Account) -> bool:
@@ -126,63 +107,6 @@ def server_pid(settings: Settings) -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return pid if str(settings.postgres_data).encode() in command else None
-
-
-def password_of(settings: Settings, role: str) -> str:
-    """Password of a database role.
-
-    Parameters
-    ----------
-    settings : Settings
-        Settings of the site.
-    role : str
-        Role.
-
-    Returns
-    -------
-    str
-        From the site's password file.
-
-    Raises
-    ------
-    SiteError
-        If the file or its line is missing.
-    """
-    return _passwords(settings)[role]
-
-
-def connect(settings: Settings, *, user: str = SUPERUSER, database: str | None = None) -> connection:
-    """Open a connection through the site's socket.
-
-    Parameters
-    ----------
-    settings : Settings
-        Settings of the site.
-    user : str
-        Role; its password comes from the password file.
-    database : str | None
-        Database; None: the site's.
-
-    Returns
-    -------
-    connection
-        A psycopg2 connection, to be closed by the caller.
-
-    Raises
-    ------
-    SiteError
-        If the server does not answer or refuses.
-    """
-    try:
-        return psycopg2.connect(
-            host=str(settings.sockets),
-            port=settings.database.port,
-            dbname=database or settings.database.name,
-            user=user,
-            passfile=str(settings.passwords),
-        )
-    except psycopg2.OperationalError as error:
-        raise SiteError(f"PostgreSQL at {settings.sockets} refuses {user!r}: {error}".strip()) from error
 
 
 def _answers(settings: Settings) -> bool:
@@ -226,24 +150,6 @@ def _check_socket_path(settings: Settings) -> None:
             f"the PostgreSQL socket {path} would have {length} characters, at most {_LONGEST_SOCKET} are "
             "allowed; set HCVO_STATE to a folder with a shorter path"
         )
-
-
-def _passwords(settings: Settings) -> dict[str, str]:
-    try:
-        lines = settings.passwords.read_text(encoding="ascii").splitlines()
-    except OSError as error:
-        raise SiteError(f"cannot read {settings.passwords}: {error.strerror}; run 'hcvo site up'") from error
-    return {line.split(":")[3]: line.split(":")[4] for line in lines}
-
-
-def _write_passwords(settings: Settings, account: Account) -> None:
-    known = _passwords(settings) if settings.passwords.exists() else {}
-    roles = (SUPERUSER, settings.database.user, *DACHS_ROLES)
-    if set(roles) <= set(known):
-        return
-    known |= {role: secrets.token_hex(20) for role in roles if role not in known}
-    text = "".join(f"*:*:*:{role}:{password}\n" for role, password in known.items())
-    account.write(settings.passwords, text, 0o600)
 
 
 def _initdb(settings: Settings, account: Account) -> None:
@@ -300,37 +206,3 @@ def _control(settings: Settings, account: Account, *arguments: str) -> None:
         env={},
         timeout_s=90,
     )
-
-
-def _make_roles(settings: Settings) -> None:
-    admin = connect(settings, database=SUPERUSER)
-    with admin, admin.cursor() as cursor:
-        cursor.execute("SELECT rolname FROM pg_roles")
-        known = {row[0] for row in cursor.fetchall()}
-        for role in (settings.database.user, *DACHS_ROLES):
-            if role not in known:
-                cursor.execute(
-                    sql.SQL("CREATE ROLE {} LOGIN PASSWORD %s").format(sql.Identifier(role)),
-                    [password_of(settings, role)],
-                )
-    admin.close()
-
-
-def _make_database(settings: Settings) -> None:
-    name = settings.database.name
-    admin = connect(settings, database=SUPERUSER)
-    admin.autocommit = True
-    with admin.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
-        if cursor.fetchone() is None:
-            cursor.execute(
-                sql.SQL("CREATE DATABASE {} OWNER {}").format(
-                    sql.Identifier(name), sql.Identifier(settings.database.user)
-                )
-            )
-    admin.close()
-    inside = connect(settings)
-    with inside, inside.cursor() as cursor:
-        for extension in _EXTENSIONS:
-            cursor.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
-    inside.close()

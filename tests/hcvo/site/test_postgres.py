@@ -1,9 +1,9 @@
 from hcvo.config import Settings
-from hcvo.site import postgres
+from hcvo.site import database
 
 
 def test_roles_cannot_come_in_without_their_password(postgres_site: Settings) -> None:
-    with postgres.connect(postgres_site, user="gavo") as one, one.cursor() as cursor:
+    with database.connect(postgres_site, user="gavo") as one, one.cursor() as cursor:
         cursor.execute("SELECT current_user, inet_server_addr()")
         assert cursor.fetchone() == ("gavo", None)
     one.close()

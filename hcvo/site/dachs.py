@@ -1,0 +1,195 @@
+"""The site's own GAVO DaCHS: root, descriptors, server; all as the unprivileged account."""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from hcvo.config import CHECKOUT, Settings
+from hcvo.errors import SiteError
+from hcvo.site import database, ports, templates
+from hcvo.site.account import Account
+from hcvo.site.passwords import DACHS_ROLES, SUPERUSER, password_of
+from hcvo.site.processes import ServerProcess, end_session, read_pid_file, session_members, wait_until
+
+__all__ = ["adopt", "answers", "prepare", "run", "server", "start", "stop"]
+
+_PROGRAM = "/usr/bin/dachs"
+_START_S = 60.0
+_PROBE = {"LANG": "ADQL", "FORMAT": "json", "QUERY": "SELECT TOP 1 table_name FROM tap_schema.tables"}
+_PUBLISHED = ("//services", "//tap", "//products", "//obscore", "hci/q")
+
+
+def prepare(settings: Settings, account: Account) -> None:
+    """Make DaCHS's root folder and its tables, unless they exist; write its configuration.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site, whose PostgreSQL runs.
+    account : Account
+        Account that runs DaCHS.
+
+    Raises
+    ------
+    SiteError
+        If DaCHS is not installed or fails.
+    """
+    root = account.folder(settings.dachs_root)
+    account.folder(settings.dachs_inputs)
+    account.folder(settings.logs / "dachs")
+    passwords = {role: password_of(settings, role) for role in DACHS_ROLES}
+    templates.write_dachs_configuration(settings, account, passwords)
+    templates.copy_vocabularies(settings, account)
+    done = root / ".initialised"
+    if done.exists():
+        return
+    dsn = f"dbname={settings.database.name} host={settings.sockets} port={settings.database.port}"
+    run(settings, account, "init", "-d", f"{dsn} user={SUPERUSER}")
+    run(settings, account, "imp", "//obscore")
+    account.write(done, "dachs init and imp //obscore went through\n")
+
+
+def adopt(settings: Settings, account: Account, *, say: Callable[[str], None] = lambda _: None) -> bool:
+    """Make DaCHS know the published views and our descriptors; do nothing when it knows them as they are.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site; the views of the schema ``hci`` exist and descriptors are copied.
+    account : Account
+        Account that runs DaCHS.
+    say : Callable[[str], None]
+        Told what is being done.
+
+    Returns
+    -------
+    bool
+        Whether there was something to do.
+
+    Raises
+    ------
+    SiteError
+        If DaCHS refuses a descriptor.
+    """
+    stamp = settings.dachs_root / ".adopted"
+    wanted = _adoption_digest(settings)
+    if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
+        return False
+    say("descriptors and views have changed: DaCHS reads them")
+    database.make_products_view(settings)
+    run(settings, account, "imp", "-m", "hci/q")
+    run(settings, account, "imp", "//obscore")
+    run(settings, account, "pub", *_PUBLISHED)
+    account.write(stamp, _adoption_digest(settings))
+    return True
+
+
+def start(settings: Settings, account: Account) -> ServerProcess:
+    """Start the server and wait until TAP answers.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site, prepared.
+    account : Account
+        Account that runs DaCHS.
+
+    Returns
+    -------
+    ServerProcess
+        The server; the same as before when it runs already.
+
+    Raises
+    ------
+    SiteError
+        If the port is taken, or TAP does not answer.
+    """
+    running = server(settings)
+    if running is None:
+        stop(settings)
+        ports.require_free(settings.dachs.port, "DaCHS", "HCVO_DACHS__PORT")
+        running = account.start(
+            [_PROGRAM, "serve", "start", "-f"],
+            cwd=settings.dachs_root,
+            env=_environment(settings),
+            log=settings.logs / "dachs.log",
+        )
+        account.write(_pid_file(settings), running.text)
+    started = running
+    wait_until(lambda: answers(settings) or not started.alive, _START_S, step_s=0.1)
+    if not answers(settings):
+        raise SiteError(
+            f"DaCHS did not answer at {settings.base_url}/tap within {_START_S:.0f} s; "
+            f"its log {settings.logs / 'dachs.log'} ends:\n{_end_of(settings.logs / 'dachs.log')}"
+        )
+    return running
+
+
+def stop(settings: Settings) -> bool:
+    """Stop the server and all it started; True if there was something to stop."""
+    known = read_pid_file(_pid_file(settings))
+    _pid_file(settings).unlink(missing_ok=True)
+    if known is None or not session_members(known.session):
+        return False
+    end_session(known.session)
+    return True
+
+
+def server(settings: Settings) -> ServerProcess | None:
+    """The running server, None when it is down."""
+    known = read_pid_file(_pid_file(settings))
+    return known if known and known.alive else None
+
+
+def answers(settings: Settings, *, timeout_s: float = 5.0) -> bool:
+    """Whether TAP answers a query on this machine.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site.
+    timeout_s : float
+        Seconds to wait for the answer.
+
+    Returns
+    -------
+    bool
+        True if the answer has a row.
+    """
+    query = urllib.parse.urlencode(_PROBE)
+    url = f"http://127.0.0.1:{settings.dachs.port}/tap/sync?{query}"
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as answer:
+            return bool(json.load(answer)["data"])
+    except (urllib.error.URLError, OSError, ValueError, KeyError):
+        return False
+
+
+def run(settings: Settings, account: Account, *arguments: str) -> str:
+    """Run a ``dachs`` command on the site's root, as the account; its output."""
+    return account.run([_PROGRAM, *arguments], cwd=settings.dachs_root, env=_environment(settings))
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return {
+        "GAVOSETTINGS": str(settings.dachs_settings),
+        "GAVOCUSTOM": "/nonexistent",
+        "PGPASSFILE": str(settings.passwords),
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
+def _adoption_digest(settings: Settings) -> str:
+    columns = database.published_columns(settings)
+    return templates.digest_of(settings.dachs_inputs, CHECKOUT / "etc" / "dachs", extra=columns)
+
+
+def _pid_file(settings: Settings) -> Path:
+    return settings.sockets / "dachs.pid"
+
+
+def _end_of(log: Path, lines: int = 12) -> str:
+    return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])

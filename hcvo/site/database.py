@@ -1,0 +1,165 @@
+"""What stands in the site's cluster: roles, database, extensions, and the view DaCHS delivers files by."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection, cursor
+
+from hcvo.config import Settings
+from hcvo.errors import SiteError
+from hcvo.published.ddl import dc_products_sql
+from hcvo.site.passwords import DACHS_ROLES, SUPERUSER, password_of
+
+__all__ = ["connect", "count_products", "make_database", "make_products_view", "published_columns"]
+
+_EXTENSIONS = ("pg_sphere", "q3c")
+_COLUMNS_QUERY = """
+SELECT string_agg(concat_ws(' ', attrelid::regclass, attname, format_type(atttypid, atttypmod)), E'\\n'
+                  ORDER BY attrelid::regclass::text, attnum)
+FROM pg_attribute
+JOIN pg_class ON pg_class.oid = attrelid
+JOIN pg_namespace ON pg_namespace.oid = relnamespace
+WHERE attnum > 0 AND (nspname = 'hci' OR (nspname, relname) IN (('ivoa', 'obscore'), ('dc', 'products')))
+"""
+
+
+def connect(settings: Settings, *, user: str = SUPERUSER, database: str | None = None) -> connection:
+    """Open a connection through the site's socket.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site.
+    user : str
+        Role; its password comes from the password file.
+    database : str | None
+        Database; None: the site's.
+
+    Returns
+    -------
+    connection
+        A psycopg2 connection, to be closed by the caller.
+
+    Raises
+    ------
+    SiteError
+        If the server does not answer or refuses.
+    """
+    try:
+        return psycopg2.connect(
+            host=str(settings.sockets),
+            port=settings.database.port,
+            dbname=database or settings.database.name,
+            user=user,
+            passfile=str(settings.passwords),
+        )
+    except psycopg2.OperationalError as error:
+        raise SiteError(f"PostgreSQL at {settings.sockets} refuses {user!r}: {error}".strip()) from error
+
+
+def make_database(settings: Settings) -> None:
+    """Make roles, database and extensions that are missing.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site, whose server runs.
+    """
+    with _cursor(settings, SUPERUSER) as ask:
+        ask.execute("SELECT rolname FROM pg_roles")
+        known = {row[0] for row in ask.fetchall()}
+        for role in (settings.database.user, *DACHS_ROLES):
+            if role not in known:
+                statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD %s").format(sql.Identifier(role))
+                ask.execute(statement, [password_of(settings, role)])
+    _create_database(settings)
+    with _cursor(settings) as ask:
+        for extension in _EXTENSIONS:
+            ask.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
+
+
+def make_products_view(settings: Settings) -> None:
+    """Put a view of our public files in the place of DaCHS's table ``dc.products``.
+
+    Getproduct, DataLink and SODA look only there: what is not public does not exist for them.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site; DaCHS is initialised, the catalogue migrated.
+    """
+    with _cursor(settings) as ask:
+        ask.execute("SELECT relkind FROM pg_class WHERE oid = to_regclass('dc.products')")
+        (kind,) = ask.fetchone() or ("",)
+        ask.execute("DROP {} IF EXISTS dc.products CASCADE".format("TABLE" if kind == "r" else "VIEW"))
+        ask.execute(f"CREATE VIEW dc.products AS {dc_products_sql(settings.store)}")
+        ask.execute(
+            sql.SQL("ALTER VIEW dc.products OWNER TO {}").format(sql.Identifier(settings.database.user))
+        )
+        readers = sql.SQL(", ").join(map(sql.Identifier, DACHS_ROLES[:2]))
+        ask.execute(sql.SQL("GRANT SELECT ON dc.products TO {}").format(readers))
+
+
+def published_columns(settings: Settings) -> str:
+    """Columns and types of the views that DaCHS has read: when they change it must read again.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site, whose server runs.
+
+    Returns
+    -------
+    str
+        One column a line, of the schema ``hci``, ``ivoa.obscore`` and ``dc.products``.
+    """
+    with _cursor(settings) as ask:
+        ask.execute(_COLUMNS_QUERY)
+        (text,) = ask.fetchone() or ("",)
+        return str(text)
+
+
+def count_products(settings: Settings) -> int:
+    """Number of public products.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site, whose server runs.
+
+    Returns
+    -------
+    int
+        Rows of ``hci.product``.
+    """
+    with _cursor(settings) as ask:
+        ask.execute("SELECT count(*) FROM hci.product")
+        (number,) = ask.fetchone() or (0,)
+        return int(number)
+
+
+def _create_database(settings: Settings) -> None:
+    name = settings.database.name
+    session = connect(settings, database=SUPERUSER)
+    session.autocommit = True
+    with session.cursor() as ask:
+        ask.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+        if ask.fetchone() is None:
+            statement = sql.SQL("CREATE DATABASE {} OWNER {}")
+            ask.execute(statement.format(sql.Identifier(name), sql.Identifier(settings.database.user)))
+    session.close()
+
+
+@contextmanager
+def _cursor(settings: Settings, database: str | None = None) -> Iterator[cursor]:
+    """Work as superuser in one transaction; a refusal becomes an error of ours."""
+    session = connect(settings, database=database)
+    try:
+        with session, session.cursor() as ask:
+            yield ask
+    except psycopg2.Error as error:
+        raise SiteError(f"PostgreSQL refused: {str(error).strip()}") from error
+    finally:
+        session.close()

@@ -1,0 +1,70 @@
+"""`hcvo site`: the servers of this site."""
+
+import sys
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from hcvo.config import Settings, load_settings
+from hcvo.site.status import Status, status_of
+from hcvo.site.up import bring_down, bring_up
+
+__all__ = ["site"]
+
+
+@click.group()
+def site() -> None:
+    """Start, stop and look at the site's PostgreSQL and DaCHS."""
+
+
+@site.command()
+@click.option("--dry-run", is_flag=True, help="Say what runs now and what would be started; change nothing.")
+def up(*, dry_run: bool) -> None:
+    """Bring the site up; return when TAP answers."""
+    settings = load_settings()
+    if dry_run:
+        _show(settings, status_of(settings))
+        return
+    changed = bring_up(settings, say=lambda line: click.echo(f"site: {line}"))
+    click.echo(f"site: {'up' if changed else 'up already'}: {settings.base_url}/tap")
+
+
+@site.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be stopped; change nothing.")
+def down(*, dry_run: bool) -> None:
+    """Stop the site's servers; data stay."""
+    settings = load_settings()
+    if dry_run:
+        _show(settings, status_of(settings))
+        return
+    stopped = bring_down(settings)
+    click.echo(f"site: {'stopped' if stopped else 'nothing was running'}; data stay in {settings.state}")
+
+
+@site.command()
+def status() -> None:
+    """Show servers, addresses and settings; exit code 1 unless the site is up."""
+    settings = load_settings()
+    found = status_of(settings)
+    _show(settings, found)
+    sys.exit(0 if found.up else 1)
+
+
+def _show(settings: Settings, found: Status) -> None:
+    table = Table("what", "state", "where", box=None)
+    table.add_row(
+        "PostgreSQL", _running(found.postgres), f"127.0.0.1:{settings.database.port}, {settings.sockets}"
+    )
+    table.add_row("DaCHS", _running(found.dachs), settings.base_url)
+    table.add_row("TAP", "answers" if found.answers else "silent", f"{settings.base_url}/tap")
+    table.add_row(
+        "products", "?" if found.products is None else f"{found.products} public", str(settings.store)
+    )
+    table.add_row("state", "there" if settings.state.exists() else "none yet", str(settings.state))
+    table.add_row("logs", "", str(settings.logs))
+    Console(soft_wrap=True).print(table)
+
+
+def _running(pid: int | None) -> str:
+    return "down" if pid is None else f"process {pid}"

@@ -1,0 +1,94 @@
+"""Bring a site up, whatever state it is in: new, stopped, killed, half up, or with older views."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_NB, flock
+
+from hcvo.catalogue.publish import apply_views
+from hcvo.catalogue.setup import migrate
+from hcvo.config import Settings
+from hcvo.errors import SiteError
+from hcvo.site import dachs, postgres, templates
+from hcvo.site.account import Account, server_account
+
+__all__ = ["bring_down", "bring_up"]
+
+
+def bring_up(settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> bool:
+    """Start what does not run, update what is behind; return when TAP answers.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site.
+    say : Callable[[str], None]
+        Told what is being done, a line a step.
+
+    Returns
+    -------
+    bool
+        True if something had to be done, False if the site was up and up to date.
+
+    Raises
+    ------
+    SiteError
+        If a server cannot start: port taken, tool missing, socket path too long.
+    """
+    account = server_account(settings)
+    _make_folders(settings, account)
+    with _locked(settings):
+        was_up = postgres.is_running(settings) and dachs.server(settings) is not None
+        if not was_up:
+            say(f"PostgreSQL on port {settings.database.port}, as {account.name}")
+        postgres.create_cluster(settings, account)
+        postgres.start(settings, account)
+        migrate(settings)
+        dachs.prepare(settings, account)
+        apply_views(settings)
+        templates.copy_resources(settings, account)
+        adopted = dachs.adopt(settings, account, say=say)
+        if not was_up:
+            say(f"DaCHS on port {settings.dachs.port}")
+        dachs.start(settings, account)
+    return adopted or not was_up
+
+
+def bring_down(settings: Settings) -> bool:
+    """Stop both servers and all they started; data stay.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site.
+
+    Returns
+    -------
+    bool
+        True if something was running.
+    """
+    if not settings.state.exists():
+        return False
+    account = server_account(settings)
+    account.folder(settings.sockets)
+    with _locked(settings):
+        web = dachs.stop(settings)
+        base = postgres.stop(settings, account)
+    return web or base
+
+
+def _make_folders(settings: Settings, account: Account) -> None:
+    for folder in (settings.state, settings.logs, settings.store, settings.staging, settings.raw):
+        account.folder(folder)
+    account.folder(settings.sockets)
+
+
+@contextmanager
+def _locked(settings: Settings) -> Iterator[None]:
+    """One `up` or `down` at a time; the lock goes with the process that holds it."""
+    path = settings.sockets / "lock"
+    with path.open("w") as handle:
+        try:
+            flock(handle, LOCK_EX | LOCK_NB)
+        except BlockingIOError as error:
+            raise SiteError(f"another 'hcvo site' command works on {settings.state}; wait for it") from error
+        yield
