@@ -1,0 +1,93 @@
+"""`hcvo simulate`: raw nights with planted companions."""
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+from rich.progress import Progress
+
+from hcvo.errors import ConfigError
+from reduce.simulate.instrument import FILTERS
+from reduce.simulate.night import DEMO_COMPANIONS, DEMO_TARGET, simulate_night
+from reduce.simulate.schedule import QUICK, Options, Volume
+from reduce.simulate.sky import Companion
+
+__all__ = ["simulate"]
+
+
+class _CompanionType(click.ParamType):
+    """SEP,PA,CONTRAST[,CONTRAST of the right channel]."""
+
+    name = "SEP,PA,CONTRAST"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Companion:
+        if isinstance(value, Companion):
+            return value
+        try:
+            separation, pa, *contrast = (float(part) for part in str(value).split(","))
+            left, right = contrast if len(contrast) > 1 else (contrast[0], contrast[0])
+        except (ValueError, IndexError):
+            self.fail(f"{value!r} is not separation (mas), PA (deg), contrast: 400,195,5e-6", param, ctx)
+        return Companion(separation, pa, (left, right))
+
+
+@click.group()
+def simulate() -> None:
+    """Make raw data as the archive serves them, with known truth."""
+
+
+@simulate.command()
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of everything random.")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write into.")
+@click.option("--date", "night", default="2018-04-20", show_default=True, help="Evening of the night, YYYY-MM-DD.")
+@click.option("--filter", "setup", type=click.Choice(sorted(FILTERS)), default="DB_H23", show_default=True)
+@click.option("--frames", type=click.IntRange(min=1), help="Science integrations in all [48; quick 12].")
+@click.option("--ndit", type=click.IntRange(min=1), help="Integrations a science file [6; quick 4].")
+@click.option("--companion", "companions", type=_CompanionType(), multiple=True, help="Plant this one; repeatable.")
+@click.option("--no-companions", is_flag=True, help="Plant none.")
+@click.option("--quick", is_flag=True, help="Few frames and calibrations, for tests.")
+@click.option("--dry-run", is_flag=True, help="Say what would be written.")
+def irdis(  # noqa: PLR0913 - one argument an option
+    *,
+    seed: int,
+    out: Path | None,
+    night: str,
+    setup: str,
+    frames: int | None,
+    ndit: int | None,
+    companions: tuple[Companion, ...],
+    no_companions: bool,
+    quick: bool,
+    dry_run: bool,
+) -> None:
+    """Make a SPHERE/IRDIS night in pupil tracking, and truth.json beside it."""
+    if out is None:
+        raise click.UsageError("--out DIR is missing: the folder for the night")
+    options = Options(
+        seed=seed,
+        night=_day(night),
+        frames=frames or (12 if quick else 48),
+        ndit=ndit or (4 if quick else 6),
+        volume=QUICK if quick else Volume(),
+    )
+    planted = () if no_companions else companions or DEMO_COMPANIONS
+    if dry_run:
+        click.echo(f"would write {options.frames} science frames of {DEMO_TARGET.name} in {setup} to {out}")
+        return
+    with Progress(transient=True) as bar:
+        task = bar.add_task("simulating", total=1.0)
+        truth = simulate_night(
+            options,
+            FILTERS[setup],
+            out,
+            companions=planted,
+            progress=lambda share: bar.update(task, completed=share),
+        )
+    click.echo(f"{sum(1 for _ in out.glob('SPHER.*.fits'))} files of {DEMO_TARGET.name}; truth in {truth}")
+
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007 - a date
+    except ValueError as error:
+        raise ConfigError(f"--date {text!r} is no date; write YYYY-MM-DD") from error

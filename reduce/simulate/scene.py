@@ -1,0 +1,205 @@
+"""Light on the two fields during one frame, in electrons per second, before the detector has its say."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reduce.simulate.instrument import NAXIS2, PIXEL_MAS, Y_STRETCH, Band
+from reduce.simulate.optics import Grid, Image, Optics, Wave, aperture_sum, lambda_over_d
+from reduce.simulate.speckles import Turbulence, Wavefront, averaged_speckles, halo_profile, static_profile
+
+__all__ = [
+    "Trail",
+    "aperture_flux",
+    "companions_light",
+    "coronagraph_transmission",
+    "coronagraphic_star",
+    "fwhm_pixels",
+    "spots",
+    "star_peak",
+    "unocculted_star",
+]
+
+_WINDOW = 512
+"""Pixels around the star in which speckles are drawn; beyond there is the mean halo."""
+_STAMP = 128
+"""Pixels around a companion."""
+_COLOURS = 3
+"""Wavelengths across a band for what spreads radially."""
+_STREHL = 0.87
+_SPOT_RADIUS = 14.14 * 0.97
+"""lambda/D."""
+_SPOT_PEAK = 6.0e-3
+"""Spot against the star's peak."""
+_INNER_WORKING_MAS = 92.5
+
+
+@dataclass(frozen=True)
+class Trail:
+    """A companion's way over the detector during one frame.
+
+    Attributes
+    ----------
+    x_mas, y_mas : NDArray[np.float64]
+        Places relative to the star at instants over the exposure, along the detector's axes, (instant,).
+    contrast : float
+        Flux over the star's in this channel.
+    """
+
+    x_mas: NDArray[np.float64]
+    y_mas: NDArray[np.float64]
+    contrast: float
+
+
+def star_peak(optics: Optics, band: Band, magnitude: float) -> float:
+    """Electrons per second in the peak pixel of the unocculted star."""
+    return band.star_rate(magnitude) * _STREHL / optics.energy(band.wavelength_um)
+
+
+def fwhm_pixels(optics: Optics, band: Band) -> float:
+    """Full width at half maximum of the unocculted image, raw pixels along x."""
+    step = 0.02
+    line = Grid(0, 0, 401, 1, (0.0, 0.0))
+    fine = [optics.profile(line.x_mas * step, each) for each in colours(band)]
+    profile = np.mean(fine, axis=0)
+    index = int(np.argmax(profile < 0.5))  # noqa: PLR2004 - half of the peak
+    before, after = profile[index - 1], profile[index]
+    return float(2.0 * step * (index - 1 + (before - 0.5) / (before - after)))
+
+
+def aperture_flux(optics: Optics, band: Band, diameter: float) -> float:
+    """Flux of the unocculted star of peak 1 in an aperture of so many raw pixels, centred on a pixel."""
+    middle = (NAXIS2 / 2.0, NAXIS2 / 2.0)
+    image = unocculted_star(optics, band, middle, Turbulence())
+    return aperture_sum(image, *middle, diameter)
+
+
+def coronagraph_transmission(separation_mas: float) -> float:
+    """Share of a companion's light that passes the mask."""
+    return float(1.0 / (1.0 + (_INNER_WORKING_MAS / max(separation_mas, 1e-3)) ** 8))
+
+
+def window(star: tuple[float, float], size: int = _WINDOW) -> Grid:
+    """A square of pixels around the star."""
+    return Grid(round(star[0]) - size // 2, round(star[1]) - size // 2, size, size, star)
+
+
+def colours(band: Band) -> NDArray[np.float64]:
+    """Wavelengths across a band, um."""
+    steps = (np.arange(_COLOURS) + 0.5) / _COLOURS - 0.5
+    return np.asarray(band.wavelength_um + band.width_um * steps)
+
+
+def whole_field(star: tuple[float, float]) -> Grid:
+    """All pixels of a field."""
+    return Grid(0, 0, NAXIS2, NAXIS2, star)
+
+
+def coronagraphic_star(
+    optics: Optics,
+    wavefront: Wavefront,
+    fast: tuple[Wave, Wave],
+    band: Band,
+    star: tuple[float, float],
+    dit_s: float,
+    turbulence: Turbulence,
+    waffle: str = "",
+) -> Image:
+    """Star behind the coronagraph, (1024, 1024), in units of the unocculted peak.
+
+    Parameters
+    ----------
+    optics : Optics
+        The pupil.
+    wavefront : Wavefront
+        Lasting errors now.
+    fast : tuple[NDArray[np.complex64], NDArray[np.complex64]]
+        Turbulence now.
+    band : Band
+        Channel.
+    star : tuple[float, float]
+        Place (x, y), 0-based.
+    dit_s : float
+        Exposure time.
+    turbulence : Turbulence
+        Level of the halo.
+    waffle : str
+        '+', 'x' or '' for none.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        (1024, 1024).
+    """
+    field = _smooth(band, star, turbulence, lasting=True)
+    grid = window(star)
+    halo = _smooth_at(grid, band, turbulence)
+    lasting = [wavefront.amplitude(grid, each) for each in colours(band)]
+    middle = lasting[_COLOURS // 2]
+    noise = averaged_speckles(optics, fast, middle, halo, grid, (band.wavelength_um, dit_s))
+    if waffle:
+        lasting = [
+            amplitude + spots(optics, grid, each, waffle)
+            for amplitude, each in zip(lasting, colours(band), strict=True)
+        ]
+    mean = np.mean([np.abs(each) ** 2 for each in lasting], axis=0) * turbulence.clear
+    field[grid.slices] = np.maximum(mean + halo + noise, 0.0)
+    return field
+
+
+def spots(optics: Optics, grid: Grid, wavelength_um: float, orientation: str) -> Wave:
+    """Amplitude of the four waffle spots on the axes ('+') or the diagonals ('x')."""
+    radius = _SPOT_RADIUS * lambda_over_d(wavelength_um)
+    start = 0.0 if orientation == "+" else 45.0
+    total = np.zeros((grid.height, grid.width), dtype=np.complex64)
+    for angle in np.radians(start + 90.0 * np.arange(4)):
+        place = (radius * np.cos(angle), radius * np.sin(angle))
+        total += optics.image(optics.pupil, grid, wavelength_um, place)
+    return np.asarray(total * np.float32(np.sqrt(_SPOT_PEAK) / optics.peak), dtype=np.complex64)
+
+
+def unocculted_star(
+    optics: Optics, band: Band, star: tuple[float, float], turbulence: Turbulence
+) -> Image:
+    """Star beside the coronagraph, (1024, 1024), peak `turbulence.peak`."""
+    field = _smooth(band, star, turbulence, lasting=False)
+    grid = window(star)
+    for each in colours(band):
+        field[grid.slices] += optics.psf(grid, each, (0.0, 0.0)) / _COLOURS
+    return field * np.float32(turbulence.peak)
+
+
+def companions_light(
+    optics: Optics, band: Band, star: tuple[float, float], trails: Sequence[Trail], turbulence: Turbulence
+) -> Image:
+    """Companions of one frame, (1024, 1024), in units of the star's peak; smeared by the field's rotation."""
+    field = np.zeros((NAXIS2, NAXIS2), dtype=np.float32)
+    for trail in trails:
+        x = star[0] + trail.x_mas.mean() / PIXEL_MAS
+        y = star[1] + trail.y_mas.mean() / PIXEL_MAS / Y_STRETCH
+        grid = Grid(round(x) - _STAMP // 2, round(y) - _STAMP // 2, _STAMP, _STAMP, star)
+        stamp = np.zeros((_STAMP, _STAMP), dtype=np.float32)
+        for place in zip(trail.x_mas, trail.y_mas, strict=True):
+            stamp += optics.psf(grid, band.wavelength_um, place)
+        separation = float(np.hypot(trail.x_mas, trail.y_mas).mean())
+        strength = trail.contrast * coronagraph_transmission(separation) * turbulence.peak
+        field[grid.slices] += stamp * np.float32(strength / trail.x_mas.size)
+    return field
+
+
+def _smooth(band: Band, star: tuple[float, float], turbulence: Turbulence, *, lasting: bool) -> Image:
+    """Mean halo over the whole field."""
+    grid = whole_field(star)
+    field = _smooth_at(grid, band, turbulence)
+    if lasting:
+        field += static_profile(grid.radius_mas / lambda_over_d(band.wavelength_um)).astype(np.float32)
+    return field
+
+
+def _smooth_at(grid: Grid, band: Band, turbulence: Turbulence) -> Image:
+    """Turbulence halo on a grid, by table look-up."""
+    table = np.arange(0.0, 400.0, 0.05)
+    u = grid.radius_mas / lambda_over_d(band.wavelength_um)
+    return np.asarray(np.interp(u, table, halo_profile(table)) * turbulence.halo, dtype=np.float32)
