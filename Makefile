@@ -1,0 +1,50 @@
+# Thin: etc/install.sh makes the tools, the program hcvo does the work. `make` alone shows this list.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/bash
+BIN := build/venv/bin
+
+.PHONY: help install demo test check bench up down status clean lint-vo truth-spine realism mutants
+
+help: ## show this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '  make %-12s %s\n' "$$name" "$$text"; done
+
+install: ## install what is missing on Debian 12 (the others call it)
+	@etc/install.sh
+
+demo: install ## a simulated night from raw frames to TAP, truth beside what was found
+	@$(BIN)/hcvo demo
+
+test: install check ## lint, types, contracts, then every test
+	@$(BIN)/python -m pytest
+
+check: install ## ruff, mypy, import contracts, docstrings
+	@etc/check.sh
+
+bench: install ## time the parts that have a time to keep
+	@etc/bench.sh
+
+up: install ## start the site: PostgreSQL and DaCHS; returns when TAP answers
+	@$(BIN)/hcvo site up
+
+down: install ## stop the site; data stay
+	@$(BIN)/hcvo site down
+
+status: install ## what runs, where, with how many products
+	@$(BIN)/hcvo site status
+
+lint-vo: install ## the Virtual Observatory's validators against the running site
+	@$(BIN)/hcvo site lint
+
+truth-spine: install ## the demo for ten seeds: planted against found (SEEDS="1 2 3" for others)
+	@$(BIN)/python -m hcvo.site.truth_spine $(SEEDS)
+
+realism: install ## simulated frames against published SPHERE figures
+	@$(BIN)/hcvo simulate --realism
+
+mutants: install ## do the tests kill mutants of kernels, angles, times, WCS and the public-or-not rule?
+	@$(BIN)/mutmut run && $(BIN)/mutmut results
+
+clean: ## stop the site, remove the state folder and build/; says what stays
+	@etc/clean.sh
