@@ -1,0 +1,105 @@
+"""Product files into the catalogue: every row of a process, inside the caller's transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hcvo.catalogue.models import Observation, Process, ProcessInput, Product
+from hcvo.catalogue.models.rights import GUARD_COLUMNS
+from hcvo.model.product import ProductFacts
+from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
+from hcvo.model.sphere import SphericalPolygon
+from ingest.measurements import load_measurements
+from ingest.obscore import Described, describe, obscore_columns
+
+__all__ = ["StoredFile", "load_products"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A product file at its place in the store: where, as what, how large; preview '' where it has none."""
+
+    path: Path
+    accref: str
+    sha256: str
+    size: int
+    preview: str
+
+
+def load_products(process: Process, files: Sequence[StoredFile]) -> list[Product]:
+    """Enter the products of a process with their measurements, and give the process their rights.
+
+    Products of an observation have its rights; reduced calibrations are public at once.
+
+    Parameters
+    ----------
+    process : Process
+        The process that made them.
+    files : Sequence[StoredFile]
+        Its files, already in the store.
+
+    Returns
+    -------
+    list[Product]
+        Their rows, in the current transaction.
+    """
+    described = [describe(file.path) for file in files]
+    region = next((one.region for one in described if one.region is not None), None)
+    products = [_enter(process, file, one, region) for file, one in zip(files, described, strict=True)]
+    for product, file in zip(products, files, strict=True):
+        load_measurements(product, file.path)
+    _share_rights(process, products)
+    return products
+
+
+def _enter(
+    process: Process, file: StoredFile, described: Described, region: SphericalPolygon | None
+) -> Product:
+    facts = described.facts
+    observation = _observation(process, facts)
+    target = observation.target if observation else None
+    return Product.objects.create(
+        process=process,
+        observation=observation,
+        target=target,
+        target_name=target.main_name if target else facts.target_name,
+        accref=file.accref,
+        name=file.path.name,
+        size=file.size,
+        sha256=file.sha256,
+        preview=file.preview,
+        **obscore_columns(described, described.region if described.lengths else region),
+        **_rights(observation, facts),
+    )
+
+
+def _observation(process: Process, facts: ProductFacts) -> Observation | None:
+    """By name; else by the raw frames the process read, for a name given before all frames were there."""
+    found = Observation.objects.select_related("target").filter(obs_id=facts.obs_id).first()
+    if found or facts.ob_id is None or facts.level <= 1:
+        return found
+    return (
+        Observation.objects.select_related("target")
+        .filter(frames__uses__process=process, ob_id=facts.ob_id)
+        .order_by("t_min")
+        .first()
+    )
+
+
+def _rights(observation: Observation | None, facts: ProductFacts) -> dict[str, Any]:
+    if observation is not None:
+        return {name: getattr(observation, name) for name in GUARD_COLUMNS}
+    kind = DataKind.CALIBRATION if facts.level <= 1 else DataKind.SCIENCE
+    return {"release_time": release_time(kind, from_mjd(facts.mjd_start), ReleasePolicy.DEFAULT)}
+
+
+def _share_rights(process: Process, products: Sequence[Product]) -> None:
+    """A process and its inputs are as public as the first of its products to be released."""
+    if not products:
+        return
+    far = max((p.release_time for p in products if p.release_time), default=None)
+    first = min(products, key=lambda product: product.release_time or far or from_mjd(0.0))
+    rights = {name: getattr(first, name) for name in GUARD_COLUMNS}
+    Process.objects.filter(pk=process.pk).update(**rights)
+    ProcessInput.objects.filter(process=process).update(**rights)
