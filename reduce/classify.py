@@ -4,6 +4,7 @@ import math
 import re
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,7 +17,7 @@ from hcvo.model.frame import CardValue, RawFrame
 from hcvo.store import sha256_of
 from reduce.instruments import sphere
 
-__all__ = ["cards_of", "read_raw_frame"]
+__all__ = ["cards_of", "read_frame", "read_raw_frame"]
 
 _BLOCK = 2880
 _MAX_HEADER_BLOCKS = 1000  # 36,000 cards; a SPHERE header has about 1,000
@@ -45,6 +46,25 @@ def read_raw_frame(path: Path) -> RawFrame:
     TruncatedError if it ends before its headers say; HeaderError if a card cannot be parsed, is missing
     or contradicts another; ForeignFrameError if it is no raw frame of an instrument and mode we know.
     """
+    frame = read_frame(path, sha256="")
+    return replace(frame, sha256=sha256_of(path))
+
+
+def read_frame(path: Path, *, sha256: str) -> RawFrame:
+    """As `read_raw_frame`, with a checksum that is known already.
+
+    Parameters
+    ----------
+    path : Path
+        A raw FITS file.
+    sha256 : str
+        Its checksum; '' where it does not matter.
+
+    Returns
+    -------
+    RawFrame
+        The frame.
+    """
     size = path.stat().st_size
     header = _walk(path, size)
     cards = cards_of(header, path)
@@ -54,7 +74,7 @@ def read_raw_frame(path: Path) -> RawFrame:
     dit_s, ndit = _integration(cards, tag, path)
     return RawFrame(
         path=path,
-        sha256=sha256_of(path),
+        sha256=sha256,
         size=size,
         dp_id=_dp_id(cards, path),
         instrument=_text(cards, "INSTRUME"),

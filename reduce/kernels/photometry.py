@@ -8,7 +8,7 @@ from scipy import ndimage, optimize
 
 from reduce.kernels.aperture import aperture_flux
 
-__all__ = ["Star", "find_star", "fit_star", "normalised"]
+__all__ = ["Star", "find_star", "fit_star", "half_power_width", "normalised"]
 
 _SIGMA_TO_FWHM = 2.3548200450309493  # 2 sqrt(2 ln 2)
 
@@ -130,3 +130,22 @@ def normalised(psf: NDArray[np.floating], fwhm: float) -> NDArray[np.float32]:
     if not flux > 0:
         raise ValueError(f"flux in the aperture is {flux}, wanted more than 0")
     return (np.asarray(psf, np.float64) / flux).astype(np.float32)
+
+
+def half_power_width(psf: NDArray[np.floating]) -> float:
+    """Rough FWHM of a centred PSF: diameter of the disc with as many pixels as lie above half the peak.
+
+    Parameters
+    ----------
+    psf : NDArray[np.floating]
+        (y, x), odd sides, peak at the middle pixel.
+
+    Returns
+    -------
+    float
+        Pixels; a start for `fit_star`.
+    """
+    above = psf > psf[psf.shape[0] // 2, psf.shape[1] // 2] / 2.0
+    labels, _ = ndimage.label(above)
+    core = labels == labels[psf.shape[0] // 2, psf.shape[1] // 2]
+    return float(2.0 * np.sqrt(max(core.sum(), 1) / np.pi))

@@ -1,0 +1,163 @@
+"""Sky and clock for a file's frames: sidereal time, place at epoch, turn to ICRS (astropy's IAU models)."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+from astropy import units as u
+from astropy.coordinates import ICRS, TETE, EarthLocation, SkyCoord
+from astropy.time import Time
+from astropy.utils import iers
+from numpy.typing import NDArray
+
+from reduce.exposure import Exposure, Pointing, Site
+from reduce.instruments import sphere_irdis
+from reduce.kernels import angles
+
+__all__ = ["Directions", "directions", "icrs_rotation", "place_at", "sidereal_time"]
+
+_STEP_DEG = 1e-3  # small against the rotation's change over the sky, large against rounding
+
+
+@dataclass(frozen=True, slots=True)
+class Directions:
+    """Times and field angles of one file's planes; arrays (plane,), degrees and MJD UTC.
+
+    The angle of date is the sum parang + pupil_offset + instrument_offset + true_north + correction;
+    `icrs_rotation` turns it to the north of ICRS.
+    """
+
+    times: angles.PlaneTimes
+    parang: NDArray[np.float64]
+    pupil_offset: float
+    instrument_offset: float
+    true_north: float
+    correction: float
+    icrs_rotation: float
+
+    @property
+    def angle(self) -> NDArray[np.float64]:
+        """Of date, degrees: PA on the sky = PA on the detector + angle."""
+        fixed = self.pupil_offset + self.instrument_offset + self.true_north + self.correction
+        return self.parang + fixed
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Use the Earth-rotation tables that came with the libraries: no download, no age limit."""
+    with iers.conf.set_temp("auto_download", False), iers.conf.set_temp("auto_max_age", None):  # noqa: FBT003
+        yield
+
+
+def sidereal_time(mjd: NDArray[np.float64], site: Site) -> NDArray[np.float64]:
+    """Local apparent sidereal time.
+
+    Parameters
+    ----------
+    mjd : NDArray[np.float64]
+        UTC, days, any shape.
+    site : Site
+        Where.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        Degrees (IAU 2006/2000A).
+    """
+    place = EarthLocation.from_geodetic(
+        site.longitude_deg * u.deg, site.latitude_deg * u.deg, site.height_m * u.m
+    )
+    with _offline():
+        times = Time(mjd, format="mjd", scale="utc", location=place)
+        return np.asarray(times.sidereal_time("apparent").to_value(u.deg))
+
+
+def place_at(pointing: Pointing, mjd: float) -> tuple[float, float]:
+    """ICRS position of the star at an epoch.
+
+    Parameters
+    ----------
+    pointing : Pointing
+        Mean place 2000 and proper motion.
+    mjd : float
+        Epoch, UTC.
+
+    Returns
+    -------
+    tuple[float, float]
+        (ra, dec) degrees; motion along a straight line, good to a milliarcsecond over decades.
+    """
+    years = (mjd - 51544.5) / 365.25
+    dec = pointing.dec_icrs_deg + pointing.pm_dec_arcsec * years / 3600.0
+    ra = pointing.ra_icrs_deg + pointing.pm_ra_arcsec * years / 3600.0 / np.cos(
+        np.radians(pointing.dec_icrs_deg)
+    )
+    return float(ra % 360.0), float(dec)
+
+
+def icrs_rotation(ra_deg: float, dec_deg: float, mjd: float) -> float:
+    """Angle to add to a position angle of date to count it from ICRS north.
+
+    Parameters
+    ----------
+    ra_deg : float
+        Star, ICRS, degrees.
+    dec_deg : float
+        Likewise.
+    mjd : float
+        UTC.
+
+    Returns
+    -------
+    float
+        Degrees: minus the position angle, in the true equator and equinox of date, of ICRS north.
+    """
+    with _offline():
+        when = Time(mjd, format="mjd", scale="utc")
+        star = SkyCoord(ra_deg * u.deg, np.array([dec_deg, dec_deg]) * u.deg, frame=ICRS)
+        towards_north = star.directional_offset_by([0.0, 0.0] * u.deg, [0.0, _STEP_DEG] * u.deg)
+        of_date = towards_north.transform_to(TETE(obstime=when))
+        turn = of_date[0].position_angle(of_date[1]).wrap_at(180 * u.deg)
+    return -float(turn.to_value(u.deg))
+
+
+def directions(exposure: Exposure) -> Directions:
+    """Times and field angles of an IRDIS file.
+
+    Parameters
+    ----------
+    exposure : Exposure
+        A file on the sky.
+
+    Returns
+    -------
+    Directions
+        In field tracking north stays put: `parang` is 0 and the pupil offset is ``DROT2 POSANG``
+        (its sign is not verified for angles other than 0).
+    """
+    pointing, site = exposure.pointing(), exposure.site()
+    frame = exposure.frame
+    times = angles.plane_times(
+        frame.mjd_obs, exposure.written_mjd, frame.ndit, exposure.real_dit_s, exposure.delay_s
+    )
+    middle = float(times.middle.mean())
+    north = sphere_irdis.astrometry_at(frame.night, frame.filter).north_deg
+    turn = icrs_rotation(*place_at(pointing, middle), middle)
+    if frame.derotator_mode == "SKY":
+        still = np.zeros(frame.ndit)
+        return Directions(times, still, pointing.position_angle_deg, 0.0, north, 0.0, turn)
+    hour_angle = sidereal_time(times.middle, site) - pointing.ra_of_date_deg
+    parang = angles.parallactic_angle(hour_angle, pointing.dec_of_date_deg, site.latitude_deg)
+    correction = 0.0
+    if frame.night < sphere_irdis.DEROTATOR_FIXED:
+        correction = angles.derotator_correction(pointing.altitude_deg, pointing.derotator_begin_deg)
+    return Directions(
+        times,
+        angles.unwrapped(parang),
+        sphere_irdis.PUPIL_OFFSET_DEG,
+        sphere_irdis.INSTRUMENT_OFFSET_DEG,
+        north,
+        correction,
+        turn,
+    )

@@ -1,0 +1,187 @@
+"""One raw file as a level 1 recipe sees it: typed facts of its header, and its planes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from hcvo.errors import HeaderError
+from hcvo.model.frame import CardValue, RawFrame
+from reduce.classify import read_frame
+
+__all__ = ["Exposure", "Pointing", "Site", "read_exposure", "read_planes", "unpacked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The telescope: geodetic latitude and longitude (east positive), degrees; height, m."""
+
+    latitude_deg: float
+    longitude_deg: float
+    height_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pointing:
+    """Where a science frame looks.
+
+    Attributes
+    ----------
+    ra_of_date_deg, dec_of_date_deg : float
+        ``INS4 DROT2 RA/DEC``: apparent place of date.
+    ra_icrs_deg, dec_icrs_deg : float
+        ``TEL TARG ALPHA/DELTA``: mean place, equinox and epoch 2000.
+    pm_ra_arcsec, pm_dec_arcsec : float
+        ``TEL TARG PMA/PMD``, arcsec a year; PMA is taken as motion on the sky (cos dec in it).
+    altitude_deg : float
+        ``TEL ALT`` at the start.
+    derotator_begin_deg, position_angle_deg : float
+        ``INS4 DROT2 BEGIN`` and ``POSANG``.
+    """
+
+    ra_of_date_deg: float
+    dec_of_date_deg: float
+    ra_icrs_deg: float
+    dec_icrs_deg: float
+    pm_ra_arcsec: float
+    pm_dec_arcsec: float
+    altitude_deg: float
+    derotator_begin_deg: float
+    position_angle_deg: float
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """One raw file without its pixels.
+
+    Attributes
+    ----------
+    frame : RawFrame
+        What the archive knows of it; its checksum is not computed again here.
+    real_dit_s : float
+        ``DET SEQ1 REALDIT``, else the DIT, s.
+    delay_s : float
+        ``DET DITDELAY``, s.
+    written_mjd : float
+        ``DET FRAM UTC``, MJD.
+    dither_um : tuple[float, float]
+        ``INS1 PAC X``, ``Y``, um.
+    waffle : str
+        ``OCS WAFFLE ORIENT``; '' where absent.
+    """
+
+    frame: RawFrame
+    real_dit_s: float
+    delay_s: float
+    written_mjd: float
+    dither_um: tuple[float, float]
+    waffle: str
+
+    @property
+    def night(self) -> date:
+        """Date at which the night began."""
+        return self.frame.night
+
+    def site(self) -> Site:
+        """The telescope's place, of the header."""
+        return Site(*(_number(self.frame, f"ESO TEL {name}") for name in ("GEOLAT", "GEOLON", "GEOELEV")))
+
+    def pointing(self) -> Pointing:
+        """Where it looks; only frames on the sky have it."""
+        number = self._number
+        return Pointing(
+            15.0 * unpacked(number("ESO INS4 DROT2 RA")),
+            unpacked(number("ESO INS4 DROT2 DEC")),
+            15.0 * unpacked(number("ESO TEL TARG ALPHA")),
+            unpacked(number("ESO TEL TARG DELTA")),
+            number("ESO TEL TARG PMA", 0.0),
+            number("ESO TEL TARG PMD", 0.0),
+            number("ESO TEL ALT"),
+            number("ESO INS4 DROT2 BEGIN"),
+            number("ESO INS4 DROT2 POSANG", 0.0),
+        )
+
+    def _number(self, keyword: str, default: float | None = None) -> float:
+        return _number(self.frame, keyword, default)
+
+
+def read_exposure(path: Path) -> Exposure:
+    """Parse a raw file's header for a recipe.
+
+    Parameters
+    ----------
+    path : Path
+        A raw file that `reduce.classify.read_raw_frame` accepts.
+
+    Returns
+    -------
+    Exposure
+        Its typed facts.
+    """
+    frame = read_frame(path, sha256="")
+    return Exposure(
+        frame,
+        _number(frame, "ESO DET SEQ1 REALDIT", frame.dit_s),
+        _number(frame, "ESO DET DITDELAY", 0.0),
+        frame.mjd_end,
+        (_number(frame, "ESO INS1 PAC X", 0.0), _number(frame, "ESO INS1 PAC Y", 0.0)),
+        str(frame.cards.get("ESO OCS WAFFLE ORIENT") or "").strip(),
+    )
+
+
+def read_planes(path: Path) -> NDArray[np.float32]:
+    """Pixels of a raw file.
+
+    Parameters
+    ----------
+    path : Path
+        Raw file, image in the primary HDU.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        (plane, y, x) adu, native byte order; a single image has one plane.
+    """
+    with fits.open(path, memmap=False) as hdus:
+        data = np.asarray(hdus[0].data, dtype=np.float32)
+    return data if data.ndim == 3 else data[None]  # noqa: PLR2004 - (plane, y, x)
+
+
+def unpacked(packed: float) -> float:
+    """Units of a packed sexagesimal number: -84656.845 (-08:46:56.845) becomes -8.7824...
+
+    Parameters
+    ----------
+    packed : float
+        [-][D]DMMSS.sss or HHMMSS.sss with leading zeros missing.
+
+    Returns
+    -------
+    float
+        Degrees or hours.
+
+    Raises
+    ------
+    HeaderError
+        If minutes or seconds reach 60.
+    """
+    whole = abs(packed)
+    degrees, minutes, seconds = int(whole // 10000), int(whole // 100) % 100, whole % 100.0
+    if minutes >= 60 or seconds >= 60.0:  # noqa: PLR2004 - sexagesimal
+        raise HeaderError(
+            f"packed angle {packed} has {minutes} minutes and {seconds:g} seconds, wanted below 60"
+        )
+    value = degrees + minutes / 60.0 + seconds / 3600.0
+    return -value if packed < 0 else value
+
+
+def _number(frame: RawFrame, keyword: str, default: float | None = None) -> float:
+    cards: Mapping[str, CardValue] = frame.cards
+    value = cards.get(keyword, default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise HeaderError(f"{frame.path}: {keyword} is {value!r}, wanted a number")
+    return float(value)
