@@ -1,9 +1,10 @@
-"""Django's settings that no site changes; `hcvo.catalogue.setup` adds the database.
+"""Django's settings that no site changes; `hcvo.catalogue.setup` says which database.
 
 Read by itself by the type checker's Django plugin and by
 ``django-admin makemigrations --settings hcvo.catalogue.django_settings``.
 """
 
+DATABASES = {"default": {"ENGINE": "django.db.backends.postgresql"}}
 INSTALLED_APPS = ["hcvo.catalogue"]
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -1,49 +1,68 @@
-"""Django on the site's database: configured once per program, then migrated."""
+"""The site's database: named to Django once per program, then migrated."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import django
-from django.conf import settings as configured
 from django.core.management import call_command
 from django.db import connection, connections
-from django.db.utils import OperationalError
+from django.db.utils import InterfaceError, OperationalError
 
-from hcvo.catalogue import django_settings
 from hcvo.config import Settings
 from hcvo.errors import CatalogueError
 
-__all__ = ["migrate", "setup_django"]
+__all__ = ["answering", "migrate", "setup_django"]
 
 _EXTENSIONS = {"pg_sphere": True, "q3c": False}
 """Extension to whether the catalogue cannot do without it."""
 
 
 def setup_django(settings: Settings) -> None:
-    """Point Django's ORM at the site's database.
+    """Point Django at the site's database.
 
-    Can be called again: with other settings, the next query goes to the other database.
+    Can be called again; with other settings, the next query goes to the other database.
 
     Parameters
     ----------
     settings : Settings
         Socket folder, port, database, user and password file.
+
+    Notes
+    -----
+    CatalogueError if the database does not answer.
     """
-    database = _database(settings)
-    if not configured.configured:
-        configured.configure(
-            DATABASES={"default": database},
-            INSTALLED_APPS=django_settings.INSTALLED_APPS,
-            USE_TZ=django_settings.USE_TZ,
-            TIME_ZONE=django_settings.TIME_ZONE,
-            DEFAULT_AUTO_FIELD=django_settings.DEFAULT_AUTO_FIELD,
-        )
-        django.setup()
-        return
+    wanted = _database(settings)
     current = connections.databases["default"]
-    if any(current[key] != value for key, value in database.items()):
-        connections["default"].close()
-        del connections["default"]
-        current.update(database)
+    if any(current.get(key) != value for key, value in wanted.items()):
+        for open_connection in connections.all(initialized_only=True):
+            open_connection.close()
+            del connections[open_connection.alias]
+        current.update(wanted)
+    with answering(settings):
+        connection.ensure_connection()
+
+
+@contextmanager
+def answering(settings: Settings) -> Iterator[None]:
+    """Say in an operator's words that the database does not answer, or went away meanwhile.
+
+    Parameters
+    ----------
+    settings : Settings
+        The site.
+
+    Raises
+    ------
+    CatalogueError
+        Instead of the driver's error.
+    """
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise CatalogueError(
+            f"the database {settings.database.name} at {settings.sockets}, port {settings.database.port}, "
+            f"does not answer: {str(error).strip()}; `hcvo site up` starts it"
+        ) from error
 
 
 def migrate(settings: Settings) -> None:
@@ -54,22 +73,15 @@ def migrate(settings: Settings) -> None:
     settings : Settings
         The site; its database user owns the schema.
 
-    Raises
-    ------
-    CatalogueError
-        If the database does not answer or lacks pgSphere.
+    Notes
+    -----
+    CatalogueError if the database does not answer or lacks pgSphere.
     """
     setup_django(settings)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE SCHEMA IF NOT EXISTS archive")
-            for extension, needed in _EXTENSIONS.items():
-                _ensure_extension(cursor, extension, needed=needed)
-    except OperationalError as error:
-        raise CatalogueError(
-            f"the database {settings.database.name} at {settings.sockets}, port {settings.database.port}, "
-            f"does not answer: {str(error).strip()}; `hcvo site up` starts it"
-        ) from error
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA IF NOT EXISTS archive")
+        for extension, needed in _EXTENSIONS.items():
+            _ensure_extension(cursor, extension, needed=needed)
     call_command("migrate", interactive=False, verbosity=0)
 
 

@@ -43,10 +43,9 @@ class SphericalPolygon:
         SphericalPolygon
             The polygon, degrees.
 
-        Raises
-        ------
-        ValueError
-            If the text holds fewer than three corners.
+        Notes
+        -----
+        ValueError if the text holds fewer than three corners.
         """
         return cls(tuple((_degrees(ra), _degrees(dec)) for ra, dec in _PAIR.findall(text)))
 
