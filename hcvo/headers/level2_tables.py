@@ -1,0 +1,154 @@
+"""The tables of level 2, candidates and contrast: rows as values, to and from FITS.
+
+Every column is declared once, in the fields of the row: its FITS name, format, unit and meaning.
+"""
+
+from collections.abc import Sequence
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from astropy.io import fits
+
+from hcvo.errors import HeaderError
+
+__all__ = ["CandidateRow", "ContrastRow", "read_candidates", "read_contrast", "table_hdu"]
+
+
+def _column(form: str, unit: str, meaning: str) -> Any:  # noqa: ANN401 # stands for the field's own type
+    return field(metadata={"format": form, "unit": unit, "meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateRow:
+    """One detection in one channel, or in the stack of channels."""
+
+    candidate: int = _column("J", "", "number of the candidate, from 1")
+    channel: int = _column("J", "", "channel from 0; -1 stack of channels")
+    wavelength: float = _column("D", "um", "wavelength")
+    sep: float = _column("D", "mas", "separation, the same fit in all channels")
+    sep_err: float = _column("D", "mas", "1 sigma error of SEP")
+    pa: float = _column("D", "deg", "position angle, ICRS north to east")
+    pa_err: float = _column("D", "deg", "1 sigma error of PA")
+    ra: float = _column("D", "deg", "right ascension, ICRS")
+    dec: float = _column("D", "deg", "declination, ICRS")
+    x: float = _column("D", "pixel", "place in the image, 0-based")
+    y: float = _column("D", "pixel", "place in the image, 0-based")
+    contrast: float = _column("D", "", "flux over that of the star")
+    contrast_err: float = _column("D", "", "1 sigma error of CONTRAST")
+    dmag: float = _column("D", "mag", "magnitudes fainter than the star")
+    dmag_err: float = _column("D", "mag", "1 sigma error of DMAG")
+    snr: float = _column("D", "", "t statistic, Mawet et al. 2014")
+    significance: float = _column("D", "", "its Gaussian equivalent")
+    n_injections: int = _column("J", "", "injections the errors rest on")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContrastRow:
+    """One point of a contrast curve."""
+
+    channel: int = _column("J", "", "channel from 0; -1 stack of channels")
+    wavelength: float = _column("D", "um", "wavelength")
+    sep: float = _column("D", "mas", "separation")
+    contrast: float = _column("D", "", "detectable flux over that of the star")
+    dmag: float = _column("D", "mag", "the same in magnitudes")
+    nsigma: float = _column("D", "", "Gaussian sigmas of false-positive rate")
+    dof: float = _column("D", "", "degrees of freedom of the noise")
+    throughput: float = _column("D", "", "flux after over before reduction")
+    small_sample: bool = _column("L", "", "small samples accounted for")
+    throughput_corr: bool = _column("L", "", "divided by the throughput")
+    coronagraph_corr: bool = _column("L", "", "coronagraph transmission divided out")
+
+
+_Row = TypeVar("_Row", CandidateRow, ContrastRow)
+
+
+def table_hdu(rows: Sequence[_Row], kind: type[_Row], name: str) -> fits.BinTableHDU:
+    """Write rows as a FITS table.
+
+    Parameters
+    ----------
+    rows : Sequence[_Row]
+        In order; may be empty.
+    kind : type[_Row]
+        `CandidateRow` or `ContrastRow`.
+    name : str
+        EXTNAME.
+
+    Returns
+    -------
+    fits.BinTableHDU
+        One column a field, upper case, with unit and TCOMM.
+    """
+    declared = fields(kind)
+    columns = [
+        fits.Column(
+            name=f.name.upper(),
+            format=f.metadata["format"],
+            unit=f.metadata["unit"] or None,
+            array=np.array([getattr(row, f.name) for row in rows], _dtype(f)),
+        )
+        for f in declared
+    ]
+    hdu = fits.BinTableHDU.from_columns(columns, name=name)
+    for number, f in enumerate(declared, start=1):
+        hdu.header[f"TCOMM{number}"] = f.metadata["meaning"]
+    return hdu
+
+
+def read_candidates(path: Path) -> tuple[CandidateRow, ...]:
+    """Read the candidates of a product file of kind 'candidates'.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    tuple[CandidateRow, ...]
+        In the order of the file: each candidate's stack first, then its channels.
+
+    Raises
+    ------
+    HeaderError
+        If the table or a column is missing.
+    """
+    return _read(path, CandidateRow, "CANDIDATES")
+
+
+def read_contrast(path: Path) -> tuple[ContrastRow, ...]:
+    """Read the curves of a product file of kind 'contrast'.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    tuple[ContrastRow, ...]
+        In the order of the file.
+
+    Raises
+    ------
+    HeaderError
+        If the table or a column is missing.
+    """
+    return _read(path, ContrastRow, "CONTRAST")
+
+
+def _read(path: Path, kind: type[_Row], name: str) -> tuple[_Row, ...]:
+    with fits.open(path) as hdus:
+        if name not in hdus:
+            raise HeaderError(f"{path}: no extension {name}; extensions are {[h.name for h in hdus]}")
+        data = hdus[name].data
+        missing = [f.name.upper() for f in fields(kind) if f.name.upper() not in data.names]
+        if missing:
+            raise HeaderError(f"{path}: table {name} lacks the columns {', '.join(missing)}")
+        return tuple(kind(**{f.name: record[f.name].item() for f in fields(kind)}) for record in data)
+
+
+def _dtype(column: Field[Any]) -> type:
+    return {"J": np.int32, "D": np.float64, "L": np.bool_}[column.metadata["format"]]

@@ -1,0 +1,146 @@
+"""A level 1 cube file, read once into values."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from hcvo.errors import HeaderError, InputError, ReductionError
+from hcvo.headers.product import read_product_facts
+from hcvo.model.product import ProductFacts
+from reduce.recipe import SourceFile
+
+__all__ = ["ChannelFacts", "Level1Cube", "Systematics", "read_level1"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFacts:
+    """One row of the table CHANNELS: um, um, pixels, adu, adu; NaN = unknown."""
+
+    name: str
+    wavelength_um: float
+    width_um: float
+    fwhm_px: float
+    star_flux: float
+    star_flux_err: float
+
+
+@dataclass(frozen=True, slots=True)
+class Systematics:
+    """Errors that no injection shows: star centre (mas), pixel scale (mas/px), true north (deg)."""
+
+    centre_mas: float = 0.0
+    pixel_scale_mas: float = 0.0
+    true_north_deg: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Level1Cube:
+    """A level 1 cube.
+
+    Attributes
+    ----------
+    facts : ProductFacts
+        Of its header.
+    name : str
+        File name, for provenance.
+    cube : NDArray[np.float32]
+        (channel, time, y, x) adu, star at n//2; NaN = no data.
+    angles_deg : NDArray[np.float64]
+        (time,) ANGLE + ICRS_ROTATION: derotates to ICRS north.
+    psf : NDArray[np.float32]
+        (channel, y, x) unit flux in the aperture of 1 FWHM.
+    channels : tuple[ChannelFacts, ...]
+        One a channel.
+    systematics : Systematics
+        From the cards CENTRERR, PIXSCERR, NORTHERR; 0 where absent.
+    """
+
+    facts: ProductFacts
+    name: str
+    cube: NDArray[np.float32]
+    angles_deg: NDArray[np.float64]
+    psf: NDArray[np.float32]
+    channels: tuple[ChannelFacts, ...]
+    systematics: Systematics
+
+    @property
+    def scale_mas(self) -> float:
+        """mas a pixel."""
+        return float(self.facts.pixel_scale_mas or np.nan)
+
+
+def read_level1(source: SourceFile) -> Level1Cube:
+    """Read and check a level 1 cube.
+
+    Parameters
+    ----------
+    source : SourceFile
+        A product of kind 'cube'.
+
+    Returns
+    -------
+    Level1Cube
+        Whole in memory.
+
+    Raises
+    ------
+    InputError
+        If it is not such a file.
+    ReductionError
+        If its arrays do not fit each other.
+    """
+    try:
+        with fits.open(source.path, memmap=False) as hdus:
+            missing = {"DEROTATION", "CHANNELS", "PSF"} - {h.name for h in hdus}
+            if missing:
+                raise HeaderError(f"{source.name}: no extension {', '.join(sorted(missing))}")
+            level1 = Level1Cube(
+                facts=read_product_facts(hdus[0].header),
+                name=source.name,
+                cube=np.asarray(hdus[0].data, np.float32),
+                angles_deg=_angles(hdus["DEROTATION"].data),
+                psf=np.asarray(hdus["PSF"].data, np.float32),
+                channels=tuple(_channel(row) for row in hdus["CHANNELS"].data),
+                systematics=_systematics(hdus[0].header),
+            )
+    except (OSError, KeyError) as error:
+        raise InputError(f"{source.path}: not a level 1 cube of hcvo ({error})") from error
+    _check(level1)
+    return level1
+
+
+def _angles(table: fits.FITS_rec) -> NDArray[np.float64]:
+    return np.asarray(table["ANGLE"], np.float64) + np.asarray(table["ICRS_ROTATION"], np.float64)
+
+
+def _channel(row: fits.FITS_record) -> ChannelFacts:
+    numbers = [float(row[n]) for n in ("WAVELENGTH", "WIDTH", "FWHM", "STAR_FLUX", "STAR_FLUX_ERR")]
+    return ChannelFacts(str(row["NAME"]), *numbers)
+
+
+def _systematics(header: fits.Header) -> Systematics:
+    return Systematics(*(float(header.get(k, 0.0)) for k in ("CENTRERR", "PIXSCERR", "NORTHERR")))
+
+
+def _check(level1: Level1Cube) -> None:
+    name, cube = level1.name, level1.cube
+    if cube.ndim != 4 or cube.shape[2] != cube.shape[3] or cube.shape[3] % 2 == 0:  # noqa: PLR2004
+        raise ReductionError(f"{name}: cube is {cube.shape}, wanted (channel, time, n, n) with n odd")
+    if len(level1.angles_deg) != cube.shape[1] or not np.isfinite(level1.angles_deg).all():
+        raise ReductionError(
+            f"{name}: {len(level1.angles_deg)} derotation angles, "
+            f"{int(np.isfinite(level1.angles_deg).sum())} finite; wanted {cube.shape[1]}, one a frame"
+        )
+    if len(level1.channels) != len(cube) or len(level1.psf) != len(cube):
+        raise ReductionError(
+            f"{name}: {len(level1.channels)} rows in CHANNELS and {len(level1.psf)} PSFs, wanted {len(cube)}"
+        )
+    if not np.isfinite(level1.scale_mas) or level1.facts.ra_deg is None or level1.facts.dec_deg is None:
+        raise ReductionError(f"{name}: PIXSCALE, RA and DEC must all be in the header")
+    for channel in level1.channels:
+        if not channel.fwhm_px > 1:
+            raise ReductionError(
+                f"{name}: FWHM of channel {channel.name} is {channel.fwhm_px} px, wanted more than 1"
+            )

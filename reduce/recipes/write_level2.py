@@ -1,0 +1,148 @@
+"""The product files of level 2, with their previews."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from astropy.io import fits
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from hcvo.headers.level2_tables import CandidateRow, ContrastRow, table_hdu
+from hcvo.headers.product import product_header
+from hcvo.headers.wcs import celestial_header
+from hcvo.model.product import ProductFacts, ProductKind
+from hcvo.store import write_aside
+from reduce.recipe import Job
+from reduce.recipes.level1_cube import Level1Cube
+from reduce.recipes.level2 import Level2, Level2Parameters
+from reduce.recipes.preview_level2 import candidates_figure, contrast_figure, image_figure
+
+__all__ = ["Card", "write_level2"]
+
+Card = tuple[str, str | int | float | bool, str]
+"""Keyword, value, comment."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """One file to write: an image of the sky, or a table."""
+
+    kind: ProductKind
+    axes: str
+    unit: str
+    image: NDArray[np.float32] | None
+    table: fits.BinTableHDU | None
+    figure: Figure
+
+
+def write_level2(
+    level1: Level1Cube,
+    level2: Level2,
+    parameters: Level2Parameters,
+    job: Job,
+    named: tuple[str, Sequence[Card]],
+) -> None:
+    """Write every product of one run of one algorithm.
+
+    Parameters
+    ----------
+    level1 : Level1Cube
+        What was reduced.
+    level2 : Level2
+        What came out.
+    parameters : Level2Parameters
+        What was asked.
+    job : Job
+        Gives paths, takes the finished files.
+    named : tuple[str, Sequence[Card]]
+        Name of algorithm and recipe, and its own cards.
+    """
+    algorithm, own = named
+    facts = replace(
+        level1.facts,
+        level=3,
+        algorithm=algorithm,
+        process_id=job.process_id,
+        recipe=algorithm,
+        recipe_version=job.version,
+        provenance=(level1.name,),
+    )
+    cards = [*own, *_cards(level1, level2, parameters)]
+    for product in _products(level1, level2, algorithm):
+        _write(product, facts, level1, cards, job)
+
+
+def _products(level1: Level1Cube, level2: Level2, algorithm: str) -> list[_Product]:
+    title = f"{level1.facts.target_name}  {level1.facts.filter}  {algorithm}"
+    scale, rows = level1.scale_mas, level2.candidates
+
+    def sky(kind: ProductKind, axes: str, unit: str, planes: NDArray[np.float32]) -> _Product:
+        shown = level2.image if kind in {ProductKind.RESIDUAL, ProductKind.IMAGE} else planes[-1]
+        label = unit if unit else f"{kind}, channels combined"
+        return _Product(kind, axes, unit, planes, None, image_figure(shown, scale, rows, title, label))
+
+    products = [
+        sky(ProductKind.RESIDUAL, "channel,y,x", "adu", level2.residual),
+        sky(ProductKind.IMAGE, "y,x", "adu", level2.image),
+        sky(ProductKind.SNR, "channel,y,x", "", level2.snr),
+        sky(ProductKind.SIGNIFICANCE, "channel,y,x", "", level2.significance),
+    ]
+    if level2.contrast:
+        names = {c: level1.channels[c].name for c in range(len(level1.channels))} | {-1: "combined"}
+        table = table_hdu(level2.contrast, ContrastRow, "CONTRAST")
+        figure = contrast_figure(level2.contrast, rows, names, title)
+        products.append(_Product(ProductKind.CONTRAST, "row", "", None, table, figure))
+    table = table_hdu(rows, CandidateRow, "CANDIDATES")
+    figure = candidates_figure(level2.significance[-1], scale, rows, title)
+    products.append(_Product(ProductKind.CANDIDATES, "row", "", None, table, figure))
+    return products
+
+
+def _write(
+    product: _Product, facts: ProductFacts, level1: Level1Cube, cards: Sequence[Card], job: Job
+) -> None:
+    facts = replace(facts, kind=product.kind, axes=product.axes, unit=product.unit)
+    header = product_header(facts)
+    if product.image is not None:
+        planes = ("CHANNEL",) if product.image.ndim > 2 else ()  # noqa: PLR2004 # planes above an image
+        ra, dec = facts.ra_deg or 0.0, facts.dec_deg or 0.0
+        header.update(celestial_header(product.image.shape[-1], level1.scale_mas, ra, dec, extra_axes=planes))
+    for keyword, value, comment in cards:
+        header[keyword] = (value, comment)
+    hdus = fits.HDUList([fits.PrimaryHDU(product.image, header)])
+    if product.table is not None:
+        hdus.append(product.table)
+    path = job.path_for(facts)
+    with write_aside(path) as aside:
+        hdus.writeto(aside, overwrite=True, checksum=True)
+    preview = path.with_suffix(".png")
+    with write_aside(preview) as aside:
+        product.figure.savefig(aside, dpi=100)
+    job.done(facts, path, preview)
+
+
+def _cards(level1: Level1Cube, level2: Level2, parameters: Level2Parameters) -> list[Card]:
+    """What was asked and found, in cards of 8 letters."""
+    systematics = level2.systematics
+    cards: list[Card] = [
+        ("COMBTIME", parameters.combine, "combination over time"),
+        ("INNERMAS", level2.inner_mas, "[mas] smallest separation searched"),
+        ("OUTERMAS", level2.outer_mas, "[mas] largest separation searched"),
+        ("THRESHLD", parameters.threshold, "significance of a candidate"),
+        ("NINJECT", parameters.injections, "injections asked for errors"),
+        ("NBRANCH", parameters.branches, "azimuths of the contrast curve"),
+        ("NCAND", len({row.candidate for row in level2.candidates}), "candidates found"),
+        ("STARKNOW", bool(level2.contrast), "star flux known, contrasts given"),
+        ("CENTRERR", systematics.centre_mas, "[mas] star's place, in errors; 0 none"),
+        ("PIXSCERR", systematics.pixel_scale_mas, "[mas] pixel scale, in errors; 0 none"),
+        ("NORTHERR", systematics.true_north_deg, "[deg] true north, in errors; 0 none"),
+        ("STACKING", "weighted mean", "of channels, weights WEIGHTi"),
+    ]
+    for number, (channel, weight) in enumerate(zip(level1.channels, level2.weights, strict=True), start=1):
+        cards.append((f"CHANNEL{number}", channel.name, "name of the channel"))
+        cards.append((f"WAVELEN{number}", channel.wavelength_um, "[um] wavelength"))
+        cards.append((f"WEIGHT{number}", float(weight), "weight in the stack"))
+        if np.isfinite(channel.star_flux):
+            cards.append((f"STARFLX{number}", channel.star_flux, "[adu] star in 1 FWHM"))
+    return cards
