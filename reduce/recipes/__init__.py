@@ -1,1 +1,18 @@
-"""Recipes: one file each; declared inputs, outputs and parameters over kernels."""
+"""Recipes: one file each; declared inputs, outputs and parameters over kernels.
+
+`REGISTRY` is the one place that lists them; their order is computed.
+"""
+
+from reduce.recipe import Recipe
+from reduce.recipes import ird_flux_psf, ird_level1, ird_master_dark, ird_master_flat, ird_star_centre
+
+__all__ = ["REGISTRY"]
+
+REGISTRY: tuple[Recipe, ...] = (
+    ird_master_dark.RECIPE,
+    ird_master_flat.RECIPE,
+    ird_star_centre.RECIPE,
+    ird_flux_psf.RECIPE,
+    ird_level1.RECIPE,
+)
+"""Every recipe that can run."""

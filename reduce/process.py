@@ -1,0 +1,194 @@
+"""One run of one recipe: recorded before it starts, its products visible all at once or never."""
+
+import shutil
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+from threadpoolctl import threadpool_limits
+
+from hcvo.errors import ConfigError, ReductionError
+from hcvo.log import process_log
+from hcvo.model.product import ProductFacts
+from hcvo.model.provenance import Input, Output, ProcessKey
+from hcvo.store import file_name, sha256_of
+from reduce.environment import code_version, host, libraries
+from reduce.recipe import Parameters, Recipe, Recorder, SourceFile
+
+__all__ = ["Run", "run_recipe"]
+
+_Inputs = Mapping[str, Sequence[SourceFile]]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Products of a process, and whether an earlier one with the same key made them."""
+
+    outputs: tuple[Output, ...]
+    reused: bool
+
+
+@dataclass(slots=True)
+class _Job:
+    """What the running recipe may ask; see `reduce.recipe.Job`."""
+
+    process_id: int
+    version: str
+    log: structlog.stdlib.BoundLogger
+    folder: Path
+    on_progress: Callable[[float], None]
+    outputs: list[Output] = field(default_factory=list)
+
+    def path_for(self, facts: ProductFacts) -> Path:
+        return self.folder / file_name(facts)
+
+    def done(self, facts: ProductFacts, path: Path, preview: Path | None = None) -> Output:
+        output = Output(str(facts.kind), path, sha256_of(path), path.stat().st_size, preview)
+        self.outputs.append(output)
+        self.log.info("product", kind=output.kind, file=path.name, size=output.size)
+        return output
+
+    def progress(self, fraction: float) -> None:
+        self.on_progress(min(max(fraction, 0.0), 1.0))
+
+
+def run_recipe(
+    recipe: Recipe,
+    inputs: _Inputs,
+    parameters: Mapping[str, object] | Parameters | None,
+    *,
+    recorder: Recorder,
+    staging: Path,
+    logs: Path,
+    on_progress: Callable[[float], None] = lambda _: None,
+) -> Run:
+    """Run a recipe, or find the process that did the same before.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to run.
+    inputs : _Inputs
+        Files by role.
+    parameters : Mapping[str, object] | Parameters | None
+        Those that differ from the defaults, or all of them.
+    recorder : Recorder
+        Where it is recorded.
+    staging : Path
+        Folder for files being written, on the file system of their final place.
+    logs : Path
+        Folder of log files, one a process.
+    on_progress : Callable[[float], None]
+        Told how far the recipe is, 0 to 1.
+
+    Returns
+    -------
+    Run
+        Products where they now lie.
+
+    Raises
+    ------
+    BaseException
+        Whatever the recipe raises, after it is recorded and the recipe's files are removed.
+
+    Notes
+    -----
+    ConfigError for an impossible parameter and ReductionError for a wrong number of inputs come before
+    anything is recorded.
+    """
+    chosen = _chosen(recipe, parameters)
+    _check_inputs(recipe, inputs)
+    key = ProcessKey(recipe.name, code_version(), chosen.model_dump(mode="json"), _key_inputs(inputs))
+    found = recorder.find(key)
+    if found is not None:
+        return Run(tuple(found), reused=True)
+    log_path = logs / f"{recipe.name}-{key.digest[:12]}.jsonl"
+    process_id = recorder.begin(key, log_path)
+    try:
+        outputs = _execute(recipe, inputs, chosen, key, process_id, staging, log_path, on_progress)
+        return Run(tuple(recorder.finish(process_id, outputs)), reused=False)
+    except BaseException as error:
+        recorder.fail(process_id, f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        shutil.rmtree(staging / str(process_id), ignore_errors=True)
+
+
+def _execute(
+    recipe: Recipe,
+    inputs: _Inputs,
+    chosen: Parameters,
+    key: ProcessKey,
+    process_id: int,
+    staging: Path,
+    log_path: Path,
+    on_progress: Callable[[float], None],
+) -> list[Output]:
+    folder = staging / str(process_id)
+    folder.mkdir(parents=True)
+    log, stream = process_log(log_path)
+    log = log.bind(process=process_id, recipe=recipe.name)
+    job = _Job(process_id, key.version, log, folder, on_progress)
+    try:
+        log.info(
+            "begin", version=key.version, host=host(), libraries=dict(libraries()), parameters=key.parameters
+        )
+        for read in sorted(key.inputs):
+            log.info("input", role=read.role, name=read.name, sha256=read.sha256)
+        with threadpool_limits(limits=1):
+            recipe.run(inputs, chosen, job)
+        _check_outputs(recipe, job.outputs)
+        log.info("end", products=len(job.outputs))
+    except BaseException as error:
+        log.error("failed", error=str(error), trace=traceback.format_exc())  # noqa: TRY400 - trace is in it
+        raise
+    finally:
+        stream.close()
+    return job.outputs
+
+
+def _chosen(recipe: Recipe, parameters: Mapping[str, object] | Parameters | None) -> Parameters:
+    values: Any = parameters.model_dump() if isinstance(parameters, Parameters) else dict(parameters or {})
+    try:
+        return recipe.parameters(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        known = ", ".join(recipe.parameters.model_fields)
+        raise ConfigError(
+            f"recipe {recipe.name}, parameter {name} = {first['input']!r}: {first['msg']}; it has {known}"
+        ) from error
+
+
+def _check_inputs(recipe: Recipe, inputs: _Inputs) -> None:
+    unknown = set(inputs) - {consume.role for consume in recipe.consumes}
+    if unknown:
+        raise ReductionError(f"recipe {recipe.name} has no input {', '.join(sorted(unknown))}")
+    for consume in recipe.consumes:
+        count = len(inputs.get(consume.role, ()))
+        if not consume.minimum <= count <= consume.maximum:
+            raise ReductionError(
+                f"recipe {recipe.name}, input {consume.role}: {count} files, "
+                f"wanted {consume.minimum} to {consume.maximum} of {' or '.join(sorted(consume.classes))}"
+            )
+
+
+def _check_outputs(recipe: Recipe, outputs: Sequence[Output]) -> None:
+    odd = {output.kind for output in outputs} - recipe.makes
+    if odd or not outputs:
+        raise ReductionError(
+            f"recipe {recipe.name} made {', '.join(sorted(odd)) or 'nothing'}, "
+            f"declares {', '.join(sorted(recipe.makes))}"
+        )
+
+
+def _key_inputs(inputs: _Inputs) -> tuple[Input, ...]:
+    return tuple(
+        Input(role, source.sha256, source.name)
+        for role in sorted(inputs)
+        for source in sorted(inputs[role], key=lambda s: (s.name, s.sha256))
+    )
