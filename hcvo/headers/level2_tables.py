@@ -110,10 +110,9 @@ def read_candidates(path: Path) -> tuple[CandidateRow, ...]:
     tuple[CandidateRow, ...]
         In the order of the file: each candidate's stack first, then its channels.
 
-    Raises
-    ------
-    HeaderError
-        If the table or a column is missing.
+    See Also
+    --------
+    hcvo.errors.HeaderError : raised if the table or a column is missing.
     """
     return _read(path, CandidateRow, "CANDIDATES")
 
@@ -131,10 +130,9 @@ def read_contrast(path: Path) -> tuple[ContrastRow, ...]:
     tuple[ContrastRow, ...]
         In the order of the file.
 
-    Raises
-    ------
-    HeaderError
-        If the table or a column is missing.
+    See Also
+    --------
+    hcvo.errors.HeaderError : raised if the table or a column is missing.
     """
     return _read(path, ContrastRow, "CONTRAST")
 

@@ -35,8 +35,10 @@ def celestial_header(
         Pixels a side, odd.
     pixel_scale_mas : float
         mas a pixel.
-    ra_deg, dec_deg : float
-        Star, ICRS degrees.
+    ra_deg : float
+        Right ascension of the star, ICRS degrees.
+    dec_deg : float
+        Declination of the star, ICRS degrees.
     angle_deg : float
         Derotation angle of the image; 0 once it is north up.
     extra_axes : tuple[str, ...]
@@ -102,17 +104,19 @@ def footprint(header: fits.Header) -> tuple[tuple[float, float], ...]:
     return tuple((float(ra), float(dec)) for ra, dec in wcs.wcs_pix2world(edges, 0))
 
 
-def sky_of_offset(
-    ra_deg: float, dec_deg: float, east_mas: float, north_mas: float
-) -> tuple[float, float]:
+def sky_of_offset(ra_deg: float, dec_deg: float, east_mas: float, north_mas: float) -> tuple[float, float]:
     """Position at an offset from a star, in the tangent plane.
 
     Parameters
     ----------
-    ra_deg, dec_deg : float
-        Star, degrees.
-    east_mas, north_mas : float
-        Offset, mas.
+    ra_deg : float
+        Right ascension of the star, degrees.
+    dec_deg : float
+        Declination of the star, degrees.
+    east_mas : float
+        Offset to the east, mas.
+    north_mas : float
+        Offset to the north, mas.
 
     Returns
     -------
@@ -132,8 +136,10 @@ def offset_of_sky(star: tuple[float, float], place: tuple[float, float]) -> tupl
 
     Parameters
     ----------
-    star, place : tuple[float, float]
-        (ra, dec) in degrees.
+    star : tuple[float, float]
+        Its ra and dec, degrees.
+    place : tuple[float, float]
+        Ra and dec of the position, degrees.
 
     Returns
     -------
@@ -160,8 +166,10 @@ def pixel_of_offset(
         Pixels a side, odd.
     pixel_scale_mas : float
         mas a pixel.
-    separation_mas, pa_deg : float
-        mas, and degrees from north to east.
+    separation_mas : float
+        Angular distance, mas.
+    pa_deg : float
+        Position angle, degrees from north to east.
 
     Returns
     -------

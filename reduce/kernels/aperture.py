@@ -18,8 +18,10 @@ def disc_weights(size: int, radius: float, x: float, y: float) -> NDArray[np.flo
         Side of the grid, pixels.
     radius : float
         Of the disc, pixels.
-    x, y : float
-        Centre of the disc, 0-based.
+    x : float
+        Column of the disc's centre, 0-based.
+    y : float
+        Row of the disc's centre, 0-based.
 
     Returns
     -------
@@ -31,7 +33,8 @@ def disc_weights(size: int, radius: float, x: float, y: float) -> NDArray[np.flo
     rows = np.arange(size)[:, None]
     top = np.minimum(rows + 0.5, y + half[None])
     bottom = np.maximum(rows - 0.5, y - half[None])
-    return np.maximum(top - bottom, 0.0).reshape(size, size, _NODES).mean(axis=2)
+    shares: NDArray[np.float64] = np.maximum(top - bottom, 0.0).reshape(size, size, _NODES).mean(axis=2)
+    return shares
 
 
 def aperture_flux(image: NDArray[np.floating], fwhm: float, x: float, y: float) -> float:
@@ -43,8 +46,10 @@ def aperture_flux(image: NDArray[np.floating], fwhm: float, x: float, y: float) 
         (y, x); NaN = no data.
     fwhm : float
         Diameter, pixels.
-    x, y : float
-        Centre.
+    x : float
+        Column of the centre.
+    y : float
+        Row of the centre.
 
     Returns
     -------
@@ -79,7 +84,7 @@ def aperture_map(image: NDArray[np.floating], fwhm: float) -> NDArray[np.float32
     reach = int(np.ceil(fwhm / 2 - 0.5))
     weights = disc_weights(2 * reach + 1, fwhm / 2, reach, reach)
     flux = ndimage.correlate(np.asarray(image, np.float64), weights, mode="constant", cval=np.nan)
-    return flux.astype(np.float32)
+    return np.asarray(flux, np.float32)
 
 
 def ring_size(radius: float, fwhm: float) -> int:
@@ -87,8 +92,10 @@ def ring_size(radius: float, fwhm: float) -> int:
 
     Parameters
     ----------
-    radius, fwhm : float
-        Pixels.
+    radius : float
+        Of the ring, pixels.
+    fwhm : float
+        Diameter of the apertures, pixels.
 
     Returns
     -------

@@ -116,8 +116,10 @@ def search(
         How to reduce a channel.
     threshold : float
         Significance (Gaussian sigmas) in the stack that makes a candidate.
-    inner, outer : float
-        Separations searched, pixels.
+    inner : float
+        Smallest separation searched, pixels.
+    outer : float
+        Largest separation searched, pixels.
     limit : int
         Most companions to look for.
 
@@ -227,7 +229,7 @@ def _refine(scene: Scene, detection: Detection) -> Detection:
 
 
 def _rate(scene: Scene, detection: Detection, companions: Sequence[Companion]) -> Detection:
-    """t statistic and significance at the peak, with only this companion in the data."""
+    """Small-sample statistic and significance at the peak, with only this companion in the data."""
     c = detection.companion
     places = [(o.x, o.y) for o in companions]
     half = int(np.ceil(2 * scene.fwhm)) + 1

@@ -62,7 +62,9 @@ def clear_azimuths(
     ----------
     centre : tuple[float, float]
         (x, y) of the star.
-    radius, fwhm : float
+    radius : float
+        Of the ring, pixels.
+    fwhm : float
         Pixels.
     companions : Sequence[Companion]
         To stay 2 FWHM away from.

@@ -29,10 +29,10 @@ def temporal_mean(cube: NDArray[np.floating]) -> NDArray[np.float32]:
     """
     bad = ~np.isfinite(cube)
     if not bad.any():
-        return cube.mean(axis=0, dtype=np.float64).astype(np.float32)
+        return np.asarray(cube.mean(axis=0, dtype=np.float64), np.float32)
     count = (~bad).sum(axis=0)
     total = np.where(bad, 0.0, cube).sum(axis=0, dtype=np.float64)
-    return np.where(count > 0, total / np.maximum(count, 1), np.nan).astype(np.float32)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan), np.float32)
 
 
 def temporal_median(cube: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -83,15 +83,17 @@ def combine(cube: NDArray[np.floating], how: str) -> NDArray[np.float32]:
 
 def _batcher(size: int) -> list[tuple[int, int]]:
     """Comparators of Batcher's odd-even merge sort for any size."""
-    pairs = []
+    pairs: list[tuple[int, int]] = []
     p = 1
     while p < size:
         k = p
         while k >= 1:
-            for j in range(k % p, size - k, 2 * k):
-                for i in range(min(k, size - j - k)):
-                    if (i + j) // (2 * p) == (i + j + k) // (2 * p):
-                        pairs.append((i + j, i + j + k))
+            pairs += [
+                (i + j, i + j + k)
+                for j in range(k % p, size - k, 2 * k)
+                for i in range(min(k, size - j - k))
+                if (i + j) // (2 * p) == (i + j + k) // (2 * p)
+            ]
             k //= 2
         p *= 2
     return pairs
@@ -116,15 +118,14 @@ def _median_of(values: NDArray[np.float32]) -> float:
     if size == 0:
         return np.nan
     there.sort()
-    if size % 2:
-        return there[size // 2]
-    return np.float32(0.5) * (there[size // 2 - 1] + there[size // 2])
+    middle: float = there[size // 2]
+    if size % 2 == 0:
+        middle = np.float32(0.5) * (there[size // 2 - 1] + middle)
+    return middle
 
 
 @compiled
-def _median_rows(
-    stack: NDArray[np.float32], network: NDArray[np.int64], out: NDArray[np.float32]
-) -> None:
+def _median_rows(stack: NDArray[np.float32], network: NDArray[np.int64], out: NDArray[np.float32]) -> None:
     frames, pixels = stack.shape
     width = 256  # pixels a block: frames x 256 float32 stay in the second-level cache
     block = np.empty((frames, width), np.float32)
@@ -140,8 +141,8 @@ def _median_rows(
             low, high = network[c, 0], network[c, 1]
             for i in range(n):
                 a, b = block[low, i], block[high, i]
-                block[low, i] = a if a < b else b
-                block[high, i] = b if a < b else a
+                block[low, i] = min(a, b)
+                block[high, i] = max(a, b)
         for i in range(n):
             middle = block[(frames - 1) // 2, i]
             if frames % 2 == 0:

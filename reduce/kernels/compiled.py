@@ -21,7 +21,7 @@ def compiled(function: _F) -> _F:
 
     Parameters
     ----------
-    function : Callable
+    function : _F
         Loops over arrays.
 
     Returns

@@ -66,9 +66,7 @@ def noise_at(rings: Rings, radius: float) -> tuple[float, float]:
     """
     middle = rings.flux.shape[0] // 2
     places = np.linspace(0.0, 2 * np.pi, min(120, max(12, int(4 * radius))), endpoint=False)
-    found = [
-        ring_noise(rings, middle + radius * np.cos(a), middle + radius * np.sin(a)) for a in places
-    ]
+    found = [ring_noise(rings, middle + radius * np.cos(a), middle + radius * np.sin(a)) for a in places]
     counts = np.array([f[0] for f in found], np.float64)
     deviations = np.array([f[2] for f in found])
     if not np.isfinite(deviations).any():
@@ -128,8 +126,7 @@ def contrast_curve(
     """
     places = [(c.x, c.y) for c in companions]
     rings = [
-        prepare_rings(r.image, c.fwhm, places)
-        for r, c in zip(scene.reductions, scene.channels, strict=True)
+        prepare_rings(r.image, c.fwhm, places) for r, c in zip(scene.reductions, scene.channels, strict=True)
     ]
     stacked = prepare_rings(scene.image, scene.fwhm, places)
     flux = np.array([c.star_flux for c in scene.channels])

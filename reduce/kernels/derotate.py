@@ -12,6 +12,8 @@ from reduce.kernels.spline import coefficients, cubic_weights, mirrored
 
 __all__ = ["derotate", "detector_position", "rotate_splines"]
 
+_EDGE = 1e-6  # pixel: a rotation by 90 degrees lands on the edge within rounding
+
 
 @compiled
 def _rotate_plane(
@@ -24,13 +26,12 @@ def _rotate_plane(
 ) -> None:
     ny, nx = plane.shape
     cx, cy = centre
-    edge = 1e-6  # a rotation by 90 degrees lands on the edge within rounding
     for j in range(ny):
         for i in range(nx):
             dx, dy = i - cx, j - cy
             x = cosine * dx + sine * dy + cx
             y = cosine * dy - sine * dx + cy
-            if not (-edge <= x <= nx - 1 + edge and -edge <= y <= ny - 1 + edge):
+            if not (-_EDGE <= x <= nx - 1 + _EDGE and -_EDGE <= y <= ny - 1 + _EDGE):
                 out[j, i] = np.nan
                 continue
             x, y = min(max(x, 0.0), nx - 1.0), min(max(y, 0.0), ny - 1.0)
@@ -45,9 +46,7 @@ def _rotate_plane(
             total = 0.0
             touched = False
             for r, v in ((r0, v0), (r1, v1), (r2, v2), (r3, v3)):
-                total += v * (
-                    w0 * plane[r, c0] + w1 * plane[r, c1] + w2 * plane[r, c2] + w3 * plane[r, c3]
-                )
+                total += v * (w0 * plane[r, c0] + w1 * plane[r, c1] + w2 * plane[r, c2] + w3 * plane[r, c3])
                 if bad.size:
                     touched |= bad[r, c0] | bad[r, c1] | bad[r, c2] | bad[r, c3]
             out[j, i] = np.nan if touched else total
@@ -79,9 +78,8 @@ def derotate(
     ValueError
         If there is not one angle a frame.
     """
-    frames, ny, nx = cube.shape
-    if len(angles_deg) != frames:
-        raise ValueError(f"{len(angles_deg)} angles for {frames} frames; wanted one a frame")
+    if len(angles_deg) != len(cube):
+        raise ValueError(f"{len(angles_deg)} angles for {len(cube)} frames; wanted one a frame")
     bad = ~np.isfinite(cube)
     planes = coefficients(np.where(bad, 0.0, cube) if bad.any() else cube)
     return rotate_splines(planes, bad, angles_deg, centre)
@@ -128,8 +126,10 @@ def detector_position(
 
     Parameters
     ----------
-    x, y : float
-        Pixel in the derotated image, 0-based.
+    x : float
+        Column in the derotated image, 0-based.
+    y : float
+        Row in the derotated image, 0-based.
     angles_deg : NDArray[np.floating]
         (time,) degrees, PA_sky = PA_detector + angle.
     centre : tuple[float, float]

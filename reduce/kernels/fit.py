@@ -68,14 +68,11 @@ class Scene:
     def parts(self, companion: Companion, sign: float = 1.0) -> list[Parts]:
         """A companion as something to inject, for each channel."""
         return [
-            [(self.stamps(c, companion.x, companion.y), sign * flux)]
-            for c, flux in enumerate(companion.flux)
+            [(self.stamps(c, companion.x, companion.y), sign * flux)] for c, flux in enumerate(companion.flux)
         ]
 
 
-def nearby_peak(
-    scene: Scene, added: Sequence[Parts], x: float, y: float
-) -> tuple[float, float]:
+def nearby_peak(scene: Scene, added: Sequence[Parts], x: float, y: float) -> tuple[float, float]:
     """Pixel of the largest aperture flux of the stack within 1 FWHM of (x, y).
 
     Parameters
@@ -84,8 +81,10 @@ def nearby_peak(
         The channels.
     added : Sequence[Parts]
         For each channel what to inject first.
-    x, y : float
-        Where to look, 0-based.
+    x : float
+        Column about which to look, 0-based.
+    y : float
+        Row about which to look.
 
     Returns
     -------
@@ -131,7 +130,7 @@ class _Trial:
             parts.append((self.scene.stamps(channel, x, y), -flux))
         patch = self.scene.reductions[channel].patch(parts, *self.place)
         values = patch[self.disc].astype(np.float64) / self.noise[channel]
-        return np.nan_to_num(values)
+        return np.asarray(np.nan_to_num(values))
 
     def all_channels(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
         """Residuals of all channels one after another at (x, y, flux ...)."""
@@ -173,8 +172,10 @@ def fit_companion(scene: Scene, added: Sequence[Parts], x: float, y: float) -> F
         Channels without the companion or with it; see `added`.
     added : Sequence[Parts]
         For each channel what to inject first, e.g. the companion put back; may be empty lists.
-    x, y : float
-        Start, 0-based pixels of the derotated image.
+    x : float
+        Column of the start in the derotated image, 0-based.
+    y : float
+        Row of the start.
 
     Returns
     -------

@@ -132,8 +132,10 @@ def companion_stamps(
     ----------
     psf : Psf
         Unit flux.
-    x, y : float
-        Place in the derotated image, 0-based.
+    x : float
+        Column in the derotated image, 0-based.
+    y : float
+        Row in the derotated image, 0-based.
     angles_deg : NDArray[np.floating]
         (time,) derotation angles.
     centre : tuple[float, float]

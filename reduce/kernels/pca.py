@@ -189,8 +189,8 @@ class PcaReduction:
             cross = zone.cut(data).reshape(-1, frames).T @ signal
             gram = gram + cross + cross.T + signal.T @ signal
         mixing = projector(gram, self.components).astype(np.float32)
-        box = (zone.cut(self.sequenced.spline) + zone.spline).reshape(-1, frames) @ mixing
-        box = box.reshape(*zone.shape, frames)
+        unmixed = (zone.cut(self.sequenced.spline) + zone.spline).reshape(-1, frames)
+        box = np.asarray(unmixed @ mixing, np.float32).reshape(*zone.shape, frames)
         return combine(derotated_patch(box, zone, self.sequenced, self.angles_deg, place), self.how)
 
 

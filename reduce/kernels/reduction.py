@@ -8,7 +8,7 @@ self-subtraction in full. `WholeReduction` makes any algorithm do, slowly.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ from reduce.kernels.spline import coefficients, cubic_weights, mirrored
 
 __all__ = ["Algorithm", "Parts", "Reduction", "Sequenced", "WholeReduction", "Zone", "sequence", "zone_of"]
 
+_Pixel = TypeVar("_Pixel", np.float32, np.bool_)
+_EDGE = 1e-6  # pixel: a rotation by 90 degrees lands on the edge within rounding
+
 Parts = Sequence[tuple[Stamps, float]]
 """Sources to inject: stamps of unit flux, and the flux."""
 
@@ -28,8 +31,9 @@ Parts = Sequence[tuple[Stamps, float]]
 class Reduction(Protocol):
     """One channel, reduced."""
 
-    angles_deg: NDArray[np.floating]
-    image: NDArray[np.float32]
+    @property
+    def image(self) -> NDArray[np.float32]:
+        """Combined, derotated residual (y, x)."""
 
     def patch(self, parts: Parts, x: int, y: int, half: int) -> NDArray[np.float32]:
         """Pixels x - half .. x + half, y - half .. y + half of the image, had `parts` been in the data."""
@@ -144,7 +148,7 @@ class Zone:
     signal: NDArray[np.float32]
     spline: NDArray[np.float32]
 
-    def cut(self, array: NDArray[np.float32]) -> NDArray[np.float32]:
+    def cut(self, array: NDArray[_Pixel]) -> NDArray[_Pixel]:
         """The box of an array (y, x, ...)."""
         return array[self.rows, self.columns]
 
@@ -214,7 +218,7 @@ def _sample(
                 dx, dy = x0 - half + i - cx, y0 - half + j - cy
                 x = cosine * dx + sine * dy + cx
                 y = cosine * dy - sine * dx + cy
-                if not (-1e-6 <= x <= nx - 1 + 1e-6 and -1e-6 <= y <= ny - 1 + 1e-6):
+                if not (-_EDGE <= x <= nx - 1 + _EDGE and -_EDGE <= y <= ny - 1 + _EDGE):
                     out[t, j, i] = np.nan
                     continue
                 x, y = min(max(x, 0.0), nx - 1.0), min(max(y, 0.0), ny - 1.0)

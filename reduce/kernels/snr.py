@@ -194,8 +194,10 @@ def ring_noise(rings: Rings, x: float, y: float) -> tuple[int, float, float]:
     ----------
     rings : Rings
         Aperture sums of the image.
-    x, y : float
-        The tested place, 0-based.
+    x : float
+        Column of the tested place, 0-based.
+    y : float
+        Its row.
 
     Returns
     -------
@@ -208,9 +210,7 @@ def ring_noise(rings: Rings, x: float, y: float) -> tuple[int, float, float]:
     return int(count), float(mean), float(deviation)
 
 
-def significance(
-    snr: NDArray[np.floating] | float, dof: NDArray[np.floating] | float
-) -> NDArray[np.float64]:
+def significance(snr: NDArray[np.floating] | float, dof: NDArray[np.floating] | float) -> NDArray[np.float64]:
     """Gaussian equivalent of a t statistic: the z with the same false-positive fraction.
 
     Parameters
@@ -227,4 +227,4 @@ def significance(
     """
     t, nu = np.asarray(snr, np.float64), np.asarray(dof, np.float64)
     tail = special.stdtr(nu, -np.abs(t))
-    return np.sign(t) * -special.ndtri(np.maximum(tail, 1e-300))
+    return np.asarray(np.sign(t) * -special.ndtri(np.maximum(tail, 1e-300)), np.float64)

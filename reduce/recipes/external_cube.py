@@ -88,7 +88,9 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
     )
     _check_channels(parameters, len(cube), cube_file.path)
     if any(flux is None for flux in _spread(parameters.star_flux, len(cube))):
-        job.log.warning("the star's flux is not given: level 2 will state no contrast", target=parameters.target)
+        job.log.warning(
+            "the star's flux is not given: level 2 will state no contrast", target=parameters.target
+        )
     facts = _facts(parameters, external, (cube_file.name, angle_file.name, psf_file.name), job)
     _write(external, facts, parameters, job)
 
@@ -140,7 +142,8 @@ def _psfs(path: Path, parameters: ExternalCubeParameters, channels: int) -> NDAr
         raise InputError(f"{path}: PSF has axes {psf.shape}, wanted (y, x) or ({channels}, y, x)")
     if psf.shape[1] != psf.shape[2] or psf.shape[1] % 2 == 0:
         raise InputError(
-            f"{path}: PSF is {psf.shape[2]} x {psf.shape[1]} px, wanted an odd square with the star in the middle"
+            f"{path}: PSF is {psf.shape[2]} x {psf.shape[1]} px, "
+            "wanted an odd square with the star in the middle"
         )
     if not np.isfinite(psf).all():
         raise InputError(f"{path}: PSF has {int((~np.isfinite(psf)).sum())} pixels that are not numbers")
@@ -156,7 +159,9 @@ def _check_channels(parameters: ExternalCubeParameters, channels: int, path: Pat
     for name in ("fwhm_px", "star_flux", "wavelength_um", "width_um"):
         given = len(getattr(parameters, name))
         if given not in {1, channels}:
-            raise ReductionError(f"{path}: {given} values of {name} for {channels} channels, wanted 1 or {channels}")
+            raise ReductionError(
+                f"{path}: {given} values of {name} for {channels} channels, wanted 1 or {channels}"
+            )
 
 
 def _spread(values: tuple[_T, ...], channels: int) -> tuple[_T, ...]:

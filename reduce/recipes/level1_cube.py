@@ -6,7 +6,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from hcvo.errors import HeaderError, InputError, ReductionError
+from hcvo.errors import InputError, ReductionError
 from hcvo.headers.product import read_product_facts
 from hcvo.model.product import ProductFacts
 from reduce.recipe import SourceFile
@@ -67,7 +67,7 @@ class Level1Cube:
 
     @property
     def scale_mas(self) -> float:
-        """mas a pixel."""
+        """Size of a pixel, mas."""
         return float(self.facts.pixel_scale_mas or np.nan)
 
 
@@ -87,15 +87,10 @@ def read_level1(source: SourceFile) -> Level1Cube:
     Raises
     ------
     InputError
-        If it is not such a file.
-    ReductionError
-        If its arrays do not fit each other.
+        If it is not such a file; a ReductionError if its arrays do not fit each other.
     """
     try:
         with fits.open(source.path, memmap=False) as hdus:
-            missing = {"DEROTATION", "CHANNELS", "PSF"} - {h.name for h in hdus}
-            if missing:
-                raise HeaderError(f"{source.name}: no extension {', '.join(sorted(missing))}")
             level1 = Level1Cube(
                 facts=read_product_facts(hdus[0].header),
                 name=source.name,
@@ -106,7 +101,10 @@ def read_level1(source: SourceFile) -> Level1Cube:
                 systematics=_systematics(hdus[0].header),
             )
     except (OSError, KeyError) as error:
-        raise InputError(f"{source.path}: not a level 1 cube of hcvo ({error})") from error
+        raise InputError(
+            f"{source.path}: not a level 1 cube of hcvo, wanted a cube with the extensions "
+            f"DEROTATION, CHANNELS and PSF ({error})"
+        ) from error
     _check(level1)
     return level1
 

@@ -59,7 +59,7 @@ class Setting:
     frames : int
         Number of frames.
     mask : NDArray[np.bool_]
-        (y, x) pixels between the inner and outer separation.
+        (y, x) pixels from 1 FWHM inside the inner to 1 FWHM outside the outer separation.
     """
 
     frames: int
@@ -141,7 +141,7 @@ def run_level2(
             f"wanted more than the inner {inner:.1f} px; enlarge the cube or outer_mas"
         )
     channels = _channels(level1, int(np.ceil(outer + 2 * fwhm)))
-    mask = _between(channels[0].cube.shape[-1], inner, outer)
+    mask = _between(channels[0].cube.shape[-1], inner - fwhm, outer + fwhm)
     job.progress(0.05)
     made = algorithm(Setting(level1.cube.shape[1], mask))
     found = search(
@@ -207,7 +207,7 @@ def _systematics(given: Systematics, parameters: Level2Parameters) -> Systematic
 
 
 def _maps(found: Found) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """t statistic and significance; noise from the images without the companions."""
+    """Small-sample statistic and significance; noise from the images without the companions."""
     scene, places = found.scene, [(d.companion.x, d.companion.y) for d in found.detections]
     images = [r.image for r in found.original]
     planes = [

@@ -27,8 +27,10 @@ def image_figure(
         mas a pixel.
     rows : Sequence[CandidateRow]
         Candidates; the rows of the stack are marked.
-    title, label : str
-        Above, and at the colour bar.
+    title : str
+        Above.
+    label : str
+        At the colour bar.
 
     Returns
     -------
@@ -74,12 +76,12 @@ def candidates_figure(
     figure = image_figure(significance, scale_mas, rows, title, "significance, channels combined")
     lines = [
         f"{r.candidate}: {r.sep:.1f} ± {r.sep_err:.1f} mas, {r.pa:.2f} ± {r.pa_err:.2f}°, "
-        f"Δm {r.dmag:.2f} ± {r.dmag_err:.2f}, {r.significance:.1f} σ"
+        f"Δm {r.dmag:.2f} ± {r.dmag_err:.2f}, {r.significance:.1f} sigma"
         for r in rows
         if r.channel == _STACK
     ]
     text = "\n".join(lines) or "no candidate"
-    figure.axes[0].text(0.02, 0.02, text, transform=figure.axes[0].transAxes, color="white", fontsize=7)
+    figure.supxlabel(text, fontsize=8)
     return figure
 
 
@@ -114,7 +116,7 @@ def contrast_figure(
             error = r.contrast_err if np.isfinite(r.contrast_err) else 0.0
             axes.errorbar(r.sep / 1000, r.contrast, yerr=error, fmt="o", color="black", markersize=4)
     axes.set_yscale("log")
-    axes.set(xlabel="separation (arcsec)", ylabel="5σ contrast, throughput and small samples in", title=title)
+    axes.set(xlabel="separation (arcsec)", ylabel="5 sigma contrast", title=title)
     axes.grid(visible=True, which="both", alpha=0.3)
     axes.legend()
     return figure

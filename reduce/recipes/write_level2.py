@@ -79,7 +79,7 @@ def _products(level1: Level1Cube, level2: Level2, algorithm: str) -> list[_Produ
 
     def sky(kind: ProductKind, axes: str, unit: str, planes: NDArray[np.float32]) -> _Product:
         shown = level2.image if kind in {ProductKind.RESIDUAL, ProductKind.IMAGE} else planes[-1]
-        label = unit if unit else f"{kind}, channels combined"
+        label = unit or f"{kind}, channels combined"
         return _Product(kind, axes, unit, planes, None, image_figure(shown, scale, rows, title, label))
 
     products = [
