@@ -16,7 +16,9 @@ _LINE = 80
 _BRACES = re.compile(r"\{([^}]*)\}")
 
 
-def hierarch_cards(groups: Mapping[str, str], facts: Mapping[str, Fact], rng: np.random.Generator) -> list[fits.Card]:
+def hierarch_cards(
+    groups: Mapping[str, str], facts: Mapping[str, Fact], rng: np.random.Generator
+) -> list[fits.Card]:
     """Cards of the wanted groups in the order ESO writes them: by keyword.
 
     Parameters

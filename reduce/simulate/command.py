@@ -15,20 +15,18 @@ from reduce.simulate.sky import Companion
 __all__ = ["simulate"]
 
 
-class _CompanionType(click.ParamType):
-    """SEP,PA,CONTRAST[,CONTRAST of the right channel]."""
-
-    name = "SEP,PA,CONTRAST"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Companion:
-        if isinstance(value, Companion):
-            return value
+def _companions(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> tuple[Companion, ...]:
+    """Parse each SEP,PA,CONTRAST[,CONTRAST of the right field]."""
+    planted = []
+    for text in texts:
         try:
-            separation, pa, *contrast = (float(part) for part in str(value).split(","))
-            left, right = contrast if len(contrast) > 1 else (contrast[0], contrast[0])
-        except (ValueError, IndexError):
-            self.fail(f"{value!r} is not separation (mas), PA (deg), contrast: 400,195,5e-6", param, ctx)
-        return Companion(separation, pa, (left, right))
+            separation, pa, left, *right = (float(part) for part in text.split(","))
+        except ValueError as error:
+            raise click.BadParameter(
+                f"{text!r} is not separation (mas), PA (deg), contrast, as in 400,195,5e-6", ctx, param
+            ) from error
+        planted.append(Companion(separation, pa, (left, right[0] if right else left)))
+    return tuple(planted)
 
 
 @click.group()
@@ -37,13 +35,24 @@ def simulate() -> None:
 
 
 @simulate.command()
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of everything random.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of everything random."
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write into.")
-@click.option("--date", "night", default="2018-04-20", show_default=True, help="Evening of the night, YYYY-MM-DD.")
+@click.option(
+    "--date", "night", default="2018-04-20", show_default=True, help="Evening of the night, YYYY-MM-DD."
+)
 @click.option("--filter", "setup", type=click.Choice(sorted(FILTERS)), default="DB_H23", show_default=True)
 @click.option("--frames", type=click.IntRange(min=1), help="Science integrations in all [48; quick 12].")
 @click.option("--ndit", type=click.IntRange(min=1), help="Integrations a science file [6; quick 4].")
-@click.option("--companion", "companions", type=_CompanionType(), multiple=True, help="Plant this one; repeatable.")
+@click.option(
+    "--companion",
+    "companions",
+    multiple=True,
+    callback=_companions,
+    metavar="SEP,PA,CONTRAST",
+    help="Plant this one (mas, deg); repeatable.",
+)
 @click.option("--no-companions", is_flag=True, help="Plant none.")
 @click.option("--quick", is_flag=True, help="Few frames and calibrations, for tests.")
 @click.option("--dry-run", is_flag=True, help="Say what would be written.")

@@ -19,8 +19,9 @@ __all__ = ["BAD_KINDS", "Detector", "make_detector", "perfect_detector"]
 Image = NDArray[np.float32]
 _SHAPE = (NAXIS2, NAXIS1)
 
-BAD_KINDS = {1: "dead", 2: "low response", 3: "hot", 4: "unstable"}
-_SHARES = {1: 0.010, 2: 0.009, 3: 0.011, 4: 0.003}
+_DEAD, _LOW, _HOT, _UNSTABLE = 1, 2, 3, 4
+BAD_KINDS = {_DEAD: "dead", _LOW: "low response", _HOT: "hot", _UNSTABLE: "unstable"}
+_SHARES = {_DEAD: 0.010, _LOW: 0.009, _HOT: 0.011, _UNSTABLE: 0.003}
 _GROUPED = 0.10
 """Share of the bad seeds that grow into a group."""
 
@@ -60,7 +61,7 @@ class Detector:
 
         Parameters
         ----------
-        light : NDArray[np.float32]
+        light : Image
             Electrons per second a perfect pixel would collect, (1024, 2048).
         dit_s : float
             Integration time.
@@ -96,16 +97,16 @@ def make_detector(rng: np.random.Generator) -> Detector:
     """Draw a detector."""
     bad = _bad_pixels(rng)
     response = _response(rng)
-    response[bad == 1] *= rng.uniform(0.0, 0.05, np.count_nonzero(bad == 1)).astype(np.float32)
-    response[bad == 2] *= rng.uniform(0.2, 0.8, np.count_nonzero(bad == 2)).astype(np.float32)
+    response[bad == _DEAD] *= rng.uniform(0.0, 0.05, np.count_nonzero(bad == _DEAD)).astype(np.float32)
+    response[bad == _LOW] *= rng.uniform(0.2, 0.8, np.count_nonzero(bad == _LOW)).astype(np.float32)
     dark = rng.gamma(4.0, 0.02 / 4.0, _SHAPE).astype(np.float32)
-    hot = np.count_nonzero(bad == 3)
-    dark[bad == 3] = np.clip(rng.lognormal(np.log(120.0), 1.2, hot), 15.0, 2.0e4).astype(np.float32)
+    hot = np.count_nonzero(bad == _HOT)
+    dark[bad == _HOT] = np.clip(rng.lognormal(np.log(120.0), 1.2, hot), 15.0, 2.0e4).astype(np.float32)
     restless = np.zeros(_SHAPE, dtype=np.float32)
-    unstable = np.count_nonzero(bad == 4)
-    restless[bad == 4] = (rng.lognormal(np.log(400.0), 0.8, unstable) * rng.choice([-1, 1], unstable)).astype(
-        np.float32
-    )
+    unstable = np.count_nonzero(bad == _UNSTABLE)
+    restless[bad == _UNSTABLE] = (
+        rng.lognormal(np.log(400.0), 0.8, unstable) * rng.choice([-1, 1], unstable)
+    ).astype(np.float32)
     return Detector(response, dark, _bias(rng), bad, restless, READ_NOISE)
 
 
@@ -139,7 +140,7 @@ def _bad_pixels(rng: np.random.Generator) -> NDArray[np.uint8]:
 def _grow(
     bad: NDArray[np.uint8], y: NDArray[np.intp], x: NDArray[np.intp], kind: int, rng: np.random.Generator
 ) -> None:
-    """Add neighbours to seeds, in place: the cross of a cosmic-ray hit or bump-bond failure, or the full block."""
+    """Add neighbours to seeds, in place: often the cross of a bump-bond failure, at times the full block."""
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             cross = dy == 0 or dx == 0

@@ -116,7 +116,11 @@ def raw_header(
     fits.Header
         Cards in ESO's order.
     """
-    facts = {**_facts_of_time(exposure), **_facts_of_setup(exposure, setup), **_facts_of_block(exposure, block)}
+    facts = {
+        **_facts_of_time(exposure),
+        **_facts_of_setup(exposure, setup),
+        **_facts_of_block(exposure, block),
+    }
     groups = dict(_ALWAYS)
     if sky is not None:
         facts |= _facts_of_sky(block.target, sky, conditions)
@@ -132,9 +136,7 @@ def raw_header(
     return header
 
 
-def _primary(
-    exposure: Exposure, block: Block, sky: FileSky | None, facts: Mapping[str, Fact]
-) -> fits.Header:
+def _primary(exposure: Exposure, block: Block, sky: FileSky | None, facts: Mapping[str, Fact]) -> fits.Header:
     """Cards before the HIERARCH block."""
     catg, kind = _TYPES[exposure.kind]
     rows: list[tuple[str, Fact, str]] = [
@@ -181,7 +183,11 @@ def _primary(
     rows += [("ORIGFILE", f"{facts['image_name']}_{exposure.number:04d}.fits", "original name")]
     rows += [("BUNIT", "adu", "unit")]
     rows += [(f"CD{a}_{b}", float(a == b), "matrix") for a, b in ((1, 3), (2, 3), (3, 1), (3, 2), (3, 3))]
-    rows += [("CRPIX3", 1.0, "reference"), ("CRVAL3", 1.0, "value there"), ("CTYPE3", "PIXEL", "integrations")]
+    rows += [
+        ("CRPIX3", 1.0, "reference"),
+        ("CRVAL3", 1.0, "value there"),
+        ("CTYPE3", "PIXEL", "integrations"),
+    ]
     return fits.Header([fits.Card(*row) for row in rows])
 
 

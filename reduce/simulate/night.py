@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import get_body
-from astropy.io import fits
 from astropy.time import Time
 
 from hcvo.store import write_aside
@@ -25,6 +24,7 @@ from reduce.simulate.geometry import (
 from reduce.simulate.headers import Block, Conditions, FileSky, archive_name, iso, raw_header
 from reduce.simulate.instrument import FIELDS, GAIN, NAXIS1, NAXIS2, Filter
 from reduce.simulate.optics import Image, Optics, make_optics
+from reduce.simulate.rawfile import write_raw
 from reduce.simulate.scene import (
     aperture_flux,
     companions_light,
@@ -42,12 +42,12 @@ from reduce.simulate.truth import describe, write_truth
 
 __all__ = ["DEMO_COMPANIONS", "DEMO_TARGET", "simulate_night"]
 
-DEMO_TARGET = Target("HCVO SIM 1", 197.92833, -37.40417, -31.4, -18.2, 9.1, 6.0)
+DEMO_TARGET = Target("HCVO SIM 1", 197.92833, -37.40417, -31.4, -18.2, 9.1, 5.2)
 """An invented star; there is nothing at its place."""
 DEMO_COMPANIONS = (
-    Companion(200.0, 62.0, (2.4e-5, 2.6e-5)),
-    Companion(400.0, 195.0, (5.0e-6, 6.0e-6)),
-    Companion(800.0, 310.0, (2.0e-6, 2.6e-6)),
+    Companion(200.0, 62.0, (3.4e-5, 4.0e-5)),
+    Companion(400.0, 195.0, (6.0e-6, 7.2e-6)),
+    Companion(800.0, 310.0, (2.6e-6, 3.2e-6)),
 )
 _LAMP_RATE = 2450.0
 """Electrons per second and pixel of the flat lamp."""
@@ -216,14 +216,15 @@ def _write_file(night: Night, exposure: Exposure, folder: Path) -> dict[str, Any
         light, told = _light(night, exposure, one, level)
         cube[index] = night.detector.read(light, exposure.realdit_s, night.noise)
         frames.append({"frame": index, **told})
-    hdu = fits.PrimaryHDU(cube, header)
-    when = iso(exposure.end, 0)
-    hdu.add_datasum(when=when)
-    hdu.add_checksum(when=when, override_datasum=True)
     name = archive_name(exposure)
-    with write_aside(folder / name) as aside:
-        hdu.writeto(aside, overwrite=True, output_verify="exception")
-    return {"file": name, "kind": exposure.kind, "dit_s": exposure.realdit_s, "nd": exposure.density, "frames": frames}
+    write_raw(folder / name, header, cube, iso(exposure.end, 0))
+    return {
+        "file": name,
+        "kind": exposure.kind,
+        "dit_s": exposure.realdit_s,
+        "nd": exposure.density,
+        "frames": frames,
+    }
 
 
 def _light(
@@ -257,9 +258,18 @@ def _add_star(night: Night, exposure: Exposure, geometry: FrameGeometry, light: 
         else:
             waffle = night.block.waffle if exposure.kind == "CENTER" else ""
             image = coronagraphic_star(
-                night.optics, night.wavefront, fast, band, stars[channel], exposure.realdit_s, turbulence, waffle
+                night.optics,
+                night.wavefront,
+                fast,
+                band,
+                stars[channel],
+                exposure.realdit_s,
+                turbulence,
+                waffle,
             )
-            image += companions_light(night.optics, band, stars[channel], geometry.trails[channel], turbulence)
+            image += companions_light(
+                night.optics, band, stars[channel], geometry.trails[channel], turbulence
+            )
         strength = night.peak[channel] * night.setup.densities[channel].transmission(exposure.density)
         light[:, one.x_offset : one.x_offset + NAXIS2] += image * np.float32(strength)
     r0, wind, strehl, clear = night.atmosphere.at(geometry.middle)

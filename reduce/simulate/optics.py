@@ -18,6 +18,7 @@ Wave = NDArray[np.complex64]
 
 _SAMPLES = 160
 """Pupil samples across the diameter: the field repeats every 160 lambda/D, beyond the window."""
+_EDGE = 0.5
 _OBSCURATION = 0.14
 _SPIDER = 0.006
 """Half width of a spider arm over the diameter."""
@@ -51,12 +52,13 @@ class Grid:
     @property
     def x_mas(self) -> NDArray[np.float64]:
         """Column positions relative to the star, (width,)."""
-        return (np.arange(self.x0, self.x0 + self.width) - self.star[0]) * PIXEL_MAS
+        return np.asarray((np.arange(self.x0, self.x0 + self.width) - self.star[0]) * PIXEL_MAS, np.float64)
 
     @property
     def y_mas(self) -> NDArray[np.float64]:
         """Row positions relative to the star, (height,)."""
-        return (np.arange(self.y0, self.y0 + self.height) - self.star[1]) * PIXEL_MAS * Y_STRETCH
+        rows = np.arange(self.y0, self.y0 + self.height) - self.star[1]
+        return np.asarray(rows * PIXEL_MAS * Y_STRETCH, np.float64)
 
     @property
     def radius_mas(self) -> NDArray[np.float64]:
@@ -90,7 +92,11 @@ class Optics:
         return float(self.pupil.sum())
 
     def image(
-        self, wavefront: NDArray[np.complex64] | Image, grid: Grid, wavelength_um: float, shift_mas: tuple[float, float]
+        self,
+        wavefront: NDArray[np.complex64] | Image,
+        grid: Grid,
+        wavelength_um: float,
+        shift_mas: tuple[float, float],
     ) -> Wave:
         """Amplitude in the focal plane.
 
@@ -158,7 +164,7 @@ def make_optics(samples: int = _SAMPLES, oversampling: int = 5) -> Optics:
     fine = (np.arange(samples * oversampling) + 0.5) / (samples * oversampling) - 0.5
     y, x = np.meshgrid(fine, fine, indexing="ij")
     r = np.hypot(x, y)
-    open_area = (r < 0.5) & (r > _OBSCURATION / 2)
+    open_area = (r < _EDGE) & (r > _OBSCURATION / 2)
     for angle in np.radians([50.5, -50.5, 129.5, -129.5]):
         along = x * np.cos(angle) + y * np.sin(angle)
         across = -x * np.sin(angle) + y * np.cos(angle)
@@ -174,9 +180,11 @@ def aperture_sum(image: Image, x: float, y: float, diameter: float) -> float:
 
     Parameters
     ----------
-    image : NDArray[np.float32]
+    image : Image
         (y, x).
-    x, y : float
+    x : float
+        Centre, 0-based.
+    y : float
         Centre, 0-based.
     diameter : float
         Pixels.

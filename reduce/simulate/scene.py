@@ -115,7 +115,7 @@ def coronagraphic_star(
         The pupil.
     wavefront : Wavefront
         Lasting errors now.
-    fast : tuple[NDArray[np.complex64], NDArray[np.complex64]]
+    fast : tuple[Wave, Wave]
         Turbulence now.
     band : Band
         Channel.
@@ -160,9 +160,7 @@ def spots(optics: Optics, grid: Grid, wavelength_um: float, orientation: str) ->
     return np.asarray(total * np.float32(np.sqrt(_SPOT_PEAK) / optics.peak), dtype=np.complex64)
 
 
-def unocculted_star(
-    optics: Optics, band: Band, star: tuple[float, float], turbulence: Turbulence
-) -> Image:
+def unocculted_star(optics: Optics, band: Band, star: tuple[float, float], turbulence: Turbulence) -> Image:
     """Star beside the coronagraph, (1024, 1024), peak `turbulence.peak`."""
     field = _smooth(band, star, turbulence, lasting=False)
     grid = window(star)

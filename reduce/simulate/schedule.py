@@ -114,7 +114,7 @@ class Exposure:
     @property
     def realdit_s(self) -> float:
         """Integration time that the line clock reaches."""
-        return round(np.floor(self.dit_s / _LINE_S + 1e-9) * _LINE_S, 7)
+        return round(int(self.dit_s / _LINE_S + 1e-9) * _LINE_S, 7)
 
     @property
     def delay_s(self) -> float:
@@ -139,7 +139,19 @@ class Exposure:
 
 
 def transit(target: Target, night: date) -> datetime:
-    """UTC at which the target passes the meridian between the noon of `night` and the next.
+    """When the target passes the meridian between the noon of `night` and the next.
+
+    Parameters
+    ----------
+    target : Target
+        The star.
+    night : date
+        Evening of the night.
+
+    Returns
+    -------
+    datetime
+        UTC.
 
     Raises
     ------
@@ -176,7 +188,11 @@ def sun_altitude(when: datetime) -> float:
 
 
 def plan_night(
-    options: Options, target: Target, optics_filter: Filter, peak: tuple[float, float], rng: np.random.Generator
+    options: Options,
+    target: Target,
+    optics_filter: Filter,
+    peak: tuple[float, float],
+    rng: np.random.Generator,
 ) -> list[Exposure]:
     """Lay out the files of a night in order of time.
 
@@ -238,7 +254,9 @@ class _Night:
         half = (busy + gap * (len(sizes) - 1)) / 2
         lead = self._exposure("CENTER", options.dit_s, volume.center).period_s * volume.center
         lead += self._exposure("FLUX", FLUX_DIT, volume.flux).period_s * volume.flux + 120.0
-        self._begin("SPHERE_irdis_dbi_obs", "IRDIS dual-band imaging", middle - timedelta(seconds=half + lead))
+        self._begin(
+            "SPHERE_irdis_dbi_obs", "IRDIS dual-band imaging", middle - timedelta(seconds=half + lead)
+        )
         self._total = 5 + len(sizes)
         self._add("FLUX", FLUX_DIT, volume.flux, density=density)
         self._add("CENTER", options.dit_s, volume.center, pause=35.0)
@@ -260,7 +278,9 @@ class _Night:
         for dit in _FLAT_DITS:
             self._add("DARK", dit, volume.short_dark)
         self._add("DARK", self._options.dit_s, volume.dark)
-        self._begin("SPHERE_irdis_cal_ins_bg", "IRDIS instrument background", self._clock + timedelta(seconds=180))
+        self._begin(
+            "SPHERE_irdis_cal_ins_bg", "IRDIS instrument background", self._clock + timedelta(seconds=180)
+        )
         self._total = 2
         self._add("BACKGROUND", FLUX_DIT, volume.background)
         self._add("BACKGROUND", self._options.dit_s, volume.background)

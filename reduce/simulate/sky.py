@@ -1,4 +1,4 @@
-"""From the catalogue place of a star to where the telescope sees it: place of date, hour angle, parallactic angle.
+"""From a star's catalogue place to where the telescope sees it: place of date, hour angle, parallactic angle.
 
 Angles follow from unit vectors in the local equatorial frame (towards the
 meridian, the west, the pole); there is no spherical-trigonometry formula here,
@@ -53,7 +53,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Companion:
-    """A planted source: separation (mas), position angle from ICRS north to east (deg), contrast per channel."""
+    """A planted source: separation (mas), position angle (deg, ICRS north to east), contrast per channel."""
 
     separation_mas: float
     pa_deg: float
@@ -153,4 +153,5 @@ def _direction(star: Vector, other: Vector) -> Vector:
     pole = np.array([[0.0], [0.0], [1.0]])
     north = pole - star * (star * pole).sum(axis=0)
     east = np.cross(star, north, axis=0)  # this frame is left-handed: hour angle grows westward
-    return np.degrees(np.arctan2((other * east).sum(axis=0), (other * north).sum(axis=0)))
+    angle: Vector = np.degrees(np.arctan2((other * east).sum(axis=0), (other * north).sum(axis=0)))
+    return angle

@@ -21,9 +21,9 @@ _CONTROL_RADIUS = 20.0
 _REFERENCE_UM = 1.6
 _AMPLITUDE_SHARE = 0.4
 """Amplitude errors beside phase errors: breaks the symmetry of the speckles."""
-_SPECKLE_LIFETIME_S = 0.1
-"""Independent turbulence realisations per second of exposure: 10."""
-DECORRELATION_PER_S = 3.0e-5
+_SPECKLE_LIFETIME_S = 0.05
+"""Turbulence residuals behind an extreme AO live some 50 ms (Males et al. 2021)."""
+DECORRELATION_PER_S = 2.5e-5
 """Linear loss of correlation of the lasting speckles (Milli et al. 2016: several tens of ppm per second)."""
 
 
@@ -55,7 +55,7 @@ def halo_profile(u: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def static_profile(u: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean lasting-speckle intensity at u lambda/D, in units of the star's peak."""
-    slope: NDArray[np.float64] = 1.0e-5 * (np.maximum(u, 2.0) / 5.0) ** -2.0
+    slope: NDArray[np.float64] = 0.6e-5 * (np.maximum(u, 2.0) / 5.0) ** -2.0
     return slope
 
 
@@ -96,7 +96,9 @@ class Wavefront:
         """Focal-plane amplitude of the lasting speckles, in units of the peak's, (height, width)."""
         u = grid.radius_mas / lambda_over_d(wavelength_um)
         envelope = np.sqrt(static_profile(u)) * (_REFERENCE_UM / wavelength_um)
-        result: Wave = self.optics.image(self._now, grid, wavelength_um, (0.0, 0.0)) * envelope.astype(np.float32)
+        result: Wave = self.optics.image(self._now, grid, wavelength_um, (0.0, 0.0)) * envelope.astype(
+            np.float32
+        )
         return result
 
     def fast(self) -> tuple[Wave, Wave]:
@@ -105,7 +107,12 @@ class Wavefront:
 
 
 def averaged_speckles(
-    optics: Optics, fast: tuple[Wave, Wave], lasting: Wave, halo: Image, grid: Grid, band_dit: tuple[float, float]
+    optics: Optics,
+    fast: tuple[Wave, Wave],
+    lasting: Wave,
+    halo: Image,
+    grid: Grid,
+    band_dit: tuple[float, float],
 ) -> Image:
     """What the turbulence leaves after averaging over an exposure, mean 0.
 
@@ -116,11 +123,11 @@ def averaged_speckles(
     ----------
     optics : Optics
         The pupil.
-    fast : tuple[NDArray[np.complex64], NDArray[np.complex64]]
+    fast : tuple[Wave, Wave]
         Two wavefronts (n, n).
-    lasting : NDArray[np.complex64]
+    lasting : Wave
         Amplitude of the lasting speckles, (height, width).
-    halo : NDArray[np.float32]
+    halo : Image
         H, (height, width).
     grid : Grid
         Pixels.

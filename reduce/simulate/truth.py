@@ -23,8 +23,8 @@ CONVENTIONS = {
     "angle = parallactic + derotator_error + pupil_offset + true_north, at the middle of the integration",
     "dither": "star = place at stage zero + INS1 PAC X, Y / 18 um",
     "contrast": "companion over unocculted star in the same channel; coronagraph_transmission multiplies it",
-    "star_flux": "adu of the unocculted star at mean transparency and Strehl, in the aperture, in one science DIT, "
-    "without neutral density, flat response 1",
+    "star_flux": "adu of the unocculted star at mean transparency and Strehl, in the aperture, in one "
+    "science DIT, without neutral density, flat response 1",
     "brightness": "peak of star and companions in that frame over its mean",
 }
 
