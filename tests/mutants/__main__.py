@@ -1,0 +1,149 @@
+"""``python -m tests.mutants``: put faults in, count those the tests see, show the rest."""
+
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import click
+from rich.console import Console
+
+from hcvo.config import CHECKOUT
+from hcvo.report import Row, publish_report
+from hcvo.store import write_aside
+from tests.mutants.bench import BaselineError, Bench, Verdict
+from tests.mutants.population import Mutant, mutants_of, sampled
+from tests.mutants.targets import Equivalent, Target, read_equivalents, read_targets
+
+_GOAL = 0.90
+_SURVIVORS = "mutants-survivors.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What is known of one target: its whole population, what was tried, and what cannot be seen."""
+
+    target: Target
+    population: int
+    equivalent: int
+    verdicts: tuple[Verdict, ...]
+    failure: str = ""
+
+    @property
+    def survivors(self) -> tuple[Verdict, ...]:
+        return tuple(verdict for verdict in self.verdicts if verdict.outcome == "survived")
+
+    def row(self) -> Row:
+        """The line of the report."""
+        if self.failure or not self.verdicts:
+            why = self.failure.splitlines()[0] if self.failure else "no mutant"
+            return Row(self.target.name, why, None, "%", f">= {_GOAL:.0%}", ok=False)
+        tried, killed = len(self.verdicts), len(self.verdicts) - len(self.survivors)
+        said = f"killed {killed} of {tried}"
+        if tried + self.equivalent < self.population:
+            said += f" drawn from {self.population}"
+        if self.equivalent:
+            said += f", {self.equivalent} equivalent apart"
+        return Row(
+            self.target.name, said, 100.0 * killed / tried, "%", f">= {_GOAL:.0%}", ok=killed >= _GOAL * tried
+        )
+
+
+@click.command()
+@click.option("--module", "names", multiple=True, help="Only this target; may be given several times.")
+@click.option("--sample", default=0, help="At most this many mutants a module, drawn by seed; 0 tries all.")
+@click.option("--seed", default=1, show_default=True, help="Of the draw.")
+@click.option("--workers", default=2, show_default=True, help="Copies of the tree at work.")
+@click.option("--list", "only_list", is_flag=True, help="Count the mutants, try none.")
+def main(names: tuple[str, ...], sample: int, seed: int, workers: int, *, only_list: bool) -> None:
+    """Mutation testing of kernels, angles, times, WCS and the public-or-not rule."""
+    console = Console()
+    targets = [target for target in read_targets() if not names or target.name in names]
+    unknown = set(names) - {target.name for target in targets}
+    if unknown:
+        raise click.UsageError(f"no target called {', '.join(sorted(unknown))}; see targets.toml")
+    if only_list:
+        for target in targets:
+            console.print(f"{target.name:20} {len(mutants_of(target, CHECKOUT)):5}")
+        return
+    began = time.monotonic()
+    shares: list[Share] = []
+    with ExitStack() as stack:
+        benches = [stack.enter_context(Bench(CHECKOUT, number)) for number in range(workers)]
+        for target in targets:
+            shares.append(_share(target, sample, seed, benches))
+            console.print(f"{shares[-1].row().case:16} {shares[-1].row().quantity}", highlight=False)
+    _write_survivors(shares)
+    ok = publish_report("mutants", [share.row() for share in shares], console)
+    console.print(f"{(time.monotonic() - began) / 60:.1f} min; survivors: build/reports/{_SURVIVORS}")
+    raise SystemExit(0 if ok else 1)
+
+
+def _share(target: Target, sample: int, seed: int, benches: Sequence[Bench]) -> Share:
+    population = mutants_of(target, CHECKOUT)
+    drawn = sampled(population, sample or len(population), seed)
+    known = read_equivalents()
+    tried = [mutant for mutant in drawn if not _equivalent(mutant, known)]
+    try:
+        verdicts = _judged(target, tried, benches)
+    except BaselineError as error:
+        return Share(target, len(population), 0, (), str(error))
+    return Share(target, len(population), len(drawn) - len(tried), verdicts)
+
+
+def _equivalent(mutant: Mutant, known: Sequence[Equivalent]) -> bool:
+    return any(
+        (mutant.file, mutant.within, mutant.before, mutant.after)
+        == (entry.file, entry.within, entry.before, entry.after)
+        for entry in known
+    )
+
+
+def _judged(target: Target, mutants: Sequence[Mutant], benches: Sequence[Bench]) -> tuple[Verdict, ...]:
+    """Judge mutants on all benches at once.
+
+    Raises
+    ------
+    BaselineError
+        The first of any bench.
+    """
+    waiting: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
+    for mutant in mutants:
+        waiting.put(mutant)
+    verdicts: list[Verdict] = []
+    failures: list[BaselineError] = []
+
+    def work(bench: Bench) -> None:
+        try:
+            bench.baseline(target)
+            while not failures:
+                verdicts.append(bench.judge(target, waiting.get_nowait()))
+        except queue.Empty:
+            return
+        except BaselineError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(bench,)) for bench in benches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise failures[0]
+    return tuple(sorted(verdicts, key=lambda v: (v.mutant.file, v.mutant.line, v.mutant.operator)))
+
+
+def _write_survivors(shares: Sequence[Share]) -> None:
+    parts = [share.failure for share in shares if share.failure]
+    for verdict in (verdict for share in shares for verdict in share.survivors):
+        mutant = verdict.mutant
+        place = f"{mutant.file}:{mutant.line} in {mutant.within} ({mutant.operator})"
+        parts.append(f"{place}\n{mutant.diff()}")
+    with write_aside(CHECKOUT / "build" / "reports" / _SURVIVORS) as aside:
+        aside.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
