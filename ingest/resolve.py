@@ -16,8 +16,9 @@ from hcvo.config import CHECKOUT
 from hcvo.config import Resolver as ResolverSettings
 from hcvo.errors import ConfigError, ResolveError
 from hcvo.model.motion import position_at
+from hcvo.model.names import normalised
 
-__all__ = ["DICTIONARY", "Resolved", "Resolver", "load_dictionary", "normalised"]
+__all__ = ["DICTIONARY", "Resolved", "Resolver", "load_dictionary"]
 
 DICTIONARY = CHECKOUT / "etc" / "targets.toml"
 _FIELDS = ("ra", "dec", "epoch", "pm_ra", "pm_dec", "parallax")
@@ -62,11 +63,6 @@ class Resolved:
         """Position at a time: (ra, dec), ICRS, degrees."""
         years = 2000.0 + (mjd - _J2000_MJD) / 365.25 - self.epoch
         return position_at(self.ra, self.dec, self.pm_ra or 0.0, self.pm_dec or 0.0, years)
-
-
-def normalised(name: str) -> str:
-    """A name without what observers write differently: case, blanks, '*', '_' and '-' before a digit."""
-    return re.sub(r"[\s_*]+|-(?=\d)", "", name).casefold()
 
 
 def load_dictionary(path: Path = DICTIONARY) -> dict[str, Resolved]:

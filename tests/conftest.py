@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.fixtures_site"]
+pytest_plugins = ["tests.fixtures_site", "tests.fixtures_catalogue"]
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

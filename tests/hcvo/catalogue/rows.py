@@ -1,0 +1,74 @@
+"""Rows by hand: what a view shows does not depend on how they came in."""
+
+import itertools
+from datetime import date, datetime
+from typing import Any
+
+from django.utils import timezone
+
+from hcvo.catalogue.models import (
+    AoCondition,
+    Contrast,
+    Detection,
+    Observation,
+    Process,
+    ProcessInput,
+    Product,
+    RawFrame,
+    Target,
+)
+from hcvo.model.sphere import SphericalPolygon
+
+_number = itertools.count(1)
+SQUARE = SphericalPolygon(((10.0, -20.0), (10.001, -20.0), (10.001, -19.999), (10.0, -19.999)))
+
+
+def rights(
+    release_time: datetime | None, *, validated: bool = True, withdrawn: bool = False
+) -> dict[str, Any]:
+    return {"release_time": release_time, "validated": validated, "withdrawn": withdrawn}
+
+
+PUBLIC = rights(datetime(2020, 1, 1, tzinfo=timezone.get_default_timezone()))
+
+
+def family(**guard: Any) -> Product:  # noqa: ANN401 - rights, passed on
+    """One row of each table, all with the same rights; the product of it."""
+    number = next(_number)
+    target = Target.objects.create(main_name=f"star {number}", ra=10.0, dec=-20.0, source="pointing", **guard)
+    observation = Observation.objects.create(
+        obs_id=f"SPHERE.IRDIS.{number}.2015-02-03T05:10:20", group_key=str(number), target=target,
+        facility="VLT UT3", instrument="SPHERE", arm="IRDIS", night=date(2015, 2, 2), t_min=57056.2,
+        t_max=57056.3, s_ra=10.0, s_dec=-20.0, **guard,
+    )  # fmt: skip
+    frame = RawFrame.objects.create(
+        dp_id=f"SPHER.{number}", accref=f"raw/SPHER.{number}.fits", sha256="0" * 64, path="/nowhere", size=1,
+        observation=observation, instrument="SPHERE", frame_class="IRD_SCIENCE_DBI_RAW", category="SCIENCE",
+        kind="OBJECT", technique="IMAGE", mjd_obs=57056.2, mjd_end=57056.3, night=date(2015, 2, 2), dit=1.0,
+        ndit=1, cards={}, **guard,
+    )  # fmt: skip
+    AoCondition.objects.create(raw_frame=frame, mjd=57056.2, **guard)
+    process = Process.objects.create(
+        recipe="pca", version="1", digest="0" * 64, state="done", started=timezone.now(), host="here", **guard
+    )
+    product = Product.objects.create(
+        process=process, observation=observation, target=target, target_name=target.main_name,
+        accref=f"2015-02-02/x/file_{number}.fits", name=f"file_{number}.fits", size=2048, sha256="0" * 64,
+        preview=f"2015-02-02/x/file_{number}.png", kind="image", algorithm="pca", dataproduct_type="image",
+        dataproduct_subtype="hci.image", calib_level=3, obs_collection="SPHERE", obs_id=observation.obs_id,
+        facility_name="VLT UT3", instrument_name="SPHERE/IRDIS", s_ra=10.0, s_dec=-20.0, s_fov=0.0014,
+        s_region=SQUARE, t_min=57056.2, t_max=57056.3, t_exptime=60.0, em_min=1.5e-6, em_max=1.7e-6,
+        night=date(2015, 2, 2), ncombine=1, dit=1.0, match_level=0, **guard,
+    )  # fmt: skip
+    ProcessInput.objects.create(
+        process=process, role="cube", name="x", sha256="0" * 64, raw_frame=frame, **guard
+    )
+    Contrast.objects.create(
+        product=product, channel=0, sep_mas=100.0, contrast=1e-5, nsigma=5.0, small_sample=True,
+        throughput_corr=True, coronagraph_corr=False, **guard,
+    )  # fmt: skip
+    Detection.objects.create(
+        product=product, candidate=1, channel=0, sep_mas=400.0, pa=30.0, x=1.0, y=2.0, snr=9.0,
+        significance=7.0, **guard,
+    )  # fmt: skip
+    return product

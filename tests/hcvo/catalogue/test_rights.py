@@ -1,0 +1,125 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import psycopg2.errors
+import pytest
+from django.db import connection, transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class with a small name
+
+from hcvo.config import Settings
+from hcvo.published.ddl import dc_products_sql
+from hcvo.published.declaration import views
+from hcvo.site.database import connect
+from tests.hcvo.catalogue import rows
+
+NOW = datetime.now(UTC)
+SPAN_S = 40 * 365 * 86400
+moments = st.none() | st.integers(-SPAN_S, SPAN_S).filter(lambda s: abs(s) > 3600).map(
+    lambda seconds: NOW + timedelta(seconds=seconds)
+)
+
+
+def _expected(release_time: datetime | None, *, validated: bool, withdrawn: bool) -> bool:
+    return release_time is not None and release_time < NOW and validated and not withdrawn
+
+
+def _count(view: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {view}")
+        return int(cursor.fetchone()[0])
+
+
+@pytest.fixture
+def tap(catalogue: Settings) -> Iterator[Cursor]:
+    """A cursor of the role in which DaCHS runs its users' queries."""
+    session = connect(catalogue, user="untrusted")
+    session.autocommit = True
+    with session.cursor() as cursor:
+        yield cursor
+    session.close()
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(row=st.tuples(moments, st.booleans(), st.booleans()))
+def test_the_function_is_the_rule(postgres_site: Settings, row: tuple[datetime | None, bool, bool]) -> None:
+    del postgres_site
+    release_time, validated, withdrawn = row
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT archive.is_public(%s, %s, %s)", list(row))
+        (public,) = cursor.fetchone()
+    assert public is _expected(release_time, validated=validated, withdrawn=withdrawn)
+
+
+def test_a_row_becomes_public_at_its_release_time(postgres_site: Settings) -> None:
+    del postgres_site
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT archive.is_public(now(), true, false),"
+            " archive.is_public(now() + interval '1 microsecond', true, false)"
+        )
+        assert cursor.fetchone() == (True, False)
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(guards=st.lists(st.tuples(moments, st.booleans(), st.booleans()), min_size=1, max_size=6))
+def test_every_view_shows_public_rows_only(
+    postgres_site: Settings, guards: list[tuple[datetime | None, bool, bool]]
+) -> None:
+    with transaction.atomic():
+        before = {view: _count(f"hci.{view}") for view in views()}
+        products = f"({dc_products_sql(postgres_site.store)}) p"
+        files = _count(products)
+        public = 0
+        for release_time, validated, withdrawn in guards:
+            rows.family(**rows.rights(release_time, validated=validated, withdrawn=withdrawn))
+            public += _expected(release_time, validated=validated, withdrawn=withdrawn)
+        assert {view: _count(f"hci.{view}") - before[view] for view in views()} == dict.fromkeys(
+            views(), public
+        )
+        assert _count(products) - files == 2 * public  # the product and the raw frame
+        transaction.set_rollback(True)
+
+
+def test_tap_reads_the_views_and_nothing_below(tap: Cursor) -> None:
+    rows.family(**rows.PUBLIC)
+    tap.execute("SELECT obs_publisher_did, access_estsize FROM hci.product")
+    assert tap.fetchall() == [("ivo://org.hcvo.test/~?" + _accref(), 2)]
+    for statement in (
+        "SELECT * FROM archive.product",
+        "DELETE FROM hci.product",
+        "SELECT archive.is_public(now(), true, false)",
+    ):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            tap.execute(statement)
+
+
+def test_the_rule_is_inlined_for_tap(tap: Cursor) -> None:
+    tap.execute("EXPLAIN SELECT * FROM hci.product")
+    plan = "\n".join(line for (line,) in tap.fetchall())
+    assert "is_public" not in plan
+    assert "release_time <= now()" in plan
+
+
+@pytest.mark.parametrize(
+    "condition",
+    ["CAST(target_name AS integer) = 1", "1 / (s_xel1 + 1) = 1", "CAST(filter AS double precision) > 0"],
+)
+def test_an_error_made_on_purpose_tells_nothing_of_private_rows(tap: Cursor, condition: str) -> None:
+    rows.family(**rows.rights(None))
+    tap.execute(f"SELECT count(*) FROM hci.product WHERE {condition}")
+    assert tap.fetchone() == (0,)
+    rows.family(**rows.PUBLIC)  # the same condition does fail on a row that may be seen
+    with pytest.raises(psycopg2.DataError):
+        tap.execute(f"SELECT count(*) FROM hci.product WHERE {condition}")
+
+
+def _accref() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT accref FROM archive.product")
+        return str(cursor.fetchone()[0])
