@@ -9,12 +9,12 @@ readonly ACCOUNT=${HCVO_ACCOUNT:-hcvo}
 readonly TRIXIE_SOURCES=/etc/apt/sources.list.d/hcvo-trixie
 readonly TRIXIE_PIN=/etc/apt/preferences.d/hcvo-trixie
 readonly STILTS=build/stilts
-readonly STILTS_VERSION=3.5.2
 
 say() { printf 'install: %s\n' "$*"; }
 die() { printf 'install: %s\n' "$*" >&2; exit 1; }
 
-wanted_packages() { sed -e 's/#.*//' -e '/^[[:space:]]*$/d' -e 's/[[:space:]]//g' etc/apt-packages.txt; }
+names_in() { sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$1"; }
+wanted_packages() { names_in etc/apt-packages.txt; }
 
 installed_version() {
     dpkg-query --show --showformat='${db:Status-Status} ${Version}' "$1" 2>/dev/null | sed -n 's/^installed //p' || true
@@ -152,7 +152,25 @@ make_venv() {
     printf '%s\n' "$digest" >"$stamp"
 }
 
+unpack_stilts() {
+    local stamp=$STILTS/.packages.sha256 digest
+    digest=$(sha256sum etc/stilts-packages.txt)
+    [[ -e $stamp && $(<"$stamp") == "$digest" ]] && return
+    say "STILTS from trixie into $STILTS"
+    add_trixie
+    rm -rf "$STILTS" && mkdir -p "$STILTS/debs"
+    local names deb
+    mapfile -t names < <(names_in etc/stilts-packages.txt | sed 's:$:/trixie:')
+    # Once more with fresh lists: a deb may have gone from the mirror since.
+    (cd "$STILTS/debs" && apt-get --quiet download "${names[@]}") ||
+        { apt_update && (cd "$STILTS/debs" && apt-get --quiet download "${names[@]}"); }
+    for deb in "$STILTS"/debs/*.deb; do dpkg-deb --extract "$deb" "$STILTS"; done
+    rm -rf "$STILTS/debs"
+    printf '%s\n' "$digest" >"$stamp"
+}
+
 require_debian_12
 install_packages
 make_account
 make_venv
+unpack_stilts

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from hcvo.config import Settings, load_settings
+from hcvo.report import publish_report
+from hcvo.site import lint_vo
 from hcvo.site.status import Status, status_of
 from hcvo.site.up import bring_down, bring_up
 
@@ -49,6 +51,15 @@ def status() -> None:
     found = status_of(settings)
     _show(settings, found)
     sys.exit(0 if found.up else 1)
+
+
+@site.command()
+def lint() -> None:
+    """Run the Virtual Observatory's validators; starts the site if it is down."""
+    settings = load_settings()
+    if not status_of(settings).up:
+        bring_up(settings, say=lambda line: click.echo(f"site: {line}"))
+    sys.exit(0 if publish_report("lint-vo", list(lint_vo.lint(settings))) else 1)
 
 
 def _show(settings: Settings, found: Status) -> None:

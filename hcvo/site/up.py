@@ -47,7 +47,9 @@ def bring_up(settings: Settings, *, say: Callable[[str], None] = lambda _: None)
         apply_views(settings)
         templates.copy_resources(settings, account)
         adopted = dachs.adopt(settings, account, say=say)
-        if not was_up:
+        if adopted:
+            dachs.stop(settings)
+        if adopted or not was_up:
             say(f"DaCHS on port {settings.dachs.port}")
         dachs.start(settings, account)
     return adopted or not was_up

