@@ -7,7 +7,9 @@ from numpy.typing import NDArray
 
 from reduce.kernels.combine import combine, temporal_median
 from reduce.kernels.derotate import rotate_splines
-from reduce.kernels.reduction import Parts, Sequenced, Zone, derotated_patch, sequence, zone_of
+from reduce.kernels.inject import MARGIN, Stamps, add_stamps
+from reduce.kernels.local import NOTHING, derotated_patch, merged
+from reduce.kernels.reduction import Parts, Sequenced, sequence
 from reduce.kernels.spline import coefficients
 
 __all__ = ["CadiReduction", "cadi_residual", "reduce_cadi"]
@@ -53,23 +55,33 @@ class CadiReduction:
 
     def patch(self, parts: Parts, x: int, y: int, half: int) -> NDArray[np.float32]:
         """As `reduction.Reduction.patch`: the median is taken anew where injections touch it."""
-        data = self.sequenced.data
+        signal = merged(parts)
         place = (x, y, half)
-        zone = zone_of(parts, place, self.angles_deg, (data.shape[0], data.shape[1]))
-        box = zone.cut(self.sequenced.spline) + zone.spline
-        if parts:
-            box -= coefficients(self._median_change(zone)[None])[0][..., None]
-        return combine(derotated_patch(box, zone, self.sequenced, self.angles_deg, place), self.how)
+        if signal is None:
+            frames = derotated_patch(self.sequenced, self.angles_deg, place)
+        else:
+            removed = self._median_change(signal)
+            frames = derotated_patch(self.sequenced, self.angles_deg, place, signal, removed=removed)
+        return combine(frames, self.how)
 
-    def _median_change(self, zone: Zone) -> NDArray[np.float32]:
-        """How much the temporal median rises where the injected signal falls, (y, x) of the zone."""
-        touched = zone.signal.any(axis=2)
-        values = zone.cut(self.sequenced.data)[touched] + zone.signal[touched]
+    def _median_change(self, signal: Stamps) -> tuple[NDArray[np.float32], int, int]:
+        """Spline coefficients of the rise of the temporal median around a signal, and where they begin."""
+        ny, nx, frames = self.sequenced.data.shape
+        height, width = signal.data.shape[1:]
+        left, right = np.clip([signal.left.min() - MARGIN, signal.left.max() + width + MARGIN], 0, nx)
+        low, top = np.clip([signal.low.min() - MARGIN, signal.low.max() + height + MARGIN], 0, ny)
+        if right - left < 2 or top - low < 2:  # noqa: PLR2004 # outside the frame
+            return NOTHING, 0, 0
+        box = np.zeros((top - low, right - left, frames), np.float32)
+        add_stamps(box, signal.data, signal.left - left, signal.low - low, 1.0)
+        touched = box.any(axis=2)
+        part = (slice(low, top), slice(left, right))
+        values = self.sequenced.data[part][touched] + box[touched]
         if self.sequenced.bad.size:
-            values[zone.cut(self.sequenced.bad)[touched]] = np.nan
-        change = np.zeros(zone.shape, np.float32)
+            values[self.sequenced.bad[part][touched]] = np.nan
+        change = np.zeros(touched.shape, np.float32)
         change[touched] = np.nan_to_num(temporal_median(values.T[:, None, :])[0])
-        return change
+        return coefficients(change[None])[0], int(left), int(low)
 
 
 def reduce_cadi(

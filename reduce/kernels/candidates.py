@@ -19,10 +19,11 @@ from reduce.kernels.channels import Channel, channel_weights, reduce_without, st
 from reduce.kernels.fit import Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion
 from reduce.kernels.reduction import Algorithm, Parts, Reduction
-from reduce.kernels.snr import Rings, prepare_rings, ring_noise, significance, snr_map
+from reduce.kernels.snr import Rings, prepare_rings, ring_noise, significance
 
 __all__ = ["Detection", "Found", "local_maxima", "search"]
 
+_GLANCE = 3.0  # peaks lower than this by the robust noise are not looked at
 _REFUSALS = 5  # seeds that turned out to be noise before the search ends
 _MAD = 1.4826  # standard deviation of a Gaussian per median absolute deviation
 
@@ -181,10 +182,12 @@ def _seed(
     for c in (*known, *refused):
         where &= np.hypot(columns - c.x, rows - c.y) > fwhm
     robust = _robust_snr(aperture_map(image, fwhm), radius)
-    exact = significance(*snr_map(image, fwhm, excluded=[(c.x, c.y) for c in known]))
-    either = np.where(np.maximum(exact, robust) > threshold, robust, np.nan)
-    peaks = local_maxima(either, -np.inf, fwhm, where)
-    return peaks[0] if peaks else None
+    rings = prepare_rings(image, fwhm, [(c.x, c.y) for c in known])
+    for x, y in local_maxima(robust, min(_GLANCE, threshold), fwhm, where):
+        value, dof = _t_statistic(float(rings.flux[y, x]), rings, x, y)
+        if robust[y, x] > threshold or float(significance(value, dof)) > threshold:
+            return x, y
+    return None
 
 
 def _robust_snr(flux: NDArray[np.float32], radius: NDArray[np.float64]) -> NDArray[np.float64]:

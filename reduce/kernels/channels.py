@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from reduce.kernels.inject import Companion, Psf, inject
 from reduce.kernels.reduction import Algorithm, Reduction
 
-__all__ = ["Channel", "channel_weights", "noise_level", "reduce_without", "stack"]
+__all__ = ["Channel", "channel_weights", "noise_level", "radial_noise", "reduce_without", "stack"]
 
 _MAD = 1.4826  # standard deviation of a Gaussian per median absolute deviation
 
@@ -49,6 +49,32 @@ def noise_level(image: NDArray[np.floating], where: NDArray[np.bool_] | None = N
     values = image if where is None else image[where]
     values = values[np.isfinite(values)]
     return float(_MAD * np.median(np.abs(values - np.median(values)))) if values.size else float("nan")
+
+
+def radial_noise(image: NDArray[np.floating], width: float) -> NDArray[np.float64]:
+    """Robust deviation of the pixels of rings about the star.
+
+    Parameters
+    ----------
+    image : NDArray[np.floating]
+        (y, x), star at n//2; NaN left out.
+    width : float
+        Half the width of a ring, pixels.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        By the ring's radius in whole pixels, 0 .. n//2.
+    """
+    middle = image.shape[0] // 2
+    side = np.arange(image.shape[0]) - middle
+    radius = np.hypot(side[None], side[:, None]).ravel()
+    order = np.argsort(radius, kind="stable")
+    ordered, values = radius[order], np.asarray(image, np.float64).ravel()[order]
+    wanted = np.arange(middle + 1)
+    begins = np.searchsorted(ordered, wanted - width)
+    ends = np.searchsorted(ordered, wanted + width)
+    return np.array([noise_level(values[a:b]) for a, b in zip(begins, ends, strict=True)])
 
 
 def channel_weights(channels: Sequence[Channel], reductions: Sequence[Reduction]) -> NDArray[np.float64]:

@@ -3,16 +3,19 @@
 Lagrange et al. 2010; Marois et al. 2010. The residual in a disc around the companion is
 driven to its minimum by Gauss-Newton steps, with the same place in all channels and a
 flux in each. Each trial goes through the whole algorithm, over- and self-subtraction included.
+A bright companion shapes the components that remove it, so that the residual as a function of
+its flux has a hump between nothing and the truth: the flux is scanned before the descent.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reduce.kernels.aperture import aperture_map
-from reduce.kernels.channels import Channel, noise_level, stack
+from reduce.kernels.aperture import aperture_flux, aperture_map
+from reduce.kernels.channels import Channel, radial_noise, stack
 from reduce.kernels.inject import Companion, Stamps, companion_stamps
 from reduce.kernels.reduction import Parts, Reduction
 
@@ -22,6 +25,9 @@ _DISC = 1.5  # FWHM: radius of the disc in which the residual is minimised
 _SHIFT = 0.05  # pixel: step of the numerical derivative
 _CLOSE = 2e-3  # pixel: the place is found
 _CLOSE_FLUX = 1e-3  # relative: the flux is found
+_FAR = 0.3  # pixel: the derivative is too old after such a step
+_FAR_FLUX = 0.1  # relative: likewise
+_SCAN = 0.9 * 1.7 ** np.arange(6)  # fluxes tried, in units of what the image shows: throughputs of 1 to 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,7 @@ class Fit:
     ok: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Scene:
     """Reduced channels in which companions are sought or injected.
 
@@ -55,10 +61,15 @@ class Scene:
         """FWHM of the stack, pixels: the weighted mean."""
         return float(np.dot(self.weights, [c.fwhm for c in self.channels]))
 
-    @property
+    @cached_property
     def image(self) -> NDArray[np.float32]:
         """Stack of the channels' images (y, x)."""
         return stack([r.image for r in self.reductions], self.weights)
+
+    @cached_property
+    def noise(self) -> list[NDArray[np.float64]]:
+        """For each channel the robust deviation of pixels by distance from the star, whole pixels."""
+        return [radial_noise(r.image, c.fwhm) for r, c in zip(self.reductions, self.channels, strict=True)]
 
     def stamps(self, channel: int, x: float, y: float) -> Stamps:
         """Unit source at (x, y) in one channel."""
@@ -114,19 +125,14 @@ class _Trial:
         side = np.arange(-self.place[2], self.place[2] + 1)
         dx, dy = side[None] + self.place[0] - x, side[:, None] + self.place[1] - y
         self.disc = np.hypot(dx, dy) <= _DISC * scene.fwhm
-        self.noise = [self._noise(r.image, x, y) for r in scene.reductions]
-
-    def _noise(self, image: NDArray[np.float32], x: float, y: float) -> float:
-        rows, columns = np.indices(image.shape)
-        middle = image.shape[0] // 2
-        radius = np.hypot(x - middle, y - middle)
-        ring = np.abs(np.hypot(columns - middle, rows - middle) - radius) < self.scene.fwhm
-        return noise_level(image, ring)
+        cx, cy = scene.channels[0].centre
+        radius = round(float(np.hypot(x - cx, y - cy)))
+        self.noise = [float(profile[min(radius, len(profile) - 1)]) for profile in scene.noise]
 
     def residual(self, channel: int, x: float, y: float, flux: float) -> NDArray[np.float64]:
         """Pixels of the disc in units of the noise, one channel."""
         parts = list(self.added[channel])
-        if flux:
+        if flux != 0.0:
             parts.append((self.scene.stamps(channel, x, y), -flux))
         patch = self.scene.reductions[channel].patch(parts, *self.place)
         values = patch[self.disc].astype(np.float64) / self.noise[channel]
@@ -146,21 +152,26 @@ class _Trial:
         size = int(self.disc.sum())
         for c, flux in enumerate(fluxes):
             rows = slice(c * size, (c + 1) * size)
-            step = 0.02 * flux if flux else 1.0
+            step = max(0.02 * abs(flux), 0.1 * self.noise[c])
             matrix[rows, 2 + c] = (self.residual(c, x, y, flux + step) - base[rows]) / step
         return matrix
 
     def first_flux(self, channel: int, x: float, y: float) -> float:
-        """Flux that a linear subtraction at (x, y) asks for."""
+        """Best flux of a scan at (x, y), or that of a linear subtraction where the image shows none."""
         before = self.residual(channel, x, y, 0.0)
-        level = 10 * self.noise[channel] * self.scene.fwhm
-        for _ in range(2):
-            change = before - self.residual(channel, x, y, level)
-            power = float(change @ change)
-            level *= float(change @ before) / power if power > 0 else 0.0
-            if level <= 0:
-                return 0.0
-        return level
+        patch = self.scene.reductions[channel].patch(self.added[channel], *self.place)
+        half = self.place[2]
+        shown = aperture_flux(
+            patch, self.scene.channels[channel].fwhm, x - self.place[0] + half, y - self.place[1] + half
+        )
+        level = self.noise[channel] * self.scene.fwhm
+        if shown > level:
+            tried = [float(f) for f in shown * _SCAN]
+            left = [self.residual(channel, x, y, f) for f in tried]
+            return tried[int(np.argmin([float(r @ r) for r in left]))]
+        change = before - self.residual(channel, x, y, level)
+        power = float(change @ change)
+        return level * float(change @ before) / power if power > 0 else 0.0
 
 
 def fit_companion(scene: Scene, added: Sequence[Parts], x: float, y: float) -> Fit:
@@ -183,12 +194,9 @@ def fit_companion(scene: Scene, added: Sequence[Parts], x: float, y: float) -> F
         Place and flux in each channel, adu in the aperture of 1 FWHM.
     """
     trial = _Trial(scene, added, x, y)
-    fluxes = [trial.first_flux(c, x, y) for c in range(len(scene.channels))]
-    theta = np.array([x, y, *fluxes])
-    if not any(fluxes):
-        return Fit(Companion(x, y, tuple(fluxes)), ok=False)
+    theta = np.array([x, y, *(trial.first_flux(c, x, y) for c in range(len(scene.channels)))])
     found = False
-    for _ in range(4):
+    for _ in range(5):
         theta, found = _descend(trial, theta)
         if found or np.hypot(theta[0] - x, theta[1] - y) > scene.fwhm:
             break
@@ -199,18 +207,30 @@ def fit_companion(scene: Scene, added: Sequence[Parts], x: float, y: float) -> F
 
 
 def _descend(trial: _Trial, theta: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
-    """Gauss-Newton steps with one derivative; stops after a large first step to take it anew."""
+    """Gauss-Newton steps with one derivative; stops after a large step to take it anew."""
     base = trial.all_channels(theta)
     matrix = trial.jacobian(theta, base)
-    for number in range(4):
-        step = np.linalg.lstsq(matrix, base, rcond=None)[0]
+    for _ in range(4):
+        step = np.asarray(np.linalg.lstsq(matrix, base, rcond=None)[0], np.float64)
+        step *= min(1.0, trial.scene.fwhm / 2 / max(float(np.hypot(step[0], step[1])), 1e-12))
+        step, theta, base = _downhill(trial, theta, base, step)
         size = float(np.hypot(step[0], step[1]))
-        step *= min(1.0, trial.scene.fwhm / 2 / max(size, 1e-12))
-        theta = theta - step
-        change = float(np.max(np.abs(step[2:])) / max(np.max(np.abs(theta[2:])), 1e-30))
+        change = float(np.max(np.abs(step[2:])) / max(float(np.max(np.abs(theta[2:]))), 1e-30))
         if size < _CLOSE and change < _CLOSE_FLUX:
             return theta, True
-        if number == 0 and (size > 0.3 or change > 0.1):  # noqa: PLR2004 # far: derivative too old
+        if size > _FAR or change > _FAR_FLUX:
             return theta, False
-        base = trial.all_channels(theta)
     return theta, size < 10 * _CLOSE and change < 10 * _CLOSE_FLUX
+
+
+def _downhill(
+    trial: _Trial, theta: NDArray[np.float64], base: NDArray[np.float64], step: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Go a step, or the half or quarter of it that does not climb: step taken, place, residual there."""
+    power = float(base @ base)
+    for _ in range(3):
+        there = trial.all_channels(theta - step)
+        if float(there @ there) <= power * (1 + 1e-9):
+            break
+        step = step / 2
+    return step, theta - step, there

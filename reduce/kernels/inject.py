@@ -14,9 +14,10 @@ from reduce.kernels.compiled import compiled
 from reduce.kernels.derotate import detector_position
 from reduce.kernels.spline import coefficients, cubic_weights
 
-__all__ = ["Companion", "Psf", "Stamps", "add_stamps", "companion_stamps", "inject", "prepare_psf"]
+__all__ = ["MARGIN", "Companion", "Psf", "Stamps", "add_stamps", "companion_stamps", "inject", "prepare_psf"]
 
-_MARGIN = 8  # pixels around a stamp: spline coefficients fall by 0.27 a pixel, to 3e-5
+MARGIN = 6
+"""Pixels around a stamp: spline coefficients fall by 0.27 a pixel, to 4e-4 of the PSF's last pixel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +47,24 @@ class Companion:
 
 @dataclass(frozen=True, slots=True)
 class Stamps:
-    """A source of unit flux in every frame.
+    """A source in every frame.
 
     Attributes
     ----------
-    data, spline : NDArray[np.float32]
-        (time, s, s) pixel values and their spline coefficients.
-    left, low : NDArray[np.int64]
-        (time,) pixel of each stamp's lower left corner; may lie outside the frame.
+    data : NDArray[np.float32]
+        (time, s, s) pixel values.
+    left : NDArray[np.int64]
+        (time,) column of each stamp's first pixel; may lie outside the frame.
+    low : NDArray[np.int64]
+        (time,) row of each stamp's first pixel.
+    spline : NDArray[np.float32]
+        (time, s + 2 m, s + 2 m) spline coefficients, m = `MARGIN` pixels more on each side.
     """
 
     data: NDArray[np.float32]
-    spline: NDArray[np.float32]
     left: NDArray[np.int64]
     low: NDArray[np.int64]
+    spline: NDArray[np.float32]
 
 
 def prepare_psf(psf: NDArray[np.floating], half: int | None = None) -> Psf:
@@ -90,37 +95,41 @@ def prepare_psf(psf: NDArray[np.floating], half: int | None = None) -> Psf:
     middle = size // 2
     kept = middle if half is None else min(half, middle)
     cut = psf[middle - kept : middle + kept + 1, middle - kept : middle + kept + 1]
-    return Psf(coefficients(np.pad(cut, _MARGIN)[None])[0], kept)
+    return Psf(coefficients(np.pad(cut, MARGIN)[None])[0], kept)
+
+
+@compiled
+def _weights(fraction: float) -> tuple[np.float32, np.float32, np.float32, np.float32]:
+    a, b, c, d = cubic_weights(fraction)
+    return np.float32(a), np.float32(b), np.float32(c), np.float32(d)
 
 
 @compiled
 def _fill(
     spline: NDArray[np.float32],
-    half: int,
     fx: NDArray[np.float64],
     fy: NDArray[np.float64],
+    margin: int,
     out: NDArray[np.float32],
 ) -> None:
     """Sample the PSF on each stamp's pixels, its centre off the middle pixel by (fx, fy)."""
-    frames, size, _ = out.shape
-    middle, centre = size // 2, spline.shape[0] // 2
-    for t in range(frames):
+    size = out.shape[1]
+    corner = spline.shape[0] // 2 - size // 2
+    rows = np.empty((size - 2 * margin + 3, size), np.float32)
+    for t in range(out.shape[0]):
         # pixel p of the stamp sees the PSF at p - middle - f; f in (-0.5, 0.5]
         sx, sy = int(np.floor(-fx[t])), int(np.floor(-fy[t]))
-        wx, wy = cubic_weights(-fx[t] - sx), cubic_weights(-fy[t] - sy)
-        for j in range(middle - half - 1, middle + half + 2):
-            for i in range(middle - half - 1, middle + half + 2):
-                row, column = j - middle + centre + sy, i - middle + centre + sx
-                total = 0.0
-                for k in range(4):
-                    line = spline[row - 1 + k]
-                    total += wy[k] * (
-                        wx[0] * line[column - 1]
-                        + wx[1] * line[column]
-                        + wx[2] * line[column + 1]
-                        + wx[3] * line[column + 2]
-                    )
-                out[t, j, i] = total
+        a, b, c, d = _weights(-fx[t] - sx)
+        for j in range(rows.shape[0]):
+            line = spline[corner + margin + j - 1 + sy]
+            for i in range(margin, size - margin):
+                k = corner + i + sx
+                rows[j, i] = a * line[k - 1] + b * line[k] + c * line[k + 1] + d * line[k + 2]
+        a, b, c, d = _weights(-fy[t] - sy)
+        for j in range(margin, size - margin):
+            k = j - margin
+            for i in range(margin, size - margin):
+                out[t, j, i] = a * rows[k, i] + b * rows[k + 1, i] + c * rows[k + 2, i] + d * rows[k + 3, i]
 
 
 def companion_stamps(
@@ -148,10 +157,11 @@ def companion_stamps(
     """
     tx, ty = detector_position(x, y, angles_deg, centre)
     ix, iy = np.floor(tx + 0.5).astype(np.int64), np.floor(ty + 0.5).astype(np.int64)
-    middle = psf.half + 1 + _MARGIN
-    data = np.zeros((len(tx), 2 * middle + 1, 2 * middle + 1), np.float32)
-    _fill(psf.spline, psf.half, tx - ix, ty - iy, data)
-    return Stamps(data, coefficients(data), ix - middle, iy - middle)
+    reach = psf.half + 1
+    padded = np.zeros((len(tx), 2 * (reach + MARGIN) + 1, 2 * (reach + MARGIN) + 1), np.float32)
+    _fill(psf.spline, tx - ix, ty - iy, MARGIN, padded)
+    core = padded[:, MARGIN:-MARGIN, MARGIN:-MARGIN].copy()
+    return Stamps(core, ix - reach, iy - reach, coefficients(padded))
 
 
 @compiled

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from reduce.kernels.combine import combine, temporal_mean
 from reduce.kernels.derotate import rotate_splines
-from reduce.kernels.reduction import Parts, Sequenced, derotated_patch, sequence, zone_of
+from reduce.kernels.local import derotated_patch, gram_change, merged
+from reduce.kernels.reduction import Parts, Sequenced, sequence
 
 __all__ = ["PcaReduction", "gram_matrix", "pca_images", "pca_residual", "projector", "reduce_pca"]
 
@@ -179,19 +180,13 @@ class PcaReduction:
 
     def patch(self, parts: Parts, x: int, y: int, half: int) -> NDArray[np.float32]:
         """As `reduction.Reduction.patch`: exact, the Gram matrix is updated for the injections."""
-        data = self.sequenced.data
-        frames = data.shape[2]
-        place = (x, y, half)
-        zone = zone_of(parts, place, self.angles_deg, (data.shape[0], data.shape[1]))
+        signal = merged(parts)
         gram = self.gram
-        if parts:
-            signal = (zone.signal * zone.cut(self.mask)[..., None]).reshape(-1, frames)
-            cross = zone.cut(data).reshape(-1, frames).T @ signal
-            gram = gram + cross + cross.T + signal.T @ signal
+        if signal is not None:
+            gram = gram + gram_change(self.sequenced, self.mask, signal)
         mixing = projector(gram, self.components).astype(np.float32)
-        unmixed = (zone.cut(self.sequenced.spline) + zone.spline).reshape(-1, frames)
-        box = np.asarray(unmixed @ mixing, np.float32).reshape(*zone.shape, frames)
-        return combine(derotated_patch(box, zone, self.sequenced, self.angles_deg, place), self.how)
+        frames = derotated_patch(self.sequenced, self.angles_deg, (x, y, half), signal, mixing)
+        return combine(frames, self.how)
 
 
 def reduce_pca(

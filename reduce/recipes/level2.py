@@ -22,7 +22,7 @@ from reduce.recipes.level1_cube import Level1Cube, Systematics
 
 __all__ = ["Level2", "Level2Parameters", "Setting", "run_level2"]
 
-_PSF_REACH = 5.0  # FWHM of the PSF's wings that injections carry
+_PSF_REACH = 4.0  # FWHM of the PSF's wings that injections carry
 _NSIGMA = 5.0
 
 
