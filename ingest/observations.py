@@ -1,16 +1,26 @@
 """Observations: which frames belong together, and the name that does not depend on the order they came in."""
 
+from datetime import date
+
 from django.db.models import Max, Min
 
 from hcvo.catalogue.models import Observation, Programme, RawFrame, Target
 from hcvo.model.frame import RawFrame as Frame
 from hcvo.model.observation import observation_id
+from hcvo.model.product import ProductFacts
 from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
 from ingest.report import IngestReport
 from ingest.resolve import Resolver
 from ingest.targets import Pointing, target_row
 
-__all__ = ["FACILITIES", "belongs_to_observation", "group_key", "observation_of", "refresh"]
+__all__ = [
+    "FACILITIES",
+    "belongs_to_observation",
+    "external_observation",
+    "group_key",
+    "observation_of",
+    "refresh",
+]
 
 FACILITIES = {f"ESO-VLT-U{unit}": f"VLT UT{unit}" for unit in range(1, 5)}
 """``TELESCOP`` to ObsCore's facility_name."""
@@ -76,6 +86,50 @@ def observation_of(
         s_ra=ra,
         s_dec=dec,
         release_time=release_time(DataKind.SCIENCE, from_mjd(frame.mjd_obs), policy),
+    )
+    _open_target(target, observation)
+    return observation
+
+
+def external_observation(facts: ProductFacts, resolver: Resolver, policy: ReleasePolicy) -> Observation:
+    """Make the observation of a cube that was reduced elsewhere, from its product's facts.
+
+    Parameters
+    ----------
+    facts : ProductFacts
+        Of the level 1 cube.
+    resolver : Resolver
+        Names to positions.
+    policy : ReleasePolicy
+        When it becomes public.
+
+    Returns
+    -------
+    Observation
+        The new row.
+    """
+    pointing = Pointing(facts.target_name, facts.ra_deg, facts.dec_deg, facts.mjd_start)
+    target, ra, dec = target_row(pointing, resolver, IngestReport())
+    observation = Observation.objects.create(
+        obs_id=facts.obs_id,
+        group_key=facts.obs_id,
+        target=target,
+        object_name=facts.target_name,
+        facility=FACILITIES.get(facts.telescope, facts.telescope),
+        instrument=facts.instrument,
+        arm=facts.arm,
+        night=date.fromisoformat(facts.night),
+        filter=facts.filter,
+        coronagraph=facts.coronagraph,
+        derotator_mode=facts.derotator_mode,
+        technique=facts.technique,
+        ob_id=facts.ob_id,
+        t_min=facts.mjd_start,
+        t_max=facts.mjd_end,
+        t_exptime=facts.exptime_s,
+        s_ra=ra,
+        s_dec=dec,
+        release_time=release_time(DataKind.SCIENCE, from_mjd(facts.mjd_start), policy),
     )
     _open_target(target, observation)
     return observation

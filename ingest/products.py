@@ -12,8 +12,10 @@ from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
 from hcvo.model.sphere import SphericalPolygon
 from ingest.measurements import load_measurements
 from ingest.obscore import Described, describe, obscore_columns
+from ingest.observations import external_observation
+from ingest.resolve import Resolver
 
-__all__ = ["StoredFile", "load_products"]
+__all__ = ["Newcomers", "StoredFile", "load_products"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,15 @@ class StoredFile:
     preview: str
 
 
-def load_products(process: Process, files: Sequence[StoredFile]) -> list[Product]:
+@dataclass(frozen=True, slots=True)
+class Newcomers:
+    """How observations enter that no raw frame told of (external cubes): who names them, when they open."""
+
+    resolver: Resolver
+    policy: ReleasePolicy
+
+
+def load_products(process: Process, files: Sequence[StoredFile], newcomers: Newcomers) -> list[Product]:
     """Enter the products of a process with their measurements, and give the process their rights.
 
     Products of an observation have its rights; reduced calibrations are public at once.
@@ -38,6 +48,8 @@ def load_products(process: Process, files: Sequence[StoredFile]) -> list[Product
         The process that made them.
     files : Sequence[StoredFile]
         Its files, already in the store.
+    newcomers : Newcomers
+        For observations that only these files tell of.
 
     Returns
     -------
@@ -46,7 +58,9 @@ def load_products(process: Process, files: Sequence[StoredFile]) -> list[Product
     """
     described = [describe(file.path) for file in files]
     region = next((one.region for one in described if one.region is not None), None)
-    products = [_enter(process, file, one, region) for file, one in zip(files, described, strict=True)]
+    products = [
+        _enter(process, file, one, region, newcomers) for file, one in zip(files, described, strict=True)
+    ]
     for product, file in zip(products, files, strict=True):
         load_measurements(product, file.path)
     _share_rights(process, products)
@@ -54,10 +68,16 @@ def load_products(process: Process, files: Sequence[StoredFile]) -> list[Product
 
 
 def _enter(
-    process: Process, file: StoredFile, described: Described, region: SphericalPolygon | None
+    process: Process,
+    file: StoredFile,
+    described: Described,
+    region: SphericalPolygon | None,
+    newcomers: Newcomers,
 ) -> Product:
     facts = described.facts
     observation = _observation(process, facts)
+    if observation is None and facts.level > 1:
+        observation = external_observation(facts, newcomers.resolver, newcomers.policy)
     target = observation.target if observation else None
     return Product.objects.create(
         process=process,
@@ -90,8 +110,8 @@ def _observation(process: Process, facts: ProductFacts) -> Observation | None:
 def _rights(observation: Observation | None, facts: ProductFacts) -> dict[str, Any]:
     if observation is not None:
         return {name: getattr(observation, name) for name in GUARD_COLUMNS}
-    kind = DataKind.CALIBRATION if facts.level <= 1 else DataKind.SCIENCE
-    return {"release_time": release_time(kind, from_mjd(facts.mjd_start), ReleasePolicy.DEFAULT)}
+    moment = from_mjd(facts.mjd_start)
+    return {"release_time": release_time(DataKind.CALIBRATION, moment, ReleasePolicy.DEFAULT)}
 
 
 def _share_rights(process: Process, products: Sequence[Product]) -> None:

@@ -4,8 +4,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
+import structlog
 from astropy.io import fits
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from hcvo.catalogue.models import Process, ProcessInput, Product, RawFrame
@@ -16,8 +17,10 @@ from hcvo.config import Settings
 from hcvo.errors import CatalogueError, StoreError
 from hcvo.headers.product import read_product_facts
 from hcvo.model.provenance import Input, Output, ProcessKey, ProcessState
+from hcvo.model.release import ReleasePolicy
 from hcvo.store import accref, place
-from ingest.products import StoredFile, load_products
+from ingest.products import Newcomers, StoredFile, load_products
+from ingest.resolve import Resolver
 from reduce.environment import host, libraries
 
 __all__ = ["CatalogueRecorder"]
@@ -30,14 +33,19 @@ class CatalogueRecorder:
     ----------
     settings : Settings
         The site.
+    policy : ReleasePolicy
+        When observations that only their product tells of (external cubes) become public.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, policy: ReleasePolicy = ReleasePolicy.DEFAULT) -> None:
         self._settings = settings
+        self._newcomers = Newcomers(Resolver(settings.resolver), policy)
         setup_django(settings)
 
     def find(self, key: ProcessKey) -> Sequence[Output] | None:
         """Outputs of a finished process with this key whose files are all there.
+
+        Where another program runs the same at this moment, it is waited for: nothing is made twice.
 
         Parameters
         ----------
@@ -49,10 +57,12 @@ class CatalogueRecorder:
         Sequence[Output] | None
             Where they lie in the store; None when it has to run.
         """
+        _lock(key.digest)
         done = Process.objects.filter(digest=key.digest, state=ProcessState.DONE).order_by("-pk")
         for process in done:
             products = list(process.products.order_by("pk"))
             if all(self._intact(product) for product in products):
+                _unlock(key.digest)
                 return [self._output(product) for product in products]
         return None
 
@@ -112,11 +122,12 @@ class CatalogueRecorder:
             place(output.path, file.path)
         with transaction.atomic():
             process = self._running(process_id, lock=True)
-            products = load_products(process, files)
+            products = load_products(process, files, self._newcomers)
             Process.objects.filter(pk=process_id).update(
                 state=ProcessState.DONE, ended=timezone.now(), intended=[]
             )
         shutil.rmtree(staging_of(self._settings, process_id), ignore_errors=True)
+        _unlock(process.digest)
         return [self._output(product) for product in products]
 
     def fail(self, process_id: int, reason: str) -> None:
@@ -135,6 +146,7 @@ class CatalogueRecorder:
         process.state, process.ended, process.error = ProcessState.FAILED, timezone.now(), reason
         process.intended = []
         process.save()
+        _unlock(process.digest)
 
     def _running(self, process_id: int, *, lock: bool = False) -> Process:
         rows = Process.objects.select_for_update() if lock else Process.objects
@@ -164,6 +176,25 @@ class CatalogueRecorder:
         store = self._settings.store
         preview = store / product.preview if product.preview else None
         return Output(product.kind, store / product.accref, product.sha256, product.size, preview)
+
+
+def _lock(digest: str) -> None:
+    """Hold a key for this program; PostgreSQL lets go when the program ends, however it ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_lock_number(digest)])
+        if not cursor.fetchone()[0]:
+            structlog.get_logger().info("another hcvo runs the same process; waiting for it")
+            cursor.execute("SELECT pg_advisory_lock(%s)", [_lock_number(digest)])
+
+
+def _unlock(digest: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [_lock_number(digest)])
+
+
+def _lock_number(digest: str) -> int:
+    """63 bits of a digest: PostgreSQL's locks are numbered."""
+    return int(digest[:16], 16) >> 1
 
 
 def _input(process: Process, read: Input) -> ProcessInput:

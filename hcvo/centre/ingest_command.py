@@ -2,18 +2,51 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.progress import Progress
 
+from hcvo.centre.external_cube import CubeFiles, check_parameters, ingest_cube, position_of
+from hcvo.centre.show import parse_parameters, set_option, show_summary
 from hcvo.config import load_settings
 from hcvo.model.release import ReleasePolicy
 from ingest.raw import ingest_raw
 from ingest.report import IngestReport
 from reduce.classify import read_raw_frame
+from reduce.engine import Level
 
 __all__ = ["ingest"]
+
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_RELEASE = click.option(
+    "--release",
+    type=click.Choice([policy.value for policy in ReleasePolicy]),
+    default=ReleasePolicy.DEFAULT.value,
+    show_default=True,
+    help="When new rows become public: default (calibrations at once, raw frames after one year, products "
+    "after two) or now (demo data).",
+)
+
+
+class _Numbers(click.ParamType[tuple[float, ...]]):
+    """Numbers parted by commas."""
+
+    name = "number[,number...]"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Text to numbers."""
+        try:
+            return tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a number, nor numbers parted by commas", param, ctx)
+
+
+_NUMBERS = _Numbers()
 
 
 @click.group()
@@ -23,13 +56,7 @@ def ingest() -> None:
 
 @ingest.command()
 @click.argument("places", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--release",
-    type=click.Choice([policy.value for policy in ReleasePolicy]),
-    default=ReleasePolicy.DEFAULT.value,
-    help="When new rows become public: default (calibrations at once, raw frames after one year, products "
-    "after two) or now (demo data).",
-)
+@_RELEASE
 @click.option("--dry-run", is_flag=True, help="Read and check every file, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def raw(*, places: tuple[Path, ...], release: str, dry_run: bool, as_json: bool) -> None:
@@ -56,6 +83,88 @@ def raw(*, places: tuple[Path, ...], release: str, dry_run: bool, as_json: bool)
     else:
         report.show(Console())
     sys.exit(0 if report.usable else 1)
+
+
+@ingest.command()
+@click.option("--cube", required=True, type=_FILE, help="Frames: (time, y, x) or (channel, time, y, x).")
+@click.option(
+    "--angles", required=True, type=_FILE, help="Derotation angles, degrees: north is at PA + angle."
+)
+@click.option("--psf", required=True, type=_FILE, help="Off-axis PSF: (y, x) or (channel, y, x).")
+@click.option("--pixel-scale-mas", required=True, type=float, help="Pixel scale, mas.")
+@click.option("--fwhm-px", required=True, type=_NUMBERS, help="FWHM, pixels; one, or one a channel.")
+@click.option(
+    "--star-flux", type=_NUMBERS, help="Star in an aperture of 1 FWHM, adu; without it no contrast."
+)
+@click.option("--wavelength-um", required=True, type=_NUMBERS, help="Wavelength, um; one a channel.")
+@click.option("--width-um", type=_NUMBERS, help="Width of the band, um; one, or one a channel.")
+@click.option("--filter", "filter_", required=True, help="Name of the filter.")
+@click.option("--instrument", required=True, help="Instrument, e.g. NACO.")
+@click.option("--telescope", default="", help="Telescope, e.g. ESO-VLT-U4.")
+@click.option("--date", required=True, help="Start of the sequence, UTC, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss.")
+@click.option("--target", required=True, help="Name of the star.")
+@click.option("--ra", "ra_deg", type=float, help="Star at that date, ICRS, degrees; else by its name.")
+@click.option("--dec", "dec_deg", type=float, help="Star at that date, ICRS, degrees; else by its name.")
+@click.option("--center", type=_NUMBERS, help="x,y of the star, pixels from 0; else the middle.")
+@click.option("--dit-s", type=float, help="Integration time of a frame, s.")
+@click.option("--programme", default="", help="Observing programme.")
+@click.option("--centre-error-mas", type=float, help="Error of the star's place, mas.")
+@click.option("--pixel-scale-error-mas", type=float, help="Error of the pixel scale, mas per pixel.")
+@click.option("--true-north-error-deg", type=float, help="Error of true north, degrees.")
+@click.option(
+    "--until", type=click.Choice(["level1", "level2"]), default="level2", show_default=True,
+    help="level1 enters the cube only.",
+)  # fmt: skip
+@set_option
+@_RELEASE
+@click.option("--dry-run", is_flag=True, help="Look the star up and check the options, write nothing.")
+def cube(  # noqa: PLR0913 - one argument an option
+    *,
+    cube: Path,
+    angles: Path,
+    psf: Path,
+    target: str,
+    date: str,
+    ra_deg: float | None,
+    dec_deg: float | None,
+    filter_: str,
+    until: Level,
+    set_: tuple[str, ...],
+    release: str,
+    dry_run: bool,
+    **facts: Any,  # noqa: ANN401 - checked by the recipe's parameters
+) -> None:
+    """Enter a cube that was reduced to level 1 elsewhere, and reduce it to level 2.
+
+    Angles follow PA on the sky = PA on the detector + angle. The files stay where they are; the cube
+    becomes a level 1 product of the archive. Without --star-flux no contrast is stated.
+    """
+    settings = load_settings()
+    if ra_deg is None or dec_deg is None:
+        ra_deg, dec_deg = position_of(settings, target, date)
+    given = {name: value for name, value in facts.items() if value not in (None, "")}
+    parameters = given | {
+        "target": target, "date": date, "ra_deg": ra_deg, "dec_deg": dec_deg, "filter": filter_
+    }  # fmt: skip
+    if "star_flux" not in given:
+        click.echo("no --star-flux: contrast will not be stated", err=True)
+    if dry_run:
+        check_parameters(parameters)
+        click.echo(f"{target} at RA {ra_deg:.6f}, Dec {dec_deg:.6f}; the cube would be entered (dry run)")
+        return
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("external_cube", total=1.0)
+        summary = ingest_cube(
+            settings,
+            CubeFiles(cube, angles, psf),
+            parameters,
+            policy=ReleasePolicy(release),
+            until=until,
+            level2_parameters=parse_parameters(set_),
+            on_progress=lambda name, done: progress.update(bar, description=name, completed=done),
+        )
+    show_summary(summary)
 
 
 def _files(place: Path) -> list[Path]:

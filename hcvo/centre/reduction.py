@@ -1,0 +1,179 @@
+"""Reduction driven from the catalogue: frames out of it, processes and products back into it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+
+from hcvo.catalogue.frames import frames_for, observations_of
+from hcvo.catalogue.models import Observation, Product
+from hcvo.catalogue.setup import answering, setup_django
+from hcvo.centre.catalogue_recorder import CatalogueRecorder
+from hcvo.centre.recovery import recover
+from hcvo.config import Settings
+from hcvo.errors import HcvoError
+from hcvo.model.product import ProductKind
+from reduce.associate import Plan, plan
+from reduce.engine import Level, Summary, in_order, reduce_frames
+from reduce.process import run_recipe
+from reduce.recipe import Recipe, Recorder, SourceFile
+from reduce.recipes import REGISTRY
+
+__all__ = ["Request", "level2_of", "plan_catalogue", "reduce_catalogue"]
+
+Parameters = Mapping[str, Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to reduce: a night, a target or both; how far; with which parameters.
+
+    Attributes
+    ----------
+    night : date | None
+        Local date at which the night began.
+    target : str | None
+        Any name of the star.
+    until : Level
+        Last level to make.
+    parameters : Parameters
+        Recipe name to parameters that differ from the defaults.
+    """
+
+    night: date | None
+    target: str | None
+    until: Level
+    parameters: Parameters
+
+
+def plan_catalogue(settings: Settings, request: Request) -> Plan:
+    """What `reduce_catalogue` would run; writes nothing.
+
+    Parameters
+    ----------
+    settings : Settings
+        The site.
+    request : Request
+        What to reduce.
+
+    Returns
+    -------
+    Plan
+        Tasks and refusals.
+    """
+    setup_django(settings)
+    with answering(settings):
+        return plan(frames_for(_with_frames(observations_of(request.night, request.target))))
+
+
+def reduce_catalogue(settings: Settings, request: Request, *, progress: bool = True) -> Summary:
+    """Reduce observations of the catalogue; what ran before with the same key is not run again.
+
+    Processes that a crash left behind are cleared away first.
+
+    Parameters
+    ----------
+    settings : Settings
+        The site.
+    request : Request
+        What to reduce.
+    progress : bool
+        Show a progress bar where standard error is a terminal.
+
+    Returns
+    -------
+    Summary
+        Counts, products, refusals.
+    """
+    with answering(settings):
+        recover(settings)
+        observations = observations_of(request.night, request.target)
+        recorder = CatalogueRecorder(settings)
+        framed = _with_frames(observations)
+        summary = Summary(0, 0, 0, (), ())
+        if framed:
+            summary = reduce_frames(
+                frames_for(framed),
+                recorder=recorder,
+                staging=settings.staging,
+                logs=settings.logs / "processes",
+                until=request.until,
+                parameters=request.parameters,
+                progress=progress,
+            )
+        if request.until == "level2":
+            for cube in _external_cubes(observations):
+                source = SourceFile(settings.store / cube.accref, cube.sha256, cube.name, cube.match_level)
+                summary = _added(summary, level2_of(settings, source, request.parameters, recorder))
+    return summary
+
+
+def level2_of(
+    settings: Settings,
+    cube: SourceFile,
+    parameters: Parameters,
+    recorder: Recorder,
+    on_progress: Callable[[str, float], None] = lambda _recipe, _fraction: None,
+) -> Summary:
+    """Run every level 2 recipe on one cube; one that fails does not stop the others.
+
+    Parameters
+    ----------
+    settings : Settings
+        The site.
+    cube : SourceFile
+        A level 1 cube.
+    parameters : Parameters
+        Recipe name to parameters that differ from the defaults.
+    recorder : Recorder
+        Where processes are recorded.
+    on_progress : Callable[[str, float], None]
+        Told the recipe and how far it is, 0 to 1.
+
+    Returns
+    -------
+    Summary
+        Counts, products, refusals.
+    """
+    summary = Summary(0, 0, 0, (), ())
+    for recipe in _level2_recipes():
+        try:
+            run = run_recipe(
+                recipe,
+                {recipe.consumes[0].role: [cube]},
+                parameters.get(recipe.name),
+                recorder=recorder,
+                staging=settings.staging,
+                logs=settings.logs / "processes",
+                on_progress=partial(on_progress, recipe.name),
+            )
+        except HcvoError as error:
+            summary = _added(summary, Summary(0, 0, 1, (), (f"{recipe.name} of {cube.name}: {error}",)))
+        else:
+            paths = tuple(output.path for output in run.outputs)
+            summary = _added(summary, Summary(int(not run.reused), int(run.reused), 0, paths, ()))
+    return summary
+
+
+def _level2_recipes() -> list[Recipe]:
+    wanted = frozenset({ProductKind.CUBE.value})
+    return [one for one in in_order(REGISTRY) if len(one.consumes) == 1 and one.consumes[0].classes == wanted]
+
+
+def _with_frames(observations: Sequence[Observation]) -> list[Observation]:
+    return [one for one in observations if one.n_frames]
+
+
+def _external_cubes(observations: Sequence[Observation]) -> list[Product]:
+    without = [one.pk for one in observations if not one.n_frames]
+    return list(Product.objects.filter(observation__in=without, kind=ProductKind.CUBE).order_by("pk"))
+
+
+def _added(one: Summary, other: Summary) -> Summary:
+    return Summary(
+        one.done + other.done,
+        one.reused + other.reused,
+        one.failed + other.failed,
+        one.products + other.products,
+        one.refusals + other.refusals,
+    )
