@@ -82,7 +82,7 @@ def product_header(facts: ProductFacts) -> fits.Header:
             room = _CARD_ROOM - max(_VALUE_WIDTH, len(str(value)) + len("''"))
             header[keyword] = (value, comment if len(comment) <= room else "")
     for number, precursor in enumerate(facts.provenance, start=1):
-        header[f"PROV{number}"] = (precursor, "precursor")
+        header[f"PROV{number}"] = precursor  # no comment: a file name fills the card
     return header
 
 

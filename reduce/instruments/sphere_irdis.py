@@ -20,6 +20,7 @@ __all__ = [
     "INSTRUMENT_OFFSET_DEG",
     "NEAR_CENTRES",
     "PUPIL_OFFSET_DEG",
+    "PUPIL_OFFSET_ERR_DEG",
     "TELESCOPE_M",
     "WAFFLE_LAMBDA_D",
     "Astrometry",
@@ -38,7 +39,10 @@ ANAMORPHISM_Y = 1.0062
 """Offsets in y are this much shorter on the detector than on the sky; x is true. [M16]"""
 
 PUPIL_OFFSET_DEG = 135.99
-"""Pupil tracking, +- 0.11 deg. [M16]"""
+"""Pupil tracking. [M16]"""
+
+PUPIL_OFFSET_ERR_DEG = 0.11
+"""Its error. [M16]"""
 
 INSTRUMENT_OFFSET_DEG = 0.0
 """IRDIS defines the frame; the IFS is turned against it. [M16]"""

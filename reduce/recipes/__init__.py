@@ -4,7 +4,16 @@
 """
 
 from reduce.recipe import Recipe
-from reduce.recipes import ird_flux_psf, ird_level1, ird_master_dark, ird_master_flat, ird_star_centre
+from reduce.recipes import (
+    cadi,
+    external_cube,
+    ird_flux_psf,
+    ird_level1,
+    ird_master_dark,
+    ird_master_flat,
+    ird_star_centre,
+    pca,
+)
 
 __all__ = ["REGISTRY"]
 
@@ -14,5 +23,8 @@ REGISTRY: tuple[Recipe, ...] = (
     ird_star_centre.RECIPE,
     ird_flux_psf.RECIPE,
     ird_level1.RECIPE,
+    external_cube.RECIPE,
+    cadi.RECIPE,
+    pca.RECIPE,
 )
 """Every recipe that can run."""

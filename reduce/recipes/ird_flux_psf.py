@@ -147,7 +147,7 @@ def _measure(parts: Sequence[NDArray[np.float64]]) -> _Channel:
     stack = np.concatenate(parts)
     psf = stack.mean(axis=0)
     middle = psf.shape[0] // 2
-    fwhm = photometry.fit_star(psf, (middle, middle), photometry.half_power_width(psf)).fwhm
+    fwhm = photometry.half_maximum_width(psf)
     fluxes = np.array([aperture_flux(plane, fwhm, middle, middle) for plane in stack])
     return _Channel(psf, fwhm, fluxes, np.repeat(np.arange(len(parts)), [len(part) for part in parts]))
 

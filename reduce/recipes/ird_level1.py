@@ -135,7 +135,9 @@ def _write(
         channels,
         image_hdu("PSF", psf, "", "channel,y,x"),
     ]
-    cards = _wcs(facts, cube.shape, rotation.median()) | _quality(centres)
+    cards = _wcs(facts, cube.shape, rotation.median()) | _quality(
+        centres, irdis.astrometry_at(exposures[0].night, facts.filter)
+    )
     write_product(path, facts, cube, extensions, cards)
     job.done(facts, path, write_preview(path, np.median(cube[0], axis=0), low=1.0, high=99.5))
 
@@ -241,8 +243,14 @@ def _wcs(facts: ProductFacts, shape: tuple[int, ...], angle_deg: float) -> dict[
     }
 
 
-def _quality(centres: Sequence[_Centre]) -> dict[str, tuple[object, str]]:
-    cards: dict[str, tuple[object, str]] = {}
+def _quality(centres: Sequence[_Centre], known: irdis.Astrometry) -> dict[str, tuple[object, str]]:
+    """Where the star was found, and the errors that no injection shows."""
+    error_px = np.sqrt(np.mean([centre.error**2 for centre in centres]))
+    cards: dict[str, tuple[object, str]] = {
+        "CENTRERR": (float(error_px * known.scale_mas), "[mas] star centre, each axis"),
+        "PIXSCERR": (known.scale_err_mas, "[mas/pix] pixel scale"),
+        "NORTHERR": (float(np.hypot(known.north_err_deg, irdis.PUPIL_OFFSET_ERR_DEG)), "[deg] true north"),
+    }
     for number, centre in enumerate(centres, start=1):
         cards[f"STARX{number}"] = (centre.x, f"[pix] star on field {number}, 0-based, dither 0")
         cards[f"STARY{number}"] = (centre.y, f"[pix] star on field {number}, 0-based, dither 0")
