@@ -96,7 +96,7 @@ def footprint(header: fits.Header) -> tuple[tuple[float, float], ...]:
     HeaderError
         If there is no celestial coordinate system.
     """
-    wcs = WCS(header).celestial
+    wcs = WCS(header, fix=False).celestial
     if wcs.naxis != 2:  # noqa: PLR2004 # right ascension and declination
         raise HeaderError("no celestial coordinate system in the header, wanted RA---TAN, DEC--TAN")
     nx, ny = header["NAXIS1"], header["NAXIS2"]
