@@ -65,10 +65,9 @@ def frames_for(observations: Collection[Observation]) -> list[Frame]:
     list[Frame]
         Science and calibrations.
 
-    Raises
-    ------
-    CatalogueError
-        If a file is not where the catalogue says, or has another size.
+    Notes
+    -----
+    CatalogueError if a file is not where the catalogue says, or has another size.
     """
     if not observations:
         return []
