@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from hcvo.errors import HeaderError
+from hcvo.errors import HeaderError, InputError
 from hcvo.model.frame import CardValue, RawFrame
 from reduce.classify import read_frame
 
@@ -145,9 +145,19 @@ def read_planes(path: Path) -> NDArray[np.float32]:
     -------
     NDArray[np.float32]
         (plane, y, x) adu, native byte order; a single image has one plane.
+
+    Raises
+    ------
+    InputError
+        If a pixel is not a number.
     """
     with fits.open(path, memmap=False) as hdus:
         data = np.asarray(hdus[0].data, dtype=np.float32)
+    unknown = data.size - int(np.isfinite(data).sum())
+    if unknown:
+        raise InputError(
+            f"{path}: {unknown} pixels are not numbers, wanted none in a raw frame; fetch it again"
+        )
     return data if data.ndim == 3 else data[None]  # noqa: PLR2004 - (plane, y, x)
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, sparse
 from scipy.sparse import linalg
 
-__all__ = ["Repair", "noisy", "plan_repair", "repaired", "standing_out"]
+__all__ = ["Repair", "noisy", "plan_repair", "regions", "repaired", "standing_out"]
 
 _MAD_TO_SIGMA = 1.4826  # of a Gaussian
 
@@ -57,6 +57,27 @@ def noisy(error: NDArray[np.floating], sigma: float) -> NDArray[np.bool_]:
     middle = np.median(level[known])
     spread = _MAD_TO_SIGMA * np.median(np.abs(level[known] - middle))
     return np.asarray(known & (level - middle > sigma * spread))
+
+
+def regions(bad: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
+    """Bad pixels that hang together in large regions (vignetting), not to be filled from neighbours.
+
+    Parameters
+    ----------
+    bad : NDArray[np.bool_]
+        (y, x), True = bad.
+    least : int
+        Pixels of a large region; sides touch, corners do not.
+
+    Returns
+    -------
+    NDArray[np.bool_]
+        (y, x), a part of `bad`.
+    """
+    labels, _ = ndimage.label(bad)
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    return np.asarray(sizes[labels] >= least)
 
 
 class Repair(NamedTuple):

@@ -113,7 +113,7 @@ def fit_spots(
     Parameters
     ----------
     image : NDArray[np.floating]
-        (y, x), finite.
+        (y, x); NaN = bad pixel, left out of the fit.
     offsets : NDArray[np.float64]
         (4, 2) expected places around the star, (x, y) px.
     centre : tuple[float, float]
@@ -155,24 +155,27 @@ def _fit_spot(
         raise ValueError(f"spot expected at {place} is at the edge of the image of {image.shape}")
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     ux, uy = np.asarray(outward) / np.hypot(outward[0], outward[1])
-    scale = float(cut.max() - np.median(cut)) or 1.0
+    known = np.isfinite(cut)
+    base = float(np.median(cut[known])) if known.any() else 0.0
+    cut = np.where(known, cut, base)
+    scale = float(cut.max() - base) or 1.0
 
     def misfit(p: NDArray[np.float64]) -> NDArray[np.float64]:
         dx, dy = x - p[1], y - p[2]
         along, across = (ux * dx + uy * dy) / p[3], (ux * dy - uy * dx) / p[4]
         model = p[0] * np.exp(-0.5 * (along**2 + across**2)) + p[5] + p[6] * x + p[7] * y
-        return np.asarray((model - cut / scale).ravel())
+        return np.asarray((model - cut / scale)[known])
 
     width = fwhm / _SIGMA_TO_FWHM
     peak = np.unravel_index(int(np.argmax(ndimage.gaussian_filter(cut, width))), cut.shape)
     start = np.array([1.0, peak[1] - reach, peak[0] - reach, 1.2 * width, width, 0.0, 0.0, 0.0])
-    start[5] = np.median(cut) / scale
+    start[5] = base / scale
     low = [0.0, -reach, -reach, 0.5 * width, 0.5 * width, -np.inf, -np.inf, -np.inf]
     high = [np.inf, reach, reach, 4.0 * width, 2.0 * width, np.inf, np.inf, np.inf]
     fit = optimize.least_squares(misfit, np.clip(start, low, high), bounds=(low, high))
     if not fit.success or fit.x[0] <= 0:
         raise ValueError(f"no spot near {place}: the fit of a Gaussian failed")
-    variance = 2.0 * fit.cost / (cut.size - fit.x.size)
+    variance = 2.0 * fit.cost / max(known.sum() - fit.x.size, 1)
     covariance = variance * np.linalg.pinv(fit.jac.T @ fit.jac)
     error = np.sqrt((covariance[1, 1] + covariance[2, 2]) / 2.0)
     return x0 + fit.x[1], y0 + fit.x[2], float(error)

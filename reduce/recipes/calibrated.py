@@ -14,6 +14,8 @@ from reduce.recipe import SourceFile
 
 __all__ = ["Window", "lambda_over_d_px", "windows"]
 
+_LOST_PX = 400  # connected bad pixels that are no longer a blemish: vignetting, the field's edge
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -28,7 +30,9 @@ class Window:
     background, flat : NDArray[np.float32]
         (y, x) adu; response 1 where the pixel is bad.
     bad : NDArray[np.bool_]
-        (y, x).
+        (y, x), filled from their neighbours.
+    lost : NDArray[np.bool_]
+        (y, x), whole regions that see no light; kept as they are, they hold no data.
     repair : badpixels.Repair
         Of `bad`.
     """
@@ -39,6 +43,7 @@ class Window:
     background: NDArray[np.float32]
     flat: NDArray[np.float32]
     bad: NDArray[np.bool_]
+    lost: NDArray[np.bool_]
     repair: badpixels.Repair
 
     def clean(self, planes: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -110,12 +115,15 @@ def _window(
     low, high = max(int(y - half), 0), min(int(y + half) + 2, dark.shape[0])
     rows, columns = slice(low, high), slice(field * size + left, field * size + right)
     here = bad[rows, columns]
+    lost = badpixels.regions(here, _LOST_PX)
+    few = here & ~lost
     return Window(
         rows,
         columns,
         (left, low),
         np.where(here, 0, dark[rows, columns]).astype(np.float32),
         np.where(here, 1, response[rows, columns]).astype(np.float32),
-        here,
-        badpixels.plan_repair(here),
+        few,
+        lost,
+        badpixels.plan_repair(few),
     )

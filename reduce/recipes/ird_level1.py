@@ -24,6 +24,7 @@ __all__ = ["RECIPE", "Level1Parameters"]
 
 _NAME = "ird_level1"
 _SPLINE_MARGIN_PX = 20.0
+_TOUCHED = 0.05  # share of a region without data in a pixel that makes it no data
 
 
 class Level1Parameters(Parameters):
@@ -109,8 +110,12 @@ def _centred(
     shift = _shift(exposure)
     for channel, (view, centre) in enumerate(zip(views, centres, strict=True)):
         star = (centre.x + shift[0] - view.corner[0], centre.y + shift[1] - view.corner[1])
+        stretch, size = (1.0, irdis.ANAMORPHISM_Y), out.shape[-1]
         for number, image in enumerate(view.clean(planes)):
-            out[channel, number] = recentred(image, star, out.shape[-1], (1.0, irdis.ANAMORPHISM_Y))
+            out[channel, number] = recentred(image, star, size, stretch)
+        if view.lost.any():
+            touched = recentred(view.lost.astype(np.float32), star, size, stretch) > _TOUCHED
+            out[channel][:, touched] = np.nan
 
 
 def _write(

@@ -49,6 +49,8 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
     except ValueError as error:
         raise ReductionError(f"master flat of {sources[0].name} ...: {error}") from error
     bad = _bad_pixels(response, parameters)
+    for dark in darks.values():  # those that come and go: each dark sees some of them
+        bad |= np.asarray(fits.getdata(dark.path, "BADPIX"), dtype=bool)
     slope = np.where(bad, np.nan, response.slope).astype(np.float32)
     job.log.info("fitted", levels=len(levels), dark_subtracted=len(darks) > 0, bad_pixels=int(bad.sum()))
     facts = calibration_facts(job, _NAME, ProductKind.FLAT, exposures, origin_of(files), "")

@@ -102,7 +102,8 @@ def _measure(
         }
         orientation = max(tried, key=lambda name: tried[name][2])
         x, y, _ = tried[orientation]
-        found = spots.fit_spots(image, spots.spot_offsets(radius, orientation), (x, y), unit)
+        known = np.where(view.bad, np.nan, image)  # a filled pixel would pull its spot
+        found = spots.fit_spots(known, spots.spot_offsets(radius, orientation), (x, y), unit)
     except ValueError as error:
         raise ReductionError(f"{exposure.frame.dp_id}, channel {channel}: {error}") from error
     if exposure.waffle and orientation != exposure.waffle:
