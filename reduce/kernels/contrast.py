@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import stats
 
 from reduce.kernels.aperture import aperture_flux
@@ -18,7 +19,7 @@ from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion
 from reduce.kernels.snr import Rings, prepare_rings, ring_noise
 
-__all__ = ["CurvePoint", "contrast_curve", "noise_at", "threshold_flux"]
+__all__ = ["CurvePoint", "contrast_curve", "noise_at", "threshold_flux", "throughput_at"]
 
 _STEADY = 0.03  # relative change of the throughput at which the level is found
 _ROUNDS = 4
@@ -139,7 +140,7 @@ def contrast_curve(
             deviation, count = noise_at(ring, radius)
             wanted = threshold_flux(deviation, count, nsigma)
             azimuths, _ = clear_azimuths(scene.channels[c].centre, radius, scene.fwhm, companions, branches)
-            own, common = _throughput(scene, c, (radius, azimuths), wanted, guesses[c])
+            own, common = throughput_at(scene, c, (radius, azimuths), wanted, guesses[c])
             guesses[c] = own if np.isfinite(own) and own > 0 else guesses[c]
             through.append(common)
             points.append(CurvePoint(c, radius, _contrast(wanted, own * flux[c]), own, count - 1))
@@ -155,10 +156,29 @@ def _contrast(wanted: float, passed: float) -> float:
     return wanted / passed if passed > 0 else float("nan")
 
 
-def _throughput(
-    scene: Scene, channel: int, ring: tuple[float, np.ndarray], wanted: float, guess: float
+def throughput_at(
+    scene: Scene, channel: int, ring: tuple[float, NDArray[np.float64]], wanted: float, guess: float
 ) -> tuple[float, float]:
-    """Median throughput in the channel's own aperture and in that of the stack."""
+    """Throughput of one channel for companions at the limit of detection.
+
+    Parameters
+    ----------
+    scene : Scene
+        The channels.
+    channel : int
+        Which.
+    ring : tuple[float, NDArray[np.float64]]
+        Separation in pixels and azimuths of injection, radians from +y towards -x.
+    wanted : float
+        Aperture flux after the reduction that the injections shall have.
+    guess : float
+        First guess of the throughput.
+
+    Returns
+    -------
+    tuple[float, float]
+        Median over the azimuths in the channel's own aperture, and in that of the stack.
+    """
     radius, azimuths = ring
     if not np.isfinite(wanted) or not len(azimuths):
         return float("nan"), float("nan")

@@ -27,7 +27,10 @@ _CLOSE = 2e-3  # pixel: the place is found
 _CLOSE_FLUX = 1e-3  # relative: the flux is found
 _FAR = 0.3  # pixel: the derivative is too old after such a step
 _FAR_FLUX = 0.1  # relative: likewise
-_SCAN = 0.9 * 1.7 ** np.arange(6)  # fluxes tried, in units of what the image shows: throughputs of 1 to 0.08
+_SCAN_FROM = 0.9  # first flux tried, in units of what the image shows
+_SCAN_STEP = 1.7  # factor between fluxes tried
+_SCAN_LEAST = 5  # fluxes tried at least ...
+_SCAN_MOST = 12  # ... and at most: throughputs down to 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +137,10 @@ class _Trial:
         parts = list(self.added[channel])
         if flux != 0.0:
             parts.append((self.scene.stamps(channel, x, y), -flux))
-        patch = self.scene.reductions[channel].patch(parts, *self.place)
-        values = patch[self.disc].astype(np.float64) / self.noise[channel]
-        return np.asarray(np.nan_to_num(values))
+        return self._of_disc(channel, self.scene.reductions[channel].patch(parts, *self.place))
+
+    def _of_disc(self, channel: int, patch: NDArray[np.float32]) -> NDArray[np.float64]:
+        return np.asarray(np.nan_to_num(patch[self.disc].astype(np.float64) / self.noise[channel]))
 
     def all_channels(self, theta: NDArray[np.float64]) -> NDArray[np.float64]:
         """Residuals of all channels one after another at (x, y, flux ...)."""
@@ -158,20 +162,29 @@ class _Trial:
 
     def first_flux(self, channel: int, x: float, y: float) -> float:
         """Best flux of a scan at (x, y), or that of a linear subtraction where the image shows none."""
-        before = self.residual(channel, x, y, 0.0)
         patch = self.scene.reductions[channel].patch(self.added[channel], *self.place)
-        half = self.place[2]
-        shown = aperture_flux(
-            patch, self.scene.channels[channel].fwhm, x - self.place[0] + half, y - self.place[1] + half
-        )
-        level = self.noise[channel] * self.scene.fwhm
+        half, fwhm = self.place[2], self.scene.channels[channel].fwhm
+        shown = aperture_flux(patch, fwhm, x - self.place[0] + half, y - self.place[1] + half)
+        level = self.noise[channel] * fwhm
         if shown > level:
-            tried = [float(f) for f in shown * _SCAN]
-            left = [self.residual(channel, x, y, f) for f in tried]
-            return tried[int(np.argmin([float(r @ r) for r in left]))]
+            return self._scan(channel, x, y, shown)
+        before = self._of_disc(channel, patch)
         change = before - self.residual(channel, x, y, level)
         power = float(change @ change)
         return level * float(change @ before) / power if power > 0 else 0.0
+
+    def _scan(self, channel: int, x: float, y: float, shown: float) -> float:
+        """Flux of the lowest residual: throughputs of 1 down to 0.08, and on while it still falls."""
+        flux = best = _SCAN_FROM * shown
+        lowest = np.inf
+        for number in range(_SCAN_MOST):
+            left = self.residual(channel, x, y, flux)
+            if float(left @ left) < lowest:
+                best, lowest = flux, float(left @ left)
+            elif number >= _SCAN_LEAST and flux > _SCAN_STEP * best:
+                break
+            flux *= _SCAN_STEP
+        return best
 
 
 def fit_companion(scene: Scene, added: Sequence[Parts], x: float, y: float) -> Fit:
@@ -193,6 +206,14 @@ def fit_companion(scene: Scene, added: Sequence[Parts], x: float, y: float) -> F
     Fit
         Place and flux in each channel, adu in the aperture of 1 FWHM.
     """
+    fit = _fit_from(scene, added, x, y)
+    if fit.ok:
+        return fit
+    start = _wide_start(scene, added, x, y)  # eaten by its own components, it shows beside its place
+    return _fit_from(scene, added, *start) if start != (x, y) else fit
+
+
+def _fit_from(scene: Scene, added: Sequence[Parts], x: float, y: float) -> Fit:
     trial = _Trial(scene, added, x, y)
     theta = np.array([x, y, *(trial.first_flux(c, x, y) for c in range(len(scene.channels)))])
     found = False
@@ -204,6 +225,20 @@ def fit_companion(scene: Scene, added: Sequence[Parts], x: float, y: float) -> F
     positive = float(np.dot(scene.weights, theta[2:])) > 0
     companion = Companion(float(theta[0]), float(theta[1]), tuple(float(f) for f in theta[2:]))
     return Fit(companion, ok=bool(found and near and positive))
+
+
+def _wide_start(scene: Scene, added: Sequence[Parts], x: float, y: float) -> tuple[float, float]:
+    """Best of nine places within 0.6 FWHM, each at the best flux of its scan."""
+    trial = _Trial(scene, added, x, y)
+    step = 0.6 * scene.fwhm
+    best, lowest = (x, y), np.inf
+    for dx in (-step, 0.0, step):
+        for dy in (-step, 0.0, step):
+            fluxes = [trial.first_flux(c, x + dx, y + dy) for c in range(len(scene.channels))]
+            left = trial.all_channels(np.array([x + dx, y + dy, *fluxes]))
+            if float(left @ left) < lowest:
+                best, lowest = (x + dx, y + dy), float(left @ left)
+    return best
 
 
 def _descend(trial: _Trial, theta: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:

@@ -8,7 +8,7 @@ patch of the final image becomes is exact, with no linearisation, in millisecond
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,15 @@ from reduce.kernels.derotate import rotate_splines
 from reduce.kernels.local import derotated_patch, gram_change, merged
 from reduce.kernels.reduction import Parts, Sequenced, sequence
 
-__all__ = ["PcaReduction", "gram_matrix", "pca_images", "pca_residual", "projector", "reduce_pca"]
+__all__ = [
+    "PcaReduction",
+    "gram_matrix",
+    "pca_images",
+    "pca_residual",
+    "projector",
+    "reduce_pca",
+    "with_components",
+]
 
 _BLOCK = 8192  # pixels a partial product: float32 inside, float64 between
 
@@ -221,3 +229,23 @@ def reduce_pca(
     image = _image(sequenced, projector(gram, components), angles_deg, how)
     used = np.ones(cube.shape[1:], np.float32) if mask is None else mask.astype(np.float32)
     return PcaReduction(sequenced, angles_deg, components, used, gram, how, image)
+
+
+def with_components(reduction: PcaReduction, components: int) -> PcaReduction:
+    """The same data with another number of components.
+
+    Parameters
+    ----------
+    reduction : PcaReduction
+        With any number.
+    components : int
+        The number wanted.
+
+    Returns
+    -------
+    PcaReduction
+        Shares all but the image.
+    """
+    mixing = projector(reduction.gram, components)
+    image = _image(reduction.sequenced, mixing, reduction.angles_deg, reduction.how)
+    return replace(reduction, components=components, image=image)

@@ -1,6 +1,6 @@
 """From a level 1 cube to findings: the steps every algorithm of level 2 shares."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,14 +56,18 @@ class Setting:
 
     Attributes
     ----------
-    frames : int
-        Number of frames.
+    channels : Sequence[Channel]
+        The data.
     mask : NDArray[np.bool_]
         (y, x) pixels from 1 FWHM inside the inner to 1 FWHM outside the outer separation.
+    inner_px, outer_px : float
+        Separations searched.
     """
 
-    frames: int
+    channels: Sequence[Channel]
     mask: NDArray[np.bool_]
+    inner_px: float
+    outer_px: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,7 @@ def run_level2(
     channels = _channels(level1, int(np.ceil(outer + 2 * fwhm)))
     mask = _between(channels[0].cube.shape[-1], inner - fwhm, outer + fwhm)
     job.progress(0.05)
-    made = algorithm(Setting(level1.cube.shape[1], mask))
+    made = algorithm(Setting(channels, mask, inner, outer))
     found = search(
         channels,
         made,
@@ -269,7 +273,8 @@ def _candidate_rows(
     companions = [d.companion for d in found.detections]
     rows: list[CandidateRow] = []
     for number, detection in enumerate(found.detections, start=1):
-        copies = injected_deviations(found.scene, detection.companion, companions, injections)
+        wanted = injections if detection.fitted else 0  # no error without a fit
+        copies = injected_deviations(found.scene, detection.companion, companions, wanted)
         job.log.info(
             "candidate",
             number=number,
@@ -349,6 +354,8 @@ def _photometry(
     flux = np.array(detection.companion.flux)
     share = found.scene.weights if channel < 0 else np.eye(len(star))[channel]
     total, reference = float(share @ flux), float(np.sum(share[share > 0] * star[share > 0]))
+    if not detection.fitted:
+        return float("nan"), float("nan")
     relative = spread(copies.flux @ (share * flux) / total, copies.independent)
     contrast = total / reference / (1 + np.nan_to_num(relative.bias))
     star_relative = float(share @ star_error) / reference

@@ -1,0 +1,82 @@
+"""How many principal components: the number that reaches the deepest contrast.
+
+Too few leave speckles, too many take the companion away with them; which wins
+depends on the night. For each number the noise on a few rings is divided by the
+throughput of companions injected at the detection limit, and the mean over the
+rings of its logarithm decides. Noise, not any companion's own signal, makes the choice, so that it
+favours no peak; the noise is the robust one, so that bright companions do not matter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reduce.kernels.aperture import aperture_map, ring_size
+from reduce.kernels.channels import Channel, radial_noise
+from reduce.kernels.contrast import threshold_flux, throughput_at
+from reduce.kernels.fit import Scene
+from reduce.kernels.pca import PcaReduction, with_components
+
+__all__ = ["Choice", "choose_components", "component_grid"]
+
+_RINGS = (2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0)  # FWHM
+_AZIMUTHS = np.radians([25.0, 145.0, 265.0])
+_FLOOR = 0.003  # throughput below which nothing is to be had
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Numbers tried, mean logarithm (base 10) of noise over throughput for each, and the best number."""
+
+    tried: tuple[int, ...]
+    depth: tuple[float, ...]
+    best: int
+
+
+def component_grid(frames: int) -> tuple[int, ...]:
+    """Numbers of components worth trying: 1, 2, 3, then in steps of a third, up to a third of the frames."""
+    grid = [1]
+    while grid[-1] < frames // 3:
+        grid.append(min(max(grid[-1] + 1, round(grid[-1] * 1.4)), max(frames // 3, 1)))
+    return tuple(grid)
+
+
+def choose_components(
+    channel: Channel, reduction: PcaReduction, grid: Sequence[int], limits: tuple[float, float]
+) -> Choice:
+    """Try numbers of components on one channel.
+
+    Parameters
+    ----------
+    channel : Channel
+        The data.
+    reduction : PcaReduction
+        Its reduction with any number of components.
+    grid : Sequence[int]
+        Numbers to try.
+    limits : tuple[float, float]
+        Separations that matter, pixels.
+
+    Returns
+    -------
+    Choice
+        The best and how the others did.
+    """
+    inner, outer = limits
+    radii = [r * channel.fwhm for r in _RINGS if inner <= r * channel.fwhm <= outer]
+    radii = radii or [(inner + outer) / 2]
+    depth = [_depth(channel, with_components(reduction, k), radii) for k in grid]
+    return Choice(tuple(grid), tuple(depth), grid[int(np.argmin(depth))])
+
+
+def _depth(channel: Channel, reduction: PcaReduction, radii: Sequence[float]) -> float:
+    scene = Scene([channel], [reduction], np.ones(1))
+    noise = radial_noise(aperture_map(reduction.image, channel.fwhm), channel.fwhm / 2)
+    logs = []
+    for radius in radii:
+        level = float(noise[min(round(radius), len(noise) - 1)])
+        wanted = threshold_flux(level, ring_size(radius, channel.fwhm) - 1)
+        through, _ = throughput_at(scene, 0, (radius, _AZIMUTHS), wanted, 0.3)
+        logs.append(np.log10(level / max(float(np.nan_to_num(through)), _FLOOR)))
+    return float(np.mean(logs))
