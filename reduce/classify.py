@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from astropy.io import fits
-from astropy.io.fits.verify import VerifyWarning
 
 from hcvo.errors import ForeignFrameError, HeaderError, NotFitsError, TruncatedError
 from hcvo.model.frame import CardValue, RawFrame
@@ -23,6 +22,7 @@ _BLOCK = 2880
 _MAX_HEADER_BLOCKS = 1000  # 36,000 cards; a SPHERE header has about 1,000
 _MAX_AXIS = 10**12
 _MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
+_PRINTABLE = re.compile(rb"[ -~]*")  # FITS 4.0, section 3.3.1: a header holds nothing else
 _DP_ID = re.compile(r"[A-Za-z0-9_.:+-]+\Z")
 _DATE_TOLERANCE_S = 2.0  # MJD-OBS and DATE-OBS of one header
 
@@ -128,9 +128,9 @@ def cards_of(header: fits.Header, path: Path) -> dict[str, CardValue]:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
                 keyword, value = str(card.keyword), card.value
-        except (fits.VerifyError, VerifyWarning, ValueError, UserWarning) as error:
+        except (fits.VerifyError, ValueError, UserWarning) as error:
             raise HeaderError(
-                f"{path}: the card {card.image[:80].rstrip()!r} cannot be parsed ({error}); fetch it again"
+                f"{path}: the card {card.keyword} cannot be parsed ({error}); fetch it again"
             ) from error
         if keyword in ("", "CONTINUE"):
             continue
@@ -180,10 +180,9 @@ def _header_text(stream: BinaryIO, path: Path) -> str:
         block = stream.read(_BLOCK)
         if len(block) < _BLOCK:
             raise TruncatedError(f"{path}: ends inside a header, before its END card; fetch it again")
-        try:
-            blocks.append(block.decode("ascii"))
-        except UnicodeDecodeError as error:
-            raise HeaderError(f"{path}: its header holds bytes that are not ASCII; fetch it again") from error
+        if not _PRINTABLE.fullmatch(block):
+            raise HeaderError(f"{path}: its header holds bytes that are not printable ASCII; fetch it again")
+        blocks.append(block.decode("ascii"))
         if any(blocks[-1][at : at + 80].rstrip() == "END" for at in range(0, _BLOCK, 80)):
             return "".join(blocks)
     raise HeaderError(
@@ -193,8 +192,10 @@ def _header_text(stream: BinaryIO, path: Path) -> str:
 
 def _parse(text: str, path: Path) -> fits.Header:
     try:
-        return fits.Header.fromstring(text)
-    except (ValueError, OSError, fits.VerifyError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            return fits.Header.fromstring(text)
+    except (ValueError, OSError, fits.VerifyError, UserWarning) as error:
         raise HeaderError(f"{path}: its header cannot be parsed ({error}); fetch it again") from error
 
 
@@ -216,7 +217,7 @@ def _card(header: fits.Header, keyword: str, path: Path) -> Any:  # noqa: ANN401
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             return header.get(keyword)
-    except (fits.VerifyError, VerifyWarning, ValueError) as error:
+    except (fits.VerifyError, ValueError, UserWarning) as error:
         raise HeaderError(f"{path}: the card {keyword} cannot be parsed ({error}); fetch it again") from error
 
 
