@@ -9,7 +9,6 @@ from typing import Literal
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from hcvo.centre.show import parse_parameters, set_option, show_summary
 from hcvo.config import load_settings
@@ -101,11 +100,10 @@ def _from_catalogue(
 
 def _show_plan(made: Plan, bad: list[str]) -> None:
     console = Console()
-    table = Table("recipe", "inputs", "of", title="would run (dry run); level 2 follows on each cube")
     for task in made.tasks:
-        inputs = ", ".join(f"{role} {len(used)}" for role, used in task.inputs.items())
-        table.add_row(task.recipe, inputs, escape(task.key))
-    console.print(table)
+        inputs = ", ".join(f"{len(used)} {role}" for role, used in task.inputs.items())
+        console.print(f"{escape(task.key)}: {inputs}", soft_wrap=True, highlight=False)
+    console.print(f"{len(made.tasks)} processes would run, then level 2 on each cube (dry run)")
     for reason in (*bad, *made.refusals):
         console.print(f"[red]refused[/] {escape(reason)}", soft_wrap=True)
     sys.exit(0 if made.tasks and not made.refusals else 1)

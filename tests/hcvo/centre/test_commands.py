@@ -1,0 +1,163 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hcvo.catalogue.models import Detection, Observation, Product, RawFrame
+from hcvo.centre.ingest_command import ingest
+from hcvo.centre.reduce_command import reduce
+from hcvo.centre.show import parse_parameters
+from hcvo.centre.store_command import store
+from hcvo.config import Settings
+from tests.ingest import frames
+
+BET_PIC_B = (452.0, 211.2)  # mas, deg: Absil et al. 2013
+NACO = {
+    "--pixel-scale-mas": "27.19", "--fwhm-px": "4.80", "--star-flux": "764939.6", "--wavelength-um": "3.8",
+    "--width-um": "0.62", "--filter": "Lp", "--instrument": "NACO", "--telescope": "ESO-VLT-U4",
+    "--date": "2013-02-01", "--target": "beta Pictoris",
+}  # fmt: skip
+
+
+@pytest.fixture
+def site(catalogue: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The catalogue, where commands find it."""
+    monkeypatch.setenv("HCVO_STATE", str(catalogue.state))
+    monkeypatch.setenv("HCVO_DATABASE__PORT", str(catalogue.database.port))
+    monkeypatch.setenv("HCVO_DACHS__AUTHORITY", catalogue.dachs.authority)
+    monkeypatch.setenv("HCVO_RESOLVER__ONLINE", "false")
+    return catalogue
+
+
+def _naco(data: Path) -> list[str]:
+    files = {
+        name: str(data / "naco_betapic" / f"naco_betapic_{file}.fits")
+        for name, file in (("--cube", "cube_cen"), ("--angles", "derot_angles"), ("--psf", "psf"))
+    }
+    return ["cube", *(word for pair in (files | NACO).items() for word in pair)]
+
+
+def test_ingest_raw_says_what_went_in(site: Settings, tmp_path: Path) -> None:
+    del site
+    folder = tmp_path / "night" / "below"
+    folder.mkdir(parents=True)
+    frames.write_frame(folder, frames.header())
+    (folder / "notes.txt").write_text("cloudy")
+    (folder / ".hidden").write_text("not looked at")
+    result = CliRunner().invoke(ingest, ["raw", str(tmp_path), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["counts"] == {"new": 1, "known": 0, "refused": 1}
+    again = CliRunner().invoke(ingest, ["raw", str(folder)])
+    assert "notes.txt" in again.stdout
+    assert RawFrame.objects.count() == 1
+
+
+def test_ingest_raw_of_nothing_usable_ends_with_1(site: Settings, tmp_path: Path) -> None:
+    del site
+    (tmp_path / "notes.txt").write_text("cloudy")
+    assert CliRunner().invoke(ingest, ["raw", str(tmp_path)]).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "give FOLDER, or --night or --target"),
+        (["--night", "2015-02-02", "--out", "x"], "--out goes with FOLDER"),
+        ([".", "--night", "2015-02-02"], "leave out FOLDER"),
+        (["."], "give --out"),
+        (["--target", "x", "--set", "pca=3"], "wanted RECIPE.PARAMETER=VALUE"),
+    ],
+)
+def test_reduce_tells_what_is_missing(words: list[str], message: str) -> None:
+    result = CliRunner().invoke(reduce, words)
+    assert (result.exit_code, message in result.stderr) == (2, True), result.stderr
+
+
+def test_reduce_of_an_unknown_night_names_it(site: Settings) -> None:
+    del site
+    result = CliRunner().invoke(reduce, ["--night", "2001-01-01"])
+    assert "no observation of night 2001-01-01" in str(result.exception)
+
+
+def test_reduce_of_an_unknown_target_names_the_others(site: Settings, tmp_path: Path) -> None:
+    del site
+    frames.write_frame(tmp_path, frames.header())
+    CliRunner().invoke(ingest, ["raw", str(tmp_path)])
+    result = CliRunner().invoke(reduce, ["--night", "2015-02-02", "--target", "HR 8799", "--dry-run"])
+    assert "that night has * bet Pic" in str(result.exception)
+
+
+def test_reduce_refuses_when_raw_files_are_gone(site: Settings, tmp_path: Path) -> None:
+    del site
+    path = frames.write_frame(tmp_path, frames.header())
+    CliRunner().invoke(ingest, ["raw", str(tmp_path)])
+    path.unlink()
+    result = CliRunner().invoke(reduce, ["--target", "HD 39060"])
+    assert "ingest them again" in str(result.exception)
+
+
+def test_reducing_a_folder_imports_no_django() -> None:
+    code = (
+        "import sys; from hcvo.centre.reduce_command import reduce\n"
+        "reduce(['.', '--dry-run'], standalone_mode=False) if len(sys.argv) > 1 else None\n"
+        "print(sorted(m for m in sys.modules if m.split('.')[0] in {'django', 'psycopg2'}))"
+    )
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert ended.stdout.strip() == "[]"
+
+
+def test_parameters_are_read_as_yaml() -> None:
+    assert parse_parameters(["pca.components=12", "pca.mask=[1, 2]", "cadi.combine=mean"]) == {
+        "pca": {"components": 12, "mask": [1, 2]},
+        "cadi": {"combine": "mean"},
+    }
+
+
+def test_store_check_removes_only_when_told(site: Settings) -> None:
+    orphan = site.store / "2015-02-02" / "x" / "orphan.fits"
+    orphan.parent.mkdir(parents=True)
+    orphan.write_bytes(b"x")
+    found = CliRunner().invoke(store, ["check"])
+    assert (found.exit_code, "orphan file" in found.stdout) == (1, True)
+    shown = CliRunner().invoke(store, ["check", "--remove", "--dry-run"])
+    assert (shown.exit_code, orphan.exists()) == (1, True)
+    removed = CliRunner().invoke(store, ["check", "--remove"])
+    assert (removed.exit_code, orphan.parent.parent.exists()) == (0, False)
+
+
+def test_an_external_cube_brings_beta_pictoris_b(site: Settings, shared_data: Path) -> None:
+    del site
+    words = _naco(shared_data)
+    tried = CliRunner().invoke(ingest, [*words, "--dry-run"])
+    assert (tried.exit_code, "RA 86.8212" in tried.stdout) == (0, True), tried.output
+    assert Observation.objects.count() == 0
+
+    result = CliRunner().invoke(ingest, [*words, "--release", "now"])
+    assert result.exit_code == 0, result.output
+    observation = Observation.objects.get()
+    assert observation.obs_id.startswith("NACO.beta-Pictoris.2013-02-01")
+    assert observation.target.main_name == "* bet Pic"
+    found = Detection.objects.filter(channel=-1, product__algorithm="pca").order_by("-significance")[0]
+    assert abs(found.sep_mas - BET_PIC_B[0]) < 15.0
+    assert abs(found.pa - BET_PIC_B[1]) < 1.5
+    assert found.snr >= 5
+    assert set(Product.objects.values_list("kind", flat=True)) >= {"cube", "image", "snr", "contrast"}
+
+    again = CliRunner().invoke(reduce, ["--target", "bet Pic"])
+    assert "0 processes done, 2 reused" in again.stdout
+    assert CliRunner().invoke(store, ["check"]).exit_code == 0
+
+
+def test_an_external_cube_without_a_star_is_refused(site: Settings, shared_data: Path) -> None:
+    del site
+    words = _naco(shared_data)
+    words[words.index("beta Pictoris")] = "no such star"
+    result = CliRunner().invoke(ingest, words)
+    assert "give --ra and --dec" in str(result.exception)
