@@ -2,6 +2,7 @@
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -96,7 +97,7 @@ def test_telemetry_has_tables_and_no_images(tmp_path: Path) -> None:
     ],
 )
 def test_refusals_name_what_was_found(
-    tmp_path: Path, changes: dict[str, object], error: type[InputError], words: str
+    tmp_path: Path, changes: dict[str, Any], error: type[InputError], words: str
 ) -> None:
     cards = irdis_cards(**changes)
     path = write_raw(tmp_path, cards | {"ARCFILE": "raw.fits"})
