@@ -44,7 +44,7 @@ realism: install ## simulated frames against published SPHERE figures
 	@$(BIN)/hcvo simulate --realism
 
 mutants: install ## do the tests kill mutants of kernels, angles, times, WCS and the public-or-not rule?
-	@$(BIN)/mutmut run && $(BIN)/mutmut results
+	@$(BIN)/python -m tests.mutants
 
 clean: ## stop the site, remove the state folder and build/; says what stays
 	@etc/clean.sh

@@ -78,7 +78,7 @@ def _test(order: dict[str, object]) -> None:
         os.dup2(log, 2)
         os.environ["NUMBA_DISABLE_JIT"] = str(int(not order["compiled"]))
         os.environ["NUMBA_CACHE_DIR"] = str(order["cache"])
-        numba_config.reload_config()
+        numba_config.reload_config()  # type: ignore[no-untyped-call]
         tests = order["tests"]
         assert isinstance(tests, list)
         code = int(pytest.main(["-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests]))
