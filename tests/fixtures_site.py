@@ -1,7 +1,5 @@
-"""Real servers for tests: a private throwaway site, beside whatever else runs on the machine."""
+"""Real servers for tests: private throwaway sites, beside whatever else runs on the machine."""
 
-import importlib
-import importlib.util
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from hcvo.catalogue import setup
+from hcvo.catalogue.publish import apply_views
+from hcvo.catalogue.setup import migrate
 from hcvo.config import Settings, load_settings
 from hcvo.site import ports, postgres
 from hcvo.site.account import server_account
+from hcvo.site.up import bring_down, bring_up, make_folders
 
 
 @contextmanager
 def throwaway_settings() -> Iterator[Settings]:
-    """Settings of a site in a short path of its own, on free ports; its folder goes at the end."""
+    """Settings of a site in a short path of its own, on free ports; stopped and removed at the end."""
     state = Path(tempfile.mkdtemp(prefix="hcvo-test-", dir="/tmp"))
     settings = load_settings(
         state=state,
@@ -27,11 +27,11 @@ def throwaway_settings() -> Iterator[Settings]:
     )
     account = server_account(settings)
     account.own(state, 0o755)
-    for folder in (settings.logs, settings.store, settings.staging, settings.raw):
-        account.folder(folder)
+    make_folders(settings, account)
     try:
         yield settings
     finally:
+        bring_down(settings)
         shutil.rmtree(state, ignore_errors=True)
 
 
@@ -40,12 +40,16 @@ def postgres_site() -> Iterator[Settings]:
     """Settings of a running private PostgreSQL cluster with the catalogue's schema and views."""
     with throwaway_settings() as settings:
         account = server_account(settings)
-        try:
-            postgres.create_cluster(settings, account)
-            postgres.start(settings, account)
-            setup.migrate(settings)
-            if importlib.util.find_spec("hcvo.catalogue.publish"):
-                importlib.import_module("hcvo.catalogue.publish").apply_views(settings)
-            yield settings
-        finally:
-            postgres.stop(settings, account)
+        postgres.create_cluster(settings, account)
+        postgres.start(settings, account)
+        migrate(settings)
+        apply_views(settings)
+        yield settings
+
+
+@pytest.fixture(scope="session")
+def live_site() -> Iterator[Settings]:
+    """Settings of a whole running site: cluster, catalogue and DaCHS; empty at first."""
+    with throwaway_settings() as settings:
+        bring_up(settings)
+        yield settings

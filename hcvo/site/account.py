@@ -168,10 +168,9 @@ class Account:
         ServerProcess
             The server; init is its parent, so it outlives us and leaves no zombie.
 
-        Raises
-        ------
-        SiteError
-            If it ends as soon as it is started.
+        Notes
+        -----
+        SiteError if it ends as soon as it is started.
         """
         shell = ["/bin/sh", "-c", 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!', "sh", str(log)]
         pid = self.run([*shell, *command], cwd=cwd, env=env, new_session=True)

@@ -14,12 +14,24 @@ from hcvo.site.account import Account
 from hcvo.site.passwords import DACHS_ROLES, SUPERUSER, password_of
 from hcvo.site.processes import ServerProcess, end_session, read_pid_file, session_members, wait_until
 
-__all__ = ["adopt", "answers", "prepare", "run", "server", "start", "stop"]
+__all__ = ["adopt", "answers", "check_place", "prepare", "run", "server", "start", "stop"]
 
 _PROGRAM = "/usr/bin/dachs"
 _START_S = 60.0
 _PROBE = {"LANG": "ADQL", "FORMAT": "json", "QUERY": "SELECT TOP 1 table_name FROM tap_schema.tables"}
 _PUBLISHED = ("//services", "//tap", "//products", "//obscore", "hci/q")
+
+
+def check_place(settings: Settings) -> None:
+    """Make sure, before anything is made, that the server could have its port.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site.
+    """
+    if not _pid_file(settings).exists():
+        ports.require_free(settings.dachs.port, "DaCHS", "HCVO_DACHS__PORT")
 
 
 def prepare(settings: Settings, account: Account) -> None:
@@ -32,10 +44,9 @@ def prepare(settings: Settings, account: Account) -> None:
     account : Account
         Account that runs DaCHS.
 
-    Raises
-    ------
-    SiteError
-        If DaCHS is not installed or fails.
+    Notes
+    -----
+    SiteError if DaCHS is not installed or fails.
     """
     root = account.folder(settings.dachs_root)
     account.folder(settings.dachs_inputs)
@@ -69,10 +80,9 @@ def adopt(settings: Settings, account: Account, *, say: Callable[[str], None] = 
     bool
         Whether there was something to do.
 
-    Raises
-    ------
-    SiteError
-        If DaCHS refuses a descriptor.
+    Notes
+    -----
+    SiteError if DaCHS refuses a descriptor.
     """
     stamp = settings.dachs_root / ".adopted"
     wanted = _adoption_digest(settings)
@@ -87,7 +97,7 @@ def adopt(settings: Settings, account: Account, *, say: Callable[[str], None] = 
     return True
 
 
-def start(settings: Settings, account: Account) -> ServerProcess:
+def start(settings: Settings, account: Account) -> bool:
     """Start the server and wait until TAP answers.
 
     Parameters
@@ -99,8 +109,8 @@ def start(settings: Settings, account: Account) -> ServerProcess:
 
     Returns
     -------
-    ServerProcess
-        The server; the same as before when it runs already.
+    bool
+        True if it was started, False if it ran already.
 
     Raises
     ------
@@ -108,24 +118,21 @@ def start(settings: Settings, account: Account) -> ServerProcess:
         If the port is taken, or TAP does not answer.
     """
     running = server(settings)
-    if running is None:
-        stop(settings)
-        ports.require_free(settings.dachs.port, "DaCHS", "HCVO_DACHS__PORT")
-        running = account.start(
-            [_PROGRAM, "serve", "start", "-f"],
-            cwd=settings.dachs_root,
-            env=_environment(settings),
-            log=settings.logs / "dachs.log",
-        )
-        account.write(_pid_file(settings), running.text)
-    started = running
-    wait_until(lambda: answers(settings) or not started.alive, _START_S, step_s=0.1)
-    if not answers(settings):
+    if running and _settled(settings, running):
+        return False
+    stop(settings)
+    ports.require_free(settings.dachs.port, "DaCHS", "HCVO_DACHS__PORT")
+    log = settings.logs / "dachs.log"
+    started = account.start(
+        [_PROGRAM, "serve", "start", "-f"], cwd=settings.dachs_root, env=_environment(settings), log=log
+    )
+    account.write(_pid_file(settings), started.text)
+    if not _settled(settings, started):
         raise SiteError(
             f"DaCHS did not answer at {settings.base_url}/tap within {_START_S:.0f} s; "
-            f"its log {settings.logs / 'dachs.log'} ends:\n{_end_of(settings.logs / 'dachs.log')}"
+            f"its log {log} ends:\n{_end_of(log)}"
         )
-    return running
+    return True
 
 
 def stop(settings: Settings) -> bool:
@@ -180,6 +187,12 @@ def _environment(settings: Settings) -> dict[str, str]:
         "PGPASSFILE": str(settings.passwords),
         "OPENBLAS_NUM_THREADS": "1",
     }
+
+
+def _settled(settings: Settings, process: ServerProcess) -> bool:
+    """Whether the server answers; waits for one that is starting, or was killed and is going."""
+    wait_until(lambda: answers(settings) or not process.alive, _START_S, step_s=0.1)
+    return process.alive and answers(settings)
 
 
 def _adoption_digest(settings: Settings) -> str:

@@ -10,7 +10,7 @@ from hcvo.site.database import connect, make_database
 from hcvo.site.passwords import SUPERUSER, make_passwords, password_of
 from hcvo.site.processes import wait_until, working_in
 
-__all__ = ["create_cluster", "is_running", "server_pid", "start", "stop"]
+__all__ = ["check_place", "create_cluster", "is_running", "server_pid", "start", "stop"]
 
 _PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 _LONGEST_SOCKET = 107
@@ -21,6 +21,30 @@ _HBA = """\
 local all all scram-sha-256
 host all all 127.0.0.1/32 scram-sha-256
 """
+
+
+def check_place(settings: Settings) -> None:
+    """Make sure, before anything is made, that the cluster could run.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site.
+
+    Raises
+    ------
+    SiteError
+        If the socket's path is too long, or somebody else has the port.
+    """
+    path = settings.sockets / f".s.PGSQL.{settings.database.port}"
+    length = len(str(path).encode())
+    if length > _LONGEST_SOCKET:
+        raise SiteError(
+            f"the PostgreSQL socket {path} would have {length} characters, at most {_LONGEST_SOCKET} are "
+            "allowed; set HCVO_STATE to a folder with a shorter path"
+        )
+    if not (settings.postgres_data / "postmaster.pid").exists():
+        ports.require_free(settings.database.port, "PostgreSQL", "HCVO_DATABASE__PORT")
 
 
 def create_cluster(settings: Settings, account: Account) -> None:
@@ -36,9 +60,8 @@ def create_cluster(settings: Settings, account: Account) -> None:
     Raises
     ------
     SiteError
-        If the socket's path is too long, PostgreSQL is missing, or the data folder holds something else.
+        If PostgreSQL is missing, or the data folder holds something else.
     """
-    _check_socket_path(settings)
     account.folder(settings.sockets)
     make_passwords(settings, account)
     data = settings.postgres_data
@@ -50,7 +73,7 @@ def create_cluster(settings: Settings, account: Account) -> None:
     _initdb(settings, account)
 
 
-def start(settings: Settings, account: Account) -> None:
+def start(settings: Settings, account: Account) -> bool:
     """Start the cluster, and make its database, roles and extensions if they are not there.
 
     Parameters
@@ -60,17 +83,23 @@ def start(settings: Settings, account: Account) -> None:
     account : Account
         Account that owns the cluster.
 
-    Raises
-    ------
-    SiteError
-        If the port is taken or the server does not start.
+    Returns
+    -------
+    bool
+        True if it was started, False if it ran already.
+
+    Notes
+    -----
+    SiteError if the port is taken or the server does not start.
     """
-    if not _answers(settings):
+    started = not _answers(settings)
+    if started:
         _clear_away_killed(settings)
         ports.require_free(settings.database.port, "PostgreSQL", "HCVO_DATABASE__PORT")
         account.write(settings.postgres_data / "hcvo.conf", _configuration(settings), 0o600)
         _launch(settings, account)
     make_database(settings)
+    return started
 
 
 def stop(settings: Settings, account: Account) -> bool:
@@ -89,6 +118,7 @@ def stop(settings: Settings, account: Account) -> bool:
         Whether it was running.
     """
     if not is_running(settings):
+        _clear_away_killed(settings)
         return False
     _control(settings, account, "stop", "-m", "fast")
     return True
@@ -140,16 +170,6 @@ def _clear_away_killed(settings: Settings) -> None:
         raise SiteError(f"PostgreSQL of {settings.postgres_data} was killed, but {pids} live on; end them")
     for path in (*settings.sockets.glob(".s.PGSQL.*"), leftover):
         path.unlink(missing_ok=True)
-
-
-def _check_socket_path(settings: Settings) -> None:
-    path = settings.sockets / f".s.PGSQL.{settings.database.port}"
-    length = len(str(path).encode())
-    if length > _LONGEST_SOCKET:
-        raise SiteError(
-            f"the PostgreSQL socket {path} would have {length} characters, at most {_LONGEST_SOCKET} are "
-            "allowed; set HCVO_STATE to a folder with a shorter path"
-        )
 
 
 def _initdb(settings: Settings, account: Account) -> None:

@@ -32,10 +32,9 @@ def fill(template: Path, values: Mapping[str, object]) -> str:
     str
         The filled text.
 
-    Raises
-    ------
-    SiteError
-        If the template names something that has no value.
+    Notes
+    -----
+    SiteError if the template names something that has no value.
     """
 
     def value(match: re.Match[str]) -> str:

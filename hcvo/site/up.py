@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 
+from django.db import connections
+
 from hcvo.catalogue.publish import apply_views
 from hcvo.catalogue.setup import migrate
 from hcvo.config import Settings
@@ -11,7 +13,7 @@ from hcvo.errors import SiteError
 from hcvo.site import dachs, postgres, templates
 from hcvo.site.account import Account, server_account
 
-__all__ = ["bring_down", "bring_up"]
+__all__ = ["bring_down", "bring_up", "make_folders"]
 
 
 def bring_up(settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> bool:
@@ -29,19 +31,20 @@ def bring_up(settings: Settings, *, say: Callable[[str], None] = lambda _: None)
     bool
         True if something had to be done, False if the site was up and up to date.
 
-    Raises
-    ------
-    SiteError
-        If a server cannot start: port taken, tool missing, socket path too long.
+    Notes
+    -----
+    SiteError if a server cannot start: port taken, tool missing, socket path too long.
     """
     account = server_account(settings)
-    _make_folders(settings, account)
+    postgres.check_place(settings)
+    dachs.check_place(settings)
+    make_folders(settings, account)
     with _locked(settings):
-        was_up = postgres.is_running(settings) and dachs.server(settings) is not None
-        if not was_up:
-            say(f"PostgreSQL on port {settings.database.port}, as {account.name}")
         postgres.create_cluster(settings, account)
-        postgres.start(settings, account)
+        based = postgres.start(settings, account)
+        if based:
+            say(f"PostgreSQL runs on port {settings.database.port}, as {account.name}")
+        connections.close_all()
         migrate(settings)
         dachs.prepare(settings, account)
         apply_views(settings)
@@ -49,10 +52,10 @@ def bring_up(settings: Settings, *, say: Callable[[str], None] = lambda _: None)
         adopted = dachs.adopt(settings, account, say=say)
         if adopted:
             dachs.stop(settings)
-        if adopted or not was_up:
-            say(f"DaCHS on port {settings.dachs.port}")
-        dachs.start(settings, account)
-    return adopted or not was_up
+        served = dachs.start(settings, account)
+        if served:
+            say(f"DaCHS runs on port {settings.dachs.port}, as {account.name}")
+    return based or adopted or served
 
 
 def bring_down(settings: Settings) -> bool:
@@ -74,11 +77,21 @@ def bring_down(settings: Settings) -> bool:
     account.folder(settings.sockets)
     with _locked(settings):
         web = dachs.stop(settings)
+        connections.close_all()
         base = postgres.stop(settings, account)
     return web or base
 
 
-def _make_folders(settings: Settings, account: Account) -> None:
+def make_folders(settings: Settings, account: Account) -> None:
+    """Make the folders of a site that its account owns.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site.
+    account : Account
+        Account that runs its servers.
+    """
     for folder in (settings.state, settings.logs, settings.store, settings.staging, settings.raw):
         account.folder(folder)
     account.folder(settings.sockets)

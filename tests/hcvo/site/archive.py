@@ -1,4 +1,4 @@
-"""A small archive for tests of the services: one sequence, its calibrations and products, one of them private."""
+"""A small archive for tests of the services: one sequence with its products, one of them private."""
 
 import base64
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from hcvo.config import Settings
 from hcvo.model.sphere import SphericalPolygon
 from hcvo.store import sha256_of
 
-__all__ = ["RA", "DEC", "Planted", "plant"]
+__all__ = ["DEC", "RA", "Planted", "plant"]
 
 RA, DEC = 86.82118, -51.06651
 OBS_ID = "SPHERE.IRDIS.2000001.2018-04-20T23:59:00"

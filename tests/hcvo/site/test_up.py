@@ -1,0 +1,107 @@
+"""A site comes up from any state, and goes down without a trace of processes."""
+
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from hcvo.config import Settings
+from hcvo.errors import SiteError
+from hcvo.site import dachs, database, ports, postgres
+from hcvo.site.account import server_account
+from hcvo.site.processes import session_members, wait_until, working_in
+from hcvo.site.status import status_of
+from hcvo.site.up import bring_down, bring_up
+from tests.hcvo.site.archive import Planted
+
+
+def processes_of(settings: Settings) -> set[int]:
+    """Every process of the site, found by session and by working folder."""
+    server = dachs.server(settings)
+    web = session_members(server.session) if server else []
+    return {*web, *working_in(settings.postgres_data), *working_in(settings.dachs_root / "state")}
+
+
+def test_servers_run_as_the_account_and_listen_on_this_machine_only(live_site: Settings) -> None:
+    account = server_account(live_site)
+    assert account.uid != 0
+    assert status_of(live_site).up
+    for pid in processes_of(live_site):
+        assert Path(f"/proc/{pid}").stat().st_uid == account.uid
+    for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        address, _, port = line.split()[1].partition(":")
+        if int(port, 16) in (live_site.database.port, live_site.dachs.port) and line.split()[3] == "0A":
+            assert address == "0100007F"
+
+
+def test_up_again_changes_nothing_and_is_quick(live_site: Settings) -> None:
+    before = processes_of(live_site)
+    start = time.monotonic()
+    assert bring_up(live_site) is False
+    assert time.monotonic() - start < 5.0
+    assert dachs.server(live_site) is not None
+    assert postgres.server_pid(live_site) in before
+
+
+def test_killed_servers_come_up_again_with_all_data(planted: Planted) -> None:
+    settings = planted.settings
+    products = database.count_products(settings)
+    server = dachs.server(settings)
+    base = postgres.server_pid(settings)
+    assert server is not None
+    assert base is not None
+    os.kill(server.pid, signal.SIGKILL)
+    os.kill(base, signal.SIGKILL)
+    assert bring_up(settings) is True
+    assert status_of(settings).up
+    assert database.count_products(settings) == products > 0
+    assert dachs.answers(settings)
+
+
+def test_down_leaves_no_process_and_up_brings_all_back(planted: Planted) -> None:
+    settings = planted.settings
+    products = database.count_products(settings)
+    running = processes_of(settings)
+    assert bring_down(settings) is True
+    assert wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in running), 5.0)
+    assert processes_of(settings) == set()
+    assert not status_of(settings).up
+    assert bring_down(settings) is False
+    # A pid file left behind names a process of somebody else.
+    (settings.sockets / "dachs.pid").write_text(f"{os.getpid()} 1 {os.getpid()}\n", encoding="ascii")
+    start = time.monotonic()
+    assert bring_up(settings) is True
+    assert time.monotonic() - start < 20.0
+    assert database.count_products(settings) == products
+
+
+def test_a_taken_port_is_told_with_its_holder(live_site: Settings) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        with pytest.raises(
+            SiteError, match=rf"port {port}, wanted for DaCHS, is taken by .*process {os.getpid()}"
+        ):
+            ports.require_free(port, "DaCHS", "HCVO_DACHS__PORT")
+    ports.require_free(ports.free_port(), "DaCHS", "HCVO_DACHS__PORT")
+    assert status_of(live_site).up
+
+
+def test_a_port_taken_by_others_stops_up_before_anything_changes(live_site: Settings) -> None:
+    beside = live_site.model_copy(update={"state": Path("/tmp") / f"hcvo-test-{os.getpid()}-beside"})
+    with pytest.raises(
+        SiteError, match=f"port {live_site.database.port}, wanted for PostgreSQL, is taken by"
+    ):
+        bring_up(beside)
+    assert not beside.state.exists()
+
+
+def test_a_socket_path_too_long_is_refused_with_the_way_out(live_site: Settings, tmp_path: Path) -> None:
+    deep = live_site.model_copy(update={"state": tmp_path / ("x" * 100)})
+    with pytest.raises(SiteError, match="at most 107 are allowed; set HCVO_STATE"):
+        bring_up(deep)
+    assert not deep.state.exists()
