@@ -6,6 +6,7 @@ A figure that could not be had is a row too, with `value` None and `ok` false.
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -13,7 +14,7 @@ from rich.table import Table
 from hcvo.config import CHECKOUT
 from hcvo.store import write_aside
 
-__all__ = ["Row", "publish_report"]
+__all__ = ["Row", "publish_report", "report_path"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ class Row:
     unit: str
     goal: str
     ok: bool
+
+
+def report_path(target: str) -> Path:
+    """Where the report of a make target lies."""
+    return CHECKOUT / "build" / "reports" / f"{target}.json"
 
 
 def publish_report(target: str, rows: Sequence[Row], console: Console | None = None) -> bool:
@@ -54,7 +60,7 @@ def publish_report(target: str, rows: Sequence[Row], console: Console | None = N
         shown = "[green]yes[/]" if row.ok else "[red]NO[/]"
         table.add_row(row.case, row.quantity, value, row.unit, row.goal, shown)
     console.print(table)
-    path = CHECKOUT / "build" / "reports" / f"{target}.json"
+    path = report_path(target)
     with write_aside(path) as aside:
         aside.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
     console.print(f"{sum(row.ok for row in rows)} of {len(rows)} met; {path.relative_to(CHECKOUT)}")
