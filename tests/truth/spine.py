@@ -115,7 +115,7 @@ def summary(verdicts: Sequence[Verdict]) -> list[Row]:
 
 
 def _pulls(rows: Sequence[Row], method: str) -> list[Row]:
-    """Root mean square of off / error: are the quoted errors true?  Stated, with a wide goal for few seeds."""
+    """Root mean square of off / error: are the quoted errors true?"""
     report = []
     for quantity in ("separation off / error", "PA off / error", "contrast off / error"):
         pulls = [row.value for row in rows if row.quantity == quantity and isinstance(row.value, float)]
@@ -123,7 +123,7 @@ def _pulls(rows: Sequence[Row], method: str) -> list[Row]:
             report.append(Row(method, f"rms {quantity}", None, "sigma", "0.5 to 1.5", ok=False))
             continue
         rms = sqrt(fmean(pull * pull for pull in pulls))
-        report.append(Row(method, f"rms {quantity}", rms, "sigma", "0.5 to 1.5", ok=0.5 <= rms <= 1.5))  # noqa: PLR2004
+        report.append(Row(method, f"rms {quantity}", rms, "sigma", "0.5 to 1.5", ok=0.5 <= rms <= 1.5))
     return report
 
 
