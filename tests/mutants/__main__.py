@@ -29,6 +29,7 @@ class Share:
     population: int
     equivalent: int
     verdicts: tuple[Verdict, ...]
+    stale: Sequence[str] = ()
     failure: str = ""
 
     @property
@@ -46,8 +47,15 @@ class Share:
             said += f" drawn from {self.population}"
         if self.equivalent:
             said += f", {self.equivalent} equivalent apart"
+        if self.stale:
+            said += f", {len(self.stale)} stale in equivalent.toml"
         return Row(
-            self.target.name, said, 100.0 * killed / tried, "%", f">= {_GOAL:.0%}", ok=killed >= _GOAL * tried
+            self.target.name,
+            said,
+            100.0 * killed / tried,
+            "%",
+            f">= {_GOAL:.0%}",
+            ok=killed >= _GOAL * tried and not self.stale,
         )
 
 
@@ -89,16 +97,29 @@ def _share(target: Target, sample: int, seed: int, benches: Sequence[Bench]) -> 
     try:
         verdicts = _judged(target, tried, benches)
     except BaselineError as error:
-        return Share(target, len(population), 0, (), str(error))
-    return Share(target, len(population), len(drawn) - len(tried), verdicts)
+        return Share(target, len(population), 0, (), failure=str(error))
+    return Share(target, len(population), len(drawn) - len(tried), verdicts, _stale(population, known))
 
 
 def _equivalent(mutant: Mutant, known: Sequence[Equivalent]) -> bool:
     return any(
-        (mutant.file, mutant.within, mutant.before, mutant.after)
-        == (entry.file, entry.within, entry.before, entry.after)
+        (mutant.file, mutant.within, mutant.before) == (entry.file, entry.within, entry.before)
+        and mutant.after in entry.after
         for entry in known
     )
+
+
+def _stale(population: Sequence[Mutant], known: Sequence[Equivalent]) -> list[str]:
+    """Entries of the reviewed list that no mutant of these files answers to: the code has moved on."""
+    files = {mutant.file for mutant in population}
+    there = {(mutant.file, mutant.within, mutant.before, mutant.after) for mutant in population}
+    return [
+        f"equivalent.toml: no such mutant in {entry.file} ({entry.within}): {entry.before} -> {after}"
+        for entry in known
+        if entry.file in files
+        for after in entry.after
+        if (entry.file, entry.within, entry.before, after) not in there
+    ]
 
 
 def _judged(target: Target, mutants: Sequence[Mutant], benches: Sequence[Bench]) -> tuple[Verdict, ...]:
@@ -136,7 +157,7 @@ def _judged(target: Target, mutants: Sequence[Mutant], benches: Sequence[Bench])
 
 
 def _write_survivors(shares: Sequence[Share]) -> None:
-    parts = [share.failure for share in shares if share.failure]
+    parts = [part for share in shares for part in (share.failure, *share.stale) if part]
     for verdict in (verdict for share in shares for verdict in share.survivors):
         mutant = verdict.mutant
         place = f"{mutant.file}:{mutant.line} in {mutant.within} ({mutant.operator})"

@@ -55,12 +55,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Equivalent:
-    """A change that no test can see, with the reason."""
+    """Changes of one line, or run of lines, that no test can see, with the reason."""
 
     file: str
     within: str
     before: str
-    after: str
+    after: tuple[str, ...]
     why: str
 
 
@@ -100,4 +100,6 @@ def read_equivalents(path: Path = _HERE / "equivalent.toml") -> tuple[Equivalent
         In the order of the file.
     """
     table = tomllib.loads(path.read_text(encoding="utf-8"))
-    return tuple(Equivalent(**entry) for entry in table.get("equivalent", ()))
+    return tuple(
+        Equivalent(**entry | {"after": tuple(entry["after"])}) for entry in table.get("equivalent", ())
+    )

@@ -44,12 +44,19 @@ def test_between_pixels_each_has_its_share() -> None:
         assert aperture_flux(image, 4.2, x, y) == pytest.approx(float((share * image).sum()), abs=3e-3)
 
 
-def test_an_aperture_whose_square_leaves_the_image_has_no_flux() -> None:
-    image = _plane(9, 9)
-    for x, y in ((3.0, 4.0), (5.0, 4.0), (4.0, 3.0), (4.0, 5.0)):
+@pytest.mark.parametrize("shape", [(9, 13), (13, 9)])
+def test_an_aperture_whose_square_leaves_the_image_has_no_flux(shape: tuple[int, int]) -> None:
+    image, right, top = _plane(*shape), shape[1] - 1.0, shape[0] - 1.0
+    for x, y in ((3.0, 4.0), (right - 3.0, 4.0), (4.0, 3.0), (4.0, top - 3.0)):
         assert np.isfinite(aperture_flux(image, 4.0, x, y))
-    for x, y in ((2.0, 4.0), (6.0, 4.0), (4.0, 2.0), (4.0, 6.0)):
+    for x, y in ((2.0, 4.0), (right - 2.0, 4.0), (4.0, 2.0), (4.0, top - 2.0), (4.0, 40.0), (40.0, 4.0)):
         assert np.isnan(aperture_flux(image, 4.0, x, y))
+
+
+def test_a_wide_aperture_is_whole() -> None:
+    image = np.ones((31, 31))
+    for fwhm in (7.4, 9.2, 12.6):
+        assert aperture_flux(image, fwhm, 15.4, 14.7) == pytest.approx(np.pi / 4 * fwhm**2, rel=1e-4)
 
 
 def test_a_gap_counts_where_the_disc_touches_it_only() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reduce.kernels.cadi import cadi_residual, reduce_cadi
-from reduce.kernels.inject import companion_stamps, inject, prepare_psf
+from reduce.kernels.inject import Stamps, companion_stamps, inject, prepare_psf
 from reduce.kernels.pca import pca_images, pca_residual, reduce_pca, with_components
 from reduce.kernels.reduction import Parts, Reduction, WholeReduction, sequence
 
@@ -44,7 +44,7 @@ def _both(name: str, cube: np.ndarray) -> tuple[Reduction, WholeReduction]:
     return fast, WholeReduction(cube, _ANGLES, residual, how)
 
 
-def _source(x: float, y: float, flux: float) -> list[tuple[object, float]]:
+def _source(x: float, y: float, flux: float) -> list[tuple[Stamps, float]]:
     size = np.arange(7) - 3.0
     psf = prepare_psf(np.exp(-(size[None] ** 2 + size[:, None] ** 2) / 4.0))
     return [(companion_stamps(psf, x, y, _ANGLES, _CENTRE), flux)]

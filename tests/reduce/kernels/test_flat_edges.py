@@ -1,0 +1,66 @@
+"""Detector response: planted slopes, errors of a known scatter, two fields apart, refusals."""
+
+import numpy as np
+import pytest
+
+from reduce.kernels.flat import fit_response, split_fields
+
+_LEVELS = np.array([1000.0, 2000.0, 4000.0, 6000.0, 9000.0])
+
+
+def test_fields_stand_side_by_side() -> None:
+    plane = np.arange(24.0).reshape(2, 12)
+    left, middle, right = split_fields(plane, 4)
+    np.testing.assert_array_equal(left, plane[:, :4])
+    np.testing.assert_array_equal(middle, plane[:, 4:8])
+    np.testing.assert_array_equal(right, plane[:, 8:])
+    assert np.shares_memory(left, plane)
+    with pytest.raises(ValueError, match="12 px wide, wanted a multiple of 5"):
+        split_fields(plane, 5)
+
+
+def test_each_field_has_its_own_planted_slopes() -> None:
+    rng = np.random.default_rng(1)
+    slope = rng.normal(1.0, 0.05, size=(15, 30))
+    offset = rng.normal(0.0, 20.0, size=(15, 30))
+    brightness = np.where(np.arange(30) < 15, 1.0, 0.5)  # the second field sees half the lamp
+    levels = _LEVELS[:, None, None] * slope * brightness + offset
+    found = fit_response(levels, 15)
+    for part in (np.s_[:, :15], np.s_[:, 15:]):
+        wanted = slope[part] / np.median(slope[part])
+        np.testing.assert_allclose(found.slope[part], wanted, rtol=2e-3)
+        assert np.median(found.slope[part]) == pytest.approx(1.0, abs=1e-6)
+    assert found.slope.shape == found.error.shape == found.scatter.shape == (15, 30)
+    assert found.slope.dtype == found.error.dtype == found.scatter.dtype == np.float32
+
+
+def _one_pixel_off(by: np.ndarray) -> tuple[float, float, float]:
+    """Slope, error and scatter of a pixel that is off the line of all others."""
+    levels = np.repeat(_LEVELS, 25).reshape(5, 5, 5)
+    levels[:, 2, 2] += by
+    found = fit_response(levels, 5)
+    slope, error, scatter = (float(plane[2, 2]) for plane in found)
+    return slope, error, scatter
+
+
+def test_the_fit_is_weighted_by_photon_noise() -> None:
+    by = np.array([30.0, -20.0, 50.0, -60.0, 40.0])
+    root = np.sqrt(_LEVELS)
+    design = np.column_stack([np.ones(5), _LEVELS]) / root[:, None]
+    (constant, slope), square, *_ = np.linalg.lstsq(design, (_LEVELS + by) / root, rcond=None)
+    scatter = np.sqrt(float(square[0]) / 3)
+    error = scatter * np.sqrt(np.linalg.inv(design.T @ design)[1, 1])
+    assert constant != 0.0
+    assert _one_pixel_off(by) == pytest.approx((slope, error, scatter), rel=1e-5)
+
+
+def test_two_levels_are_no_line_and_no_light_is_none() -> None:
+    flat = np.ones((4, 4))
+    with pytest.raises(ValueError, match="wanted 3 different above 0"):
+        fit_response(np.array([flat, 2 * flat, 2 * flat, flat]), 4)
+    with pytest.raises(ValueError, match="wanted 3 different above 0"):
+        fit_response(np.array([0 * flat, flat, 2 * flat]), 4)
+    with pytest.raises(ValueError, match=r"lamp levels \[1.0, 1.0, 1.0\]"):
+        fit_response(np.array([flat, 1.0001 * flat, 1.0002 * flat]), 4)
+    assert fit_response(np.array([flat, 2 * flat, 3 * flat]), 4).slope[0, 0] == pytest.approx(1.0)
+    assert fit_response(np.array([0.5 * flat, 0.6 * flat, 0.7 * flat]), 4).slope[0, 0] == pytest.approx(1.0)
