@@ -26,7 +26,7 @@ def disc_weights(size: int, radius: float, x: float, y: float) -> NDArray[np.flo
     Returns
     -------
     NDArray[np.float64]
-        (y, x) in 0..1; exact in y, midpoint rule of 512 nodes a pixel in x (1e-6).
+        (y, x) in 0..1; exact in y, midpoint rule of 512 nodes a pixel in x (1e-4).
     """
     nodes = (np.arange(size * _NODES) + 0.5) / _NODES - 0.5 - x
     half = np.sqrt(np.maximum(radius**2 - nodes**2, 0.0))

@@ -77,7 +77,8 @@ class Scene:
     def stamps(self, channel: int, x: float, y: float) -> Stamps:
         """Unit source at (x, y) in one channel."""
         c = self.channels[channel]
-        return companion_stamps(c.psf, x, y, c.angles_deg, c.centre)
+        shape = (c.cube.shape[1], c.cube.shape[2])
+        return companion_stamps(c.psf, x, y, c.angles_deg, c.centre, shape)
 
     def parts(self, companion: Companion, sign: float = 1.0) -> list[Parts]:
         """A companion as something to inject, for each channel."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from reduce.kernels.compiled import compiled
 from reduce.kernels.derotate import detector_position
-from reduce.kernels.spline import coefficients, cubic_weights
+from reduce.kernels.spline import coefficients, cubic_weights, mirrored
 
 __all__ = ["MARGIN", "Companion", "Psf", "Stamps", "add_stamps", "companion_stamps", "inject", "prepare_psf"]
 
@@ -132,8 +132,31 @@ def _fill(
                 out[t, j, i] = a * rows[k, i] + b * rows[k + 1, i] + c * rows[k + 2, i] + d * rows[k + 3, i]
 
 
+@compiled
+def _mirror(
+    padded: NDArray[np.float32], left: NDArray[np.int64], low: NDArray[np.int64], shape: tuple[int, int]
+) -> None:
+    """Replace pixels beyond the frame by their mirror images in it, in place."""
+    frames, size, _ = padded.shape
+    for t in range(frames):
+        if left[t] >= 0 and low[t] >= 0 and left[t] + size <= shape[1] and low[t] + size <= shape[0]:
+            continue
+        source = padded[t].copy()
+        for j in range(size):
+            for i in range(size):
+                row = mirrored(low[t] + j, shape[0]) - low[t]
+                column = mirrored(left[t] + i, shape[1]) - left[t]
+                inside = 0 <= row < size and 0 <= column < size
+                padded[t, j, i] = source[row, column] if inside else 0.0
+
+
 def companion_stamps(
-    psf: Psf, x: float, y: float, angles_deg: NDArray[np.floating], centre: tuple[float, float]
+    psf: Psf,
+    x: float,
+    y: float,
+    angles_deg: NDArray[np.floating],
+    centre: tuple[float, float],
+    shape: tuple[int, int] | None = None,
 ) -> Stamps:
     """Stamps of a source of unit flux along its track.
 
@@ -149,6 +172,8 @@ def companion_stamps(
         (time,) derotation angles.
     centre : tuple[float, float]
         (x, y) of the star.
+    shape : tuple[int, int] | None
+        (y, x) of a frame: at its edges the spline sees the source mirrored, as it does that of a frame.
 
     Returns
     -------
@@ -161,6 +186,8 @@ def companion_stamps(
     padded = np.zeros((len(tx), 2 * (reach + MARGIN) + 1, 2 * (reach + MARGIN) + 1), np.float32)
     _fill(psf.spline, tx - ix, ty - iy, MARGIN, padded)
     core = padded[:, MARGIN:-MARGIN, MARGIN:-MARGIN].copy()
+    if shape is not None:
+        _mirror(padded, ix - reach - MARGIN, iy - reach - MARGIN, shape)
     return Stamps(core, ix - reach, iy - reach, coefficients(padded))
 
 
@@ -172,12 +199,11 @@ def add_stamps(
     low: NDArray[np.int64],
     factor: float,
 ) -> None:
-    """Add stamps (time, s, s) times a factor to a box (y, x, time) in place; what falls outside is lost."""
+    """Add stamps (time, y, x) times a factor to a box (y, x, time) in place; what falls outside is lost."""
     ny, nx, frames = box.shape
-    size = stamps.shape[1]
     for t in range(frames):
-        for j in range(max(0, -low[t]), min(size, ny - low[t])):
-            for i in range(max(0, -left[t]), min(size, nx - left[t])):
+        for j in range(max(0, -low[t]), min(stamps.shape[1], ny - low[t])):
+            for i in range(max(0, -left[t]), min(stamps.shape[2], nx - left[t])):
                 box[low[t] + j, left[t] + i, t] += factor * stamps[t, j, i]
 
 

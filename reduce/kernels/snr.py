@@ -72,7 +72,8 @@ def prepare_rings(
     """
     flux = aperture_map(image, fwhm)
     bad = ~np.isfinite(flux)
-    spline = coefficients(np.where(bad, 0.0, flux)[None])[0]
+    middle = np.median(flux[~bad]) if (~bad).any() else 0.0  # little to ring about where data end
+    spline = coefficients(np.where(bad, middle, flux)[None])[0]
     places = np.array(list(excluded), np.float64).reshape(-1, 2)
     return Rings(flux, spline, bad, float(fwhm), places)
 

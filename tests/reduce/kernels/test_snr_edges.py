@@ -32,7 +32,7 @@ def _ring(
         touched = gap[int(py) : int(py) + 2, int(px) : int(px) + 2]
         if touched.any() or any(np.hypot(px - ex, py - ey) < _FWHM for ex, ey in excluded):
             continue
-        filled = np.where(gap, 0.0, flux)
+        filled = np.where(gap, np.median(flux[~gap]), flux)
         values.append(ndimage.map_coordinates(filled, [[py], [px]], order=3, mode="mirror")[0])
     return np.array(values)
 
