@@ -88,6 +88,7 @@ def obscore_columns(described: Described, region: SphericalPolygon | None) -> di
     facts, lengths = described.facts, described.lengths
     return {
         "kind": facts.kind.value,
+        "mime": "image/fits" if lengths else "application/fits",
         "algorithm": facts.algorithm,
         "dataproduct_type": _product_type(lengths),
         "dataproduct_subtype": f"hci.{facts.kind}",

@@ -146,7 +146,7 @@ def refresh(observation: Observation) -> None:
     observation : Observation
         The locked row.
     """
-    frames = RawFrame.objects.filter(observation=observation).order_by("mjd_obs", "dp_id")
+    frames = RawFrame.objects.filter(observation=observation).defer("cards").order_by("mjd_obs", "dp_id")
     science = [frame for frame in frames if _SCIENCE in frame.frame_class]
     first = science[0] if science else frames[0]
     span = frames.aggregate(begin=Min("mjd_obs"), end=Max("mjd_end"))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hcvo.catalogue.models import Observation, Process, ProcessInput, Product
+from hcvo.catalogue.models import Observation, Process, Product
 from hcvo.catalogue.models.rights import GUARD_COLUMNS
+from hcvo.catalogue.rights import share_rights
 from hcvo.model.product import ProductFacts
 from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
 from hcvo.model.sphere import SphericalPolygon
@@ -63,7 +64,7 @@ def load_products(process: Process, files: Sequence[StoredFile], newcomers: Newc
     ]
     for product, file in zip(products, files, strict=True):
         load_measurements(product, file.path)
-    _share_rights(process, products)
+    share_rights(process, products)
     return products
 
 
@@ -112,14 +113,3 @@ def _rights(observation: Observation | None, facts: ProductFacts) -> dict[str, A
         return {name: getattr(observation, name) for name in GUARD_COLUMNS}
     moment = from_mjd(facts.mjd_start)
     return {"release_time": release_time(DataKind.CALIBRATION, moment, ReleasePolicy.DEFAULT)}
-
-
-def _share_rights(process: Process, products: Sequence[Product]) -> None:
-    """A process and its inputs are as public as the first of its products to be released."""
-    if not products:
-        return
-    far = max((p.release_time for p in products if p.release_time), default=None)
-    first = min(products, key=lambda product: product.release_time or far or from_mjd(0.0))
-    rights = {name: getattr(first, name) for name in GUARD_COLUMNS}
-    Process.objects.filter(pk=process.pk).update(**rights)
-    ProcessInput.objects.filter(process=process).update(**rights)

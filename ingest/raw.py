@@ -7,7 +7,7 @@ from pathlib import Path
 from django.db import IntegrityError, transaction
 
 from hcvo.catalogue.models import RawFrame
-from hcvo.catalogue.setup import setup_django
+from hcvo.catalogue.setup import answering, setup_django
 from hcvo.config import Settings
 from hcvo.errors import CatalogueError, InputError
 from hcvo.model.frame import RawFrame as Frame
@@ -71,9 +71,10 @@ def ingest_raw(
     setup_django(settings)
     report = report or IngestReport()
     terms = _Terms(policy, Resolver(settings.resolver), report)
-    for path in paths:
-        report.entries.append(_ingest(path.absolute(), read_frame, terms))
-        advance()
+    with answering(settings):
+        for path in paths:
+            report.entries.append(_ingest(path.absolute(), read_frame, terms))
+            advance()
     return report
 
 

@@ -1,6 +1,6 @@
 """Raw frames of the catalogue as the engine wants them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from hcvo.catalogue.models import Observation, RawFrame
 from hcvo.errors import CatalogueError
+from hcvo.model.frame import CardValue
 from hcvo.model.frame import RawFrame as Frame
 from hcvo.model.names import normalised
 
@@ -63,7 +64,7 @@ def frames_for(observations: Collection[Observation]) -> list[Frame]:
     Returns
     -------
     list[Frame]
-        Science and calibrations.
+        Science and calibrations, sky frames of other observations among them.
 
     Notes
     -----
@@ -75,8 +76,31 @@ def frames_for(observations: Collection[Observation]) -> list[Frame]:
     end = max(one.t_max for one in observations) + CALIBRATION_DAYS
     arms = {one.arm for one in observations}
     own = Q(observation__in=[one.pk for one in observations])
-    calibrations = Q(observation=None, arm__in=arms, mjd_obs__gte=begin, mjd_obs__lte=end)
-    return _frames(RawFrame.objects.filter(own | calibrations).order_by("mjd_obs"))
+    shared = Q(observation=None) | Q(kind="SKY")
+    calibrations = shared & Q(arm__in=arms, mjd_obs__gte=begin, mjd_obs__lte=end)
+    return _frames(RawFrame.objects.filter(own | calibrations).defer("cards").order_by("mjd_obs"))
+
+
+class _Cards(Mapping[str, CardValue]):
+    """Cards of a frame, fetched when first asked for: most calibrations are never used."""
+
+    def __init__(self, frame_pk: int) -> None:
+        self._pk = frame_pk
+        self._cards: dict[str, CardValue] | None = None
+
+    def _fetched(self) -> dict[str, CardValue]:
+        if self._cards is None:
+            self._cards = RawFrame.objects.only("cards").get(pk=self._pk).cards
+        return self._cards
+
+    def __getitem__(self, keyword: str) -> CardValue:
+        return self._fetched()[keyword]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._fetched())
+
+    def __len__(self) -> int:
+        return len(self._fetched())
 
 
 def _names(observation: Observation) -> set[str]:
@@ -123,5 +147,5 @@ def _frame(row: RawFrame, path: Path) -> Frame:
         target_name=row.object_name,
         ra_deg=row.ra,
         dec_deg=row.dec,
-        cards=row.cards,
+        cards=_Cards(row.pk),
     )

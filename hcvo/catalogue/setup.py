@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management import call_command
 from django.db import connection, connections
-from django.db.utils import InterfaceError, OperationalError
+from django.db.utils import InterfaceError, OperationalError, ProgrammingError
+from psycopg2.errors import UndefinedTable
 
 from hcvo.config import Settings
 from hcvo.errors import CatalogueError
@@ -44,7 +45,7 @@ def setup_django(settings: Settings) -> None:
 
 @contextmanager
 def answering(settings: Settings) -> Iterator[None]:
-    """Say in an operator's words that the database does not answer, or went away meanwhile.
+    """Say in an operator's words that the database does not answer, went away, or has no tables yet.
 
     Parameters
     ----------
@@ -55,6 +56,8 @@ def answering(settings: Settings) -> Iterator[None]:
     ------
     CatalogueError
         Instead of the driver's error.
+    ProgrammingError
+        As it was, when it is no matter of missing tables.
     """
     try:
         yield
@@ -62,6 +65,13 @@ def answering(settings: Settings) -> Iterator[None]:
         raise CatalogueError(
             f"the database {settings.database.name} at {settings.sockets}, port {settings.database.port}, "
             f"does not answer: {str(error).strip()}; `hcvo site up` starts it"
+        ) from error
+    except ProgrammingError as error:
+        if not isinstance(error.__cause__, UndefinedTable):
+            raise
+        raise CatalogueError(
+            f"the database {settings.database.name} lacks tables of the catalogue ({str(error).strip()}); "
+            "`hcvo site up` makes them"
         ) from error
 
 

@@ -6,6 +6,7 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
+from hcvo.catalogue.setup import answering
 from hcvo.centre.store_check import StoreState, check_store, clean_store
 from hcvo.config import load_settings
 
@@ -29,14 +30,15 @@ def check(*, checksums: bool, remove: bool, dry_run: bool) -> None:
     Exit code 1 when something is amiss that was not removed.
     """
     settings = load_settings()
-    state = check_store(settings, checksums=checksums)
     console = Console()
-    _show(state, console)
-    if remove and not dry_run and not state.sound:
-        clean_store(settings, state)
+    with answering(settings):
         state = check_store(settings, checksums=checksums)
-        console.print("removed; what is still amiss:" if not state.sound else "removed; the store is sound")
         _show(state, console)
+        if remove and not dry_run and not state.sound:
+            clean_store(settings, state)
+            state = check_store(settings, checksums=checksums)
+            console.print("removed; now:")
+            _show(state, console)
     sys.exit(0 if state.sound else 1)
 
 

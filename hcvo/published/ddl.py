@@ -81,5 +81,6 @@ SELECT
 FROM archive.product p WHERE {is_public("p")}
 UNION ALL
 SELECT
-    r.accref, NULL, NULL, 'image/fits', r.path, '{SCHEMA}.raw_frame', NULL, NULL, NULL
+    r.accref, NULL, NULL, CASE WHEN r.ndit > 0 THEN 'image/fits' ELSE 'application/fits' END,
+    r.path, '{SCHEMA}.raw_frame', NULL, NULL, NULL
 FROM archive.raw_frame r WHERE {is_public("r")}"""  # noqa: S608 - a folder of the settings, quoted

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg2.errors
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class with a small name
 
+from hcvo.catalogue.rights import set_rights, share_rights
 from hcvo.config import Settings
 from hcvo.published.ddl import dc_products_sql
 from hcvo.published.declaration import views
@@ -117,6 +119,36 @@ def test_an_error_made_on_purpose_tells_nothing_of_private_rows(tap: Cursor, con
     rows.family(**rows.PUBLIC)  # the same condition does fail on a row that may be seen
     with pytest.raises(psycopg2.DataError):
         tap.execute(f"SELECT count(*) FROM hci.product WHERE {condition}")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"withdrawn": True}, {"validated": False}, {"release_time": NOW + timedelta(days=1)}],
+)
+def test_closing_an_observation_closes_all_that_came_of_it(
+    catalogue: Settings, change: dict[str, Any]
+) -> None:
+    observation = rows.family(**rows.PUBLIC).observation
+    kept = rows.family(**rows.PUBLIC)
+    assert observation is not None
+    set_rights(observation, **change)
+    for view in ("observation", "product", "contrast", "detection", "process", "process_input"):
+        assert _count(f"hci.{view}") == 1, view
+    assert _count(f"({dc_products_sql(catalogue.store)}) p") == 3  # raw frames have their own terms
+    set_rights(observation, withdrawn=False, validated=True, release_time=kept.release_time)
+    for view in ("observation", "product", "contrast", "detection", "process", "process_input"):
+        assert _count(f"hci.{view}") == 2, view
+
+
+def test_a_process_is_as_public_as_its_most_public_product(catalogue: Settings) -> None:
+    del catalogue
+    product = rows.family(**rows.rights(None))
+    assert _count("hci.process") == 0
+    open_one = rows.family(**rows.PUBLIC)
+    open_one.process = product.process
+    open_one.save()
+    share_rights(product.process, product.process.products.all())
+    assert _count("hci.process_input") == 2
 
 
 def _accref() -> str:
