@@ -8,9 +8,11 @@ from scipy import ndimage, optimize
 
 from reduce.kernels.aperture import aperture_flux
 
-__all__ = ["Star", "find_star", "fit_star", "half_maximum_width", "normalised"]
+__all__ = ["Star", "find_star", "fit_star", "half_maximum_width", "normalised", "without_core"]
 
 _SIGMA_TO_FWHM = 2.3548200450309493  # 2 sqrt(2 ln 2)
+_CORE = 2.0  # area of the fitted core over that above half maximum
+_REAL = 1e-9
 
 
 class Star(NamedTuple):
@@ -64,7 +66,7 @@ def fit_star(image: NDArray[np.floating], near: tuple[float, float], fwhm: float
     Parameters
     ----------
     image : NDArray[np.floating]
-        (y, x), finite.
+        (y, x); NaN = bad pixel, left out.
     near : tuple[float, float]
         (x, y) of the peak, 0-based, within 2 px.
     fwhm : float
@@ -75,20 +77,70 @@ def fit_star(image: NDArray[np.floating], near: tuple[float, float], fwhm: float
     Star
         FWHM is the geometric mean of the two axes.
 
-    Raises
-    ------
-    ValueError
-        If the peak is too near the edge or the fit does not converge.
+    Notes
+    -----
+    A ValueError says so if the peak is too near the edge or the fit does not converge.
     """
+    core = _fit_core(image, near, fwhm)
+    return Star(core.x, core.y, core.fwhm, core.peak, core.base)
+
+
+def without_core(
+    image: NDArray[np.floating], near: tuple[float, float], fwhm: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Part an image into a star's fitted core and the rest, which is smooth enough to fill bad pixels in.
+
+    Parameters
+    ----------
+    image : NDArray[np.floating]
+        (y, x); NaN = bad pixel, left out of the fit and still NaN in the rest.
+    near : tuple[float, float]
+        (x, y) of the peak, 0-based, within 2 px.
+    fwhm : float
+        Expected FWHM, px.
+
+    Returns
+    -------
+    tuple[NDArray[np.float64], NDArray[np.float64]]
+        The core alone and the rest, both (y, x); their sum is the image.
+
+    Notes
+    -----
+    A ValueError says so if there is no star.
+    """
+    core = _fit_core(image, near, fwhm)
+    y, x = np.ogrid[: image.shape[0], : image.shape[1]]
+    dx, dy = x - core.x, y - core.y
+    a, b, c = core.form
+    model = core.peak * np.exp(-(a * dx**2 + b * dy**2 + c * dx * dy))
+    return np.asarray(model), np.asarray(image - model, dtype=np.float64)
+
+
+class _Core(NamedTuple):
+    """Elliptical Gaussian: centre, exponent's (xx, yy, xy), peak, base."""
+
+    x: float
+    y: float
+    form: tuple[float, float, float]
+    peak: float
+    base: float
+
+    @property
+    def fwhm(self) -> float:
+        a, b, c = self.form
+        return float(2.0 * np.sqrt(np.log(2.0)) / (a * b - c**2 / 4.0) ** 0.25)
+
+
+def _fit_core(image: NDArray[np.floating], near: tuple[float, float], fwhm: float) -> _Core:
     reach = int(np.ceil(1.1 * fwhm))
     x0, y0 = round(near[0]), round(near[1])
     cut = image[max(y0 - reach, 0) : y0 + reach + 1, max(x0 - reach, 0) : x0 + reach + 1]
     if cut.shape != (2 * reach + 1, 2 * reach + 1):
         raise ValueError(f"star at {near} is within {reach} px of the image's edge")
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    near_enough = x**2 + y**2 <= (1.1 * fwhm) ** 2
-    data, x, y = np.asarray(cut, np.float64)[near_enough], x[near_enough], y[near_enough]
-    scale = float(np.abs(data).max()) or 1.0
+    used = (x**2 + y**2 <= (1.1 * fwhm) ** 2) & np.isfinite(cut)
+    data, x, y = np.asarray(cut, np.float64)[used], x[used], y[used]
+    scale = float(np.abs(data).max(initial=0.0)) or 1.0
 
     def misfit(p: NDArray[np.float64]) -> NDArray[np.float64]:
         dx, dy = x - p[1], y - p[2]
@@ -97,13 +149,13 @@ def fit_star(image: NDArray[np.floating], near: tuple[float, float], fwhm: float
 
     width = 4.0 * np.log(2.0) / fwhm**2
     start = [1.0, near[0] - x0, near[1] - y0, width, width, 0.0, 0.0]
+    if data.size <= len(start):
+        raise ValueError(f"star at {near}: {data.size} good pixels, wanted more than {len(start)}")
     fit = optimize.least_squares(misfit, start, x_scale=[1, 1, 1, width, width, width, 1])
-    peak, dx, dy, a, b, c, base = fit.x
-    volume = a * b - c**2 / 4.0
-    if not fit.success or volume <= 0 or peak <= 0 or max(abs(dx), abs(dy)) > reach:
+    peak, dx, dy, a, b, c, base = (float(value) for value in fit.x)
+    if not fit.success or a * b <= c**2 / 4.0 or min(peak, a) <= 0 or max(abs(dx), abs(dy)) > reach:
         raise ValueError(f"no star at {near}: the fit of a Gaussian failed")
-    mean_fwhm = 2.0 * np.sqrt(np.log(2.0)) / volume**0.25
-    return Star(x0 + float(dx), y0 + float(dy), float(mean_fwhm), float(peak * scale), float(base * scale))
+    return _Core(x0 + dx, y0 + dy, (a, b, c), peak * scale, base * scale)
 
 
 def normalised(psf: NDArray[np.floating], fwhm: float) -> NDArray[np.float32]:
@@ -133,10 +185,10 @@ def normalised(psf: NDArray[np.floating], fwhm: float) -> NDArray[np.float32]:
 
 
 def half_maximum_width(psf: NDArray[np.floating]) -> float:
-    """Full width at half maximum of a centred PSF, from its azimuthal mean.
+    """Full width at half maximum of a centred PSF, from the profile of its core.
 
     A Gaussian's width depends on how much of the Airy pattern is fitted (8 % between 2 and 6 px);
-    this does not.
+    this does not. All pixels of the core share in it, so that a single one does little harm.
 
     Parameters
     ----------
@@ -146,8 +198,8 @@ def half_maximum_width(psf: NDArray[np.floating]) -> float:
     Returns
     -------
     float
-        Pixels: twice the radius at which the mean over the circle falls to half of the middle pixel
-        (cubic B-spline between pixels).
+        Pixels: twice the radius at which the core's profile, a polynomial of third degree in the squared
+        radius, falls to half of its value at the centre.
 
     Raises
     ------
@@ -155,16 +207,19 @@ def half_maximum_width(psf: NDArray[np.floating]) -> float:
         If the profile never falls to half.
     """
     middle = psf.shape[0] // 2
-    radius = np.arange(0.0, middle, 0.05)
-    angle = np.linspace(0.0, 2.0 * np.pi, 180, endpoint=False)
-    y = middle + radius[:, None] * np.sin(angle)
-    x = middle + radius[:, None] * np.cos(angle)
-    profile = ndimage.map_coordinates(np.asarray(psf, np.float64), [y, x], order=3, mode="mirror").mean(
-        axis=1
-    )
-    below = np.flatnonzero(profile < profile[0] / 2.0)
-    if not below.size or profile[0] <= 0:
-        raise ValueError(f"the profile does not fall to half its peak of {profile[0]:g} within {middle} px")
-    last = below[0]
-    share = (profile[last - 1] - profile[0] / 2.0) / (profile[last - 1] - profile[last])
-    return float(2.0 * (radius[last - 1] + share * (radius[last] - radius[last - 1])))
+    rows, columns = np.ogrid[: psf.shape[0], : psf.shape[1]]
+    square = (rows - middle) ** 2.0 + (columns - middle) ** 2.0
+    labels, _ = ndimage.label(psf > psf[middle, middle] / 2.0)
+    area = float((labels == labels[middle, middle]).sum())
+    core = square <= _CORE * area / np.pi
+    if labels[middle, middle] == 0 or core.all():
+        raise ValueError(
+            f"the profile does not fall to half its peak of {psf[middle, middle]:g} in {psf.shape}"
+        )
+    profile = np.polynomial.Polynomial.fit(square[core], np.asarray(psf, np.float64)[core], 3)
+    limit = float(square[core].max())
+    roots = np.asarray((profile - profile(0.0) / 2.0).roots(), dtype=np.complex128)
+    inside = [float(r.real) for r in roots if abs(r.imag) < _REAL and 0 < float(r.real) <= limit]
+    if not inside:
+        raise ValueError(f"the profile of the core does not fall to half its peak of {profile(0.0):g}")
+    return float(2.0 * np.sqrt(min(inside)))

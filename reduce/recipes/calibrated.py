@@ -59,9 +59,16 @@ class Window:
         NDArray[np.float64]
             (plane, y, x) of the window, adu, all finite.
         """
-        raw = planes[:, self.rows, self.columns]
-        flattened = (raw - self.background) / self.flat
-        return np.stack([badpixels.repaired(plane, self.bad, self.repair) for plane in flattened])
+        return np.stack([self.filled(plane) for plane in self.flattened(planes)])
+
+    def flattened(self, planes: NDArray[np.float32]) -> NDArray[np.float64]:
+        """As `clean`, but bad pixels keep what they have."""
+        raw = planes[:, self.rows, self.columns].astype(np.float64)
+        return (raw - self.background) / self.flat
+
+    def filled(self, image: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Bad pixels of one image (y, x) of the window filled from their neighbours."""
+        return badpixels.repaired(image, self.bad, self.repair)
 
 
 def windows(

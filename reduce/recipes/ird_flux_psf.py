@@ -109,30 +109,34 @@ def _stamps(
     name: str,
 ) -> NDArray[np.float64]:
     """(plane, y, x): the star in the middle of a stamp, undistorted, its surroundings subtracted."""
-    images = view.clean(planes)
     near = np.asarray(irdis.NEAR_CENTRES[channel]) - view.corner
+    images = view.flattened(planes)
     try:
-        column, row = photometry.find_star(
-            images.mean(axis=0), (near[0], near[1]), parameters.search_px, unit
-        )
-        peak = float(planes[:, view.rows, view.columns][:, row, column].max())
+        mean = view.filled(images.mean(axis=0))
+        place = photometry.find_star(mean, (near[0], near[1]), parameters.search_px, unit)
+        peak = float(planes[:, view.rows, view.columns][:, place[1], place[0]].max())
         if peak > parameters.saturation_adu:
             raise ReductionError(
                 f"{name}, channel {channel}: the star is saturated: raw peak {peak:.0f} adu, "
                 f"wanted at most {parameters.saturation_adu:.0f}"
             )
-        made = []
-        for image in images:
-            star = photometry.fit_star(image, (column, row), unit)
-            if np.hypot(star.x - column, star.y - row) > _TOO_FAR_PX:
-                raise ReductionError(
-                    f"{name}, channel {channel}: the star leaves ({column}, {row}); AO open?"
-                )
-            stamp = recentred(image, (star.x, star.y), parameters.size_px, (1.0, irdis.ANAMORPHISM_Y))
-            made.append(_without_surroundings(stamp))
+        return np.stack([_stamp(image, view, place, unit, parameters.size_px) for image in images])
     except ValueError as error:
         raise ReductionError(f"{name}, channel {channel}: {error}") from error
-    return np.stack(made)
+
+
+def _stamp(
+    image: NDArray[np.float64], view: Window, place: tuple[int, int], unit: float, size_px: int
+) -> NDArray[np.float64]:
+    """One plane: bad pixels filled in what the fitted core leaves, star to the middle."""
+    known = np.where(view.bad, np.nan, image)
+    star = photometry.fit_star(known, place, unit)
+    if np.hypot(star.x - place[0], star.y - place[1]) > _TOO_FAR_PX:
+        raise ValueError(f"the star leaves {place} for ({star.x:.1f}, {star.y:.1f}); was the loop open?")
+    core, rest = photometry.without_core(known, place, unit)
+    whole = core + view.filled(rest)
+    stamp = recentred(whole, (star.x, star.y), size_px, (1.0, irdis.ANAMORPHISM_Y))
+    return _without_surroundings(stamp)
 
 
 def _without_surroundings(stamp: NDArray[np.float32]) -> NDArray[np.float64]:

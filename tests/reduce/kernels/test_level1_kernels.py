@@ -282,6 +282,16 @@ class TestPhotometry:
         with pytest.raises(ValueError, match="does not fall"):
             photometry.half_maximum_width(np.ones((21, 21)))
 
+    @settings(max_examples=20, deadline=None)
+    @given(st.integers(-2, 2), st.integers(-2, 2))
+    def test_bad_pixels_in_the_core_are_filled_in_what_the_fit_leaves(self, dx: int, dy: int) -> None:
+        image = 1000.0 * (gaussian((61, 61), 30.3, 29.6) + 0.03 * gaussian((61, 61), 30.3, 29.6, 12.0)) + 5.0
+        bad = np.zeros(image.shape, bool)
+        bad[30 + dy, 30 + dx] = bad[30 + dy, 33] = True
+        core, rest = photometry.without_core(np.where(bad, np.nan, image), (30, 30), 3.6)
+        whole = core + badpixels.repaired(rest, bad, badpixels.plan_repair(bad))
+        assert np.abs(whole - image).max() < 2.0
+
     def test_normalised_has_unit_flux(self) -> None:
         psf = photometry.normalised(5e4 * gaussian((31, 31), 15, 15), _FWHM)
         assert psf.sum() == pytest.approx(2.0, rel=0.03)  # half of a Gaussian's light is within its FWHM
