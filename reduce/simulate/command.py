@@ -8,11 +8,15 @@ from rich.progress import Progress
 
 from hcvo.errors import ConfigError
 from reduce.simulate.instrument import FILTERS
-from reduce.simulate.night import DEMO_COMPANIONS, DEMO_TARGET, simulate_night
+from reduce.simulate.night import DEMO_COMPANIONS, DEMO_TARGET
+from reduce.simulate.produce import simulate_night
+from reduce.simulate.realism import judge_realism
 from reduce.simulate.schedule import QUICK, Options, Volume
 from reduce.simulate.sky import Companion
 
 __all__ = ["simulate"]
+
+_NIGHT = "2018-04-20"
 
 
 def _companions(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> tuple[Companion, ...]:
@@ -29,9 +33,15 @@ def _companions(ctx: click.Context, param: click.Parameter, texts: tuple[str, ..
     return tuple(planted)
 
 
-@click.group()
-def simulate() -> None:
+@click.group(invoke_without_command=True)
+@click.option("--realism", is_flag=True, help="Judge the default night beside published values and stop.")
+@click.pass_context
+def simulate(ctx: click.Context, *, realism: bool) -> None:
     """Make raw data as the archive serves them, with known truth."""
+    if realism:
+        ctx.exit(0 if judge_realism(1, _day(_NIGHT)) else 1)
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 @simulate.command()
@@ -39,9 +49,7 @@ def simulate() -> None:
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Seed of everything random."
 )
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder to write into.")
-@click.option(
-    "--date", "night", default="2018-04-20", show_default=True, help="Evening of the night, YYYY-MM-DD."
-)
+@click.option("--date", "night", default=_NIGHT, show_default=True, help="Evening of the night, YYYY-MM-DD.")
 @click.option("--filter", "setup", type=click.Choice(sorted(FILTERS)), default="DB_H23", show_default=True)
 @click.option("--frames", type=click.IntRange(min=1), help="Science integrations in all [48; quick 12].")
 @click.option("--ndit", type=click.IntRange(min=1), help="Integrations a science file [6; quick 4].")
@@ -55,6 +63,7 @@ def simulate() -> None:
 )
 @click.option("--no-companions", is_flag=True, help="Plant none.")
 @click.option("--quick", is_flag=True, help="Few frames and calibrations, for tests.")
+@click.option("--realism", is_flag=True, help="Judge this seed's night beside published values instead.")
 @click.option("--dry-run", is_flag=True, help="Say what would be written.")
 def irdis(  # noqa: PLR0913 - one argument an option
     *,
@@ -67,9 +76,12 @@ def irdis(  # noqa: PLR0913 - one argument an option
     companions: tuple[Companion, ...],
     no_companions: bool,
     quick: bool,
+    realism: bool,
     dry_run: bool,
 ) -> None:
     """Make a SPHERE/IRDIS night in pupil tracking, and truth.json beside it."""
+    if realism:
+        click.get_current_context().exit(0 if judge_realism(seed, _day(night)) else 1)
     if out is None:
         raise click.UsageError("--out DIR is missing: the folder for the night")
     options = Options(

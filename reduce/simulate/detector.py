@@ -87,10 +87,10 @@ class Detector:
         return frame
 
 
-def perfect_detector() -> Detector:
-    """No structure, no noise but the photons': for tests and for realism checks."""
+def perfect_detector(read_noise: float = 0.0) -> Detector:
+    """No structure, no noise but the photons' and of reading: for tests and realism checks."""
     zero = np.zeros(_SHAPE, dtype=np.float32)
-    return Detector(zero + np.float32(1), zero, zero, np.zeros(_SHAPE, dtype=np.uint8), zero, 0.0)
+    return Detector(zero + np.float32(1), zero, zero, np.zeros(_SHAPE, dtype=np.uint8), zero, read_noise)
 
 
 def make_detector(rng: np.random.Generator) -> Detector:

@@ -1,4 +1,4 @@
-"""Bytes of a raw file: written here because astropy drops the BZERO and BSCALE of 0 and 1 that ESO's files have.
+"""Bytes of a raw file: astropy would drop the BZERO and BSCALE of 0 and 1 that ESO's files have.
 
 Checksums follow the FITS checksum convention (FITS 4.0, appendix J).
 """

@@ -8,13 +8,20 @@ from numpy.typing import NDArray
 
 from reduce.simulate.instrument import NAXIS2, PIXEL_MAS, Y_STRETCH, Band
 from reduce.simulate.optics import Grid, Image, Optics, Wave, aperture_sum, lambda_over_d
-from reduce.simulate.speckles import Turbulence, Wavefront, averaged_speckles, halo_profile, static_profile
+from reduce.simulate.speckles import (
+    Instant,
+    Turbulence,
+    Wavefront,
+    averaged_speckles,
+    coronagraph_transmission,
+    halo_profile,
+    static_profile,
+)
 
 __all__ = [
     "Trail",
     "aperture_flux",
     "companions_light",
-    "coronagraph_transmission",
     "coronagraphic_star",
     "fwhm_pixels",
     "spots",
@@ -33,7 +40,6 @@ _SPOT_RADIUS = 14.14 * 0.97
 """lambda/D."""
 _SPOT_PEAK = 6.0e-3
 """Spot against the star's peak."""
-_INNER_WORKING_MAS = 92.5
 
 
 @dataclass(frozen=True)
@@ -76,11 +82,6 @@ def aperture_flux(optics: Optics, band: Band, diameter: float) -> float:
     return aperture_sum(image, *middle, diameter)
 
 
-def coronagraph_transmission(separation_mas: float) -> float:
-    """Share of a companion's light that passes the mask."""
-    return float(1.0 / (1.0 + (_INNER_WORKING_MAS / max(separation_mas, 1e-3)) ** 8))
-
-
 def window(star: tuple[float, float], size: int = _WINDOW) -> Grid:
     """A square of pixels around the star."""
     return Grid(round(star[0]) - size // 2, round(star[1]) - size // 2, size, size, star)
@@ -100,11 +101,10 @@ def whole_field(star: tuple[float, float]) -> Grid:
 def coronagraphic_star(
     optics: Optics,
     wavefront: Wavefront,
-    fast: tuple[Wave, Wave],
+    instant: Instant,
     band: Band,
     star: tuple[float, float],
     dit_s: float,
-    turbulence: Turbulence,
     waffle: str = "",
 ) -> Image:
     """Star behind the coronagraph, (1024, 1024), in units of the unocculted peak.
@@ -115,16 +115,14 @@ def coronagraphic_star(
         The pupil.
     wavefront : Wavefront
         Lasting errors now.
-    fast : tuple[Wave, Wave]
-        Turbulence now.
+    instant : Instant
+        Turbulence and low orders now.
     band : Band
         Channel.
     star : tuple[float, float]
         Place (x, y), 0-based.
     dit_s : float
         Exposure time.
-    turbulence : Turbulence
-        Level of the halo.
     waffle : str
         '+', 'x' or '' for none.
 
@@ -133,12 +131,14 @@ def coronagraphic_star(
     NDArray[np.float32]
         (1024, 1024).
     """
+    turbulence = instant.turbulence
     field = _smooth(band, star, turbulence, lasting=True)
     grid = window(star)
     halo = _smooth_at(grid, band, turbulence)
-    lasting = [wavefront.amplitude(grid, each) for each in colours(band)]
+    core = wavefront.core(instant.low_order, grid, band.wavelength_um)
+    lasting = [wavefront.amplitude(grid, each) + core for each in colours(band)]
     middle = lasting[_COLOURS // 2]
-    noise = averaged_speckles(optics, fast, middle, halo, grid, (band.wavelength_um, dit_s))
+    noise = averaged_speckles(optics, instant.fast, middle, halo, grid, (band.wavelength_um, dit_s))
     if waffle:
         lasting = [
             amplitude + spots(optics, grid, each, waffle)
@@ -181,8 +181,8 @@ def companions_light(
         stamp = np.zeros((_STAMP, _STAMP), dtype=np.float32)
         for place in zip(trail.x_mas, trail.y_mas, strict=True):
             stamp += optics.psf(grid, band.wavelength_um, place)
-        separation = float(np.hypot(trail.x_mas, trail.y_mas).mean())
-        strength = trail.contrast * coronagraph_transmission(separation) * turbulence.peak
+        passed = coronagraph_transmission(np.hypot(trail.x_mas, trail.y_mas)).mean()
+        strength = trail.contrast * float(passed) * turbulence.peak
         field[grid.slices] += stamp * np.float32(strength / trail.x_mas.size)
     return field
 
@@ -200,4 +200,15 @@ def _smooth_at(grid: Grid, band: Band, turbulence: Turbulence) -> Image:
     """Turbulence halo on a grid, by table look-up."""
     table = np.arange(0.0, 400.0, 0.05)
     u = grid.radius_mas / lambda_over_d(band.wavelength_um)
-    return np.asarray(np.interp(u, table, halo_profile(table)) * turbulence.halo, dtype=np.float32)
+    halo = np.interp(u, table, halo_profile(table)) * turbulence.halo
+    if turbulence.wind[0]:
+        halo *= 1.0 + turbulence.wind[0] * _stretch(grid, turbulence.wind[1])
+    return halo.astype(np.float32)
+
+
+def _stretch(grid: Grid, direction: float) -> NDArray[np.float64]:
+    """Cos 2(angle - direction) around the star."""
+    x, y = grid.x_mas[None, :], grid.y_mas[:, None]
+    square = np.maximum(x**2 + y**2, 1.0)
+    along, across = (x**2 - y**2) / square, 2 * x * y / square
+    return np.asarray(along * np.cos(2 * direction) + across * np.sin(2 * direction))

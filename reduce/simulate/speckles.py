@@ -1,4 +1,4 @@
-"""Stray starlight behind the coronagraph: a mean halo, speckles that stay, speckles that average.
+"""Stray starlight behind the coronagraph: a halo, lasting speckles, a fluttering core, averaged speckles.
 
 Mean profiles are in units of the unocculted star's peak and functions of
 u = r / (lambda/D): so speckles and halo scale radially with the wavelength.
@@ -7,6 +7,7 @@ et al. 2015): about 1e-4 at 0.1 arcsec, a corrected hole out to 20 lambda/D and
 the turbulence's own halo beyond.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,16 +15,37 @@ from numpy.typing import NDArray
 
 from reduce.simulate.optics import Grid, Image, Optics, Wave, lambda_over_d
 
-__all__ = ["Turbulence", "Wavefront", "averaged_speckles", "halo_profile", "static_profile"]
+__all__ = [
+    "Instant",
+    "Turbulence",
+    "Wavefront",
+    "averaged_speckles",
+    "coronagraph_transmission",
+    "halo_profile",
+    "static_profile",
+]
 
+Plane = NDArray[np.float64]
 _CONTROL_RADIUS = 20.0
 """lambda/D: half the 40 actuators across the pupil."""
 _REFERENCE_UM = 1.6
 _AMPLITUDE_SHARE = 0.4
 """Amplitude errors beside phase errors: breaks the symmetry of the speckles."""
+_INNER_WORKING_MAS = 92.5
+_LOW_ORDER_UM = 0.0021
+"""Rms of each low-order aberration, averaged over an exposure."""
+_MODES: tuple[Callable[[Plane, Plane], Plane], ...] = (
+    lambda x, y: x + 0 * y,
+    lambda x, y: y + 0 * x,
+    lambda x, y: x**2 + y**2,
+    lambda x, y: x**2 - y**2,
+    lambda x, y: x * y,
+    lambda x, y: x * (3 * (x**2 + y**2) - 2),
+    lambda x, y: y * (3 * (x**2 + y**2) - 2),
+)
 _SPECKLE_LIFETIME_S = 0.05
 """Turbulence residuals behind an extreme AO live some 50 ms (Males et al. 2021)."""
-DECORRELATION_PER_S = 2.5e-5
+DECORRELATION_PER_S = 4.0e-5
 """Linear loss of correlation of the lasting speckles (Milli et al. 2016: several tens of ppm per second)."""
 
 
@@ -39,11 +61,33 @@ class Turbulence:
         Level of the turbulence halo against its mean.
     clear : float
         Transparency against its mean; `peak` and `halo` have it in already.
+    wind : tuple[float, float]
+        The wind stretches the halo by 1 + a cos 2(angle - direction): a and direction (rad, on the detector).
     """
 
     peak: float = 1.0
     halo: float = 1.0
     clear: float = 1.0
+    wind: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Instant:
+    """What is drawn once per frame and is the same in both fields.
+
+    Attributes
+    ----------
+    fast : tuple[Wave, Wave]
+        Two wavefronts of the turbulence, (n, n).
+    low_order : Image
+        Path difference by drifting low orders (pointing, focus, astigmatism, coma) in um, (n, n).
+    turbulence : Turbulence
+        Levels.
+    """
+
+    fast: tuple[Wave, Wave]
+    low_order: Image
+    turbulence: Turbulence
 
 
 def halo_profile(u: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -55,7 +99,7 @@ def halo_profile(u: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def static_profile(u: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean lasting-speckle intensity at u lambda/D, in units of the star's peak."""
-    slope: NDArray[np.float64] = 0.6e-5 * (np.maximum(u, 2.0) / 5.0) ** -2.0
+    slope: NDArray[np.float64] = 0.45e-5 * (np.maximum(u, 2.0) / 5.0) ** -2.0
     return slope
 
 
@@ -101,9 +145,32 @@ class Wavefront:
         )
         return result
 
-    def fast(self) -> tuple[Wave, Wave]:
-        """Two fresh wavefronts of the turbulence; the same for both fields at one instant."""
-        return self.draw(), self.draw()
+    def core(self, low_order: Image, grid: Grid, wavelength_um: float) -> Wave:
+        """Focal-plane amplitude that the low orders let past the coronagraph, (height, width)."""
+        phase = 2j * np.pi / wavelength_um * low_order * self.optics.pupil
+        result: Wave = self.optics.image(phase.astype(np.complex64), grid, wavelength_um, (0.0, 0.0))
+        passed = np.sqrt(coronagraph_transmission(grid.radius_mas)) / self.optics.peak
+        return np.asarray(result * passed.astype(np.float32), dtype=np.complex64)
+
+    def instant(self, turbulence: Turbulence) -> Instant:
+        """Draw the turbulence and the low orders of one frame."""
+        weights = _LOW_ORDER_UM * self.rng.standard_normal(len(_MODES)).astype(np.float32)
+        low_order = np.tensordot(weights, low_orders(self.optics), axes=1)
+        return Instant((self.draw(), self.draw()), low_order.astype(np.float32), turbulence)
+
+
+def low_orders(optics: Optics) -> NDArray[np.float32]:
+    """Seven low-order aberrations of rms 1 on the pupil, (mode, n, n)."""
+    y, x = np.meshgrid(2 * optics.coordinate, 2 * optics.coordinate, indexing="ij")
+    used = optics.pupil > 0
+    modes = np.stack([mode(x, y) for mode in _MODES]).astype(np.float32)
+    modes -= modes[:, used].mean(axis=1)[:, None, None]
+    return np.asarray(modes / modes[:, used].std(axis=1)[:, None, None], dtype=np.float32)
+
+
+def coronagraph_transmission(separation_mas: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of a companion's light that passes the mask."""
+    return np.asarray(1.0 / (1.0 + (_INNER_WORKING_MAS / np.maximum(separation_mas, 1e-3)) ** 8))
 
 
 def averaged_speckles(
