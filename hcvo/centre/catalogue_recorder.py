@@ -57,6 +57,7 @@ class CatalogueRecorder:
         Sequence[Output] | None
             Where they lie in the store; None when it has to run.
         """
+        connection.close_if_unusable_or_obsolete()
         _lock(key.digest)
         done = Process.objects.filter(digest=key.digest, state=ProcessState.DONE).order_by("-pk")
         for process in done:
@@ -140,6 +141,7 @@ class CatalogueRecorder:
         reason : str
             What went wrong.
         """
+        connection.close_if_unusable_or_obsolete()  # it may be the database that went away
         process = self._running(process_id)
         remove_intended(self._settings, process)
         shutil.rmtree(staging_of(self._settings, process_id), ignore_errors=True)

@@ -3,12 +3,14 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from astropy.io import fits
 from django.db import connection
+from django.db.utils import OperationalError
 
 from hcvo.catalogue.models import Detection, Observation, Process, ProcessInput, Product, Target
 from hcvo.centre.catalogue_recorder import CatalogueRecorder
@@ -19,8 +21,12 @@ from hcvo.config import Settings
 from hcvo.errors import CatalogueError, StoreError
 from hcvo.model.provenance import ProcessKey
 from hcvo.model.release import ReleasePolicy
+from hcvo.site.database import connect
+from hcvo.store import sha256_of
 from ingest.raw import ingest_raw
 from reduce.classify import read_raw_frame
+from reduce.process import run_recipe
+from reduce.recipe import Job, Parameters, SourceFile
 from tests.hcvo.centre import toy
 from tests.hcvo.centre.crash import POINTS
 from tests.ingest import frames
@@ -171,6 +177,27 @@ def test_two_programs_at_once_make_it_once(catalogue: Settings, source: Path) ->
         thread.join(timeout=60)
     assert sorted(runs) == [False, True, True]
     assert Process.objects.count() == 1
+
+
+def test_a_database_that_hangs_up_fails_the_process_and_leaves_nothing(
+    catalogue: Settings, source: Path
+) -> None:
+    def hang_up(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job: Job) -> None:
+        toy.TOY.run(files, parameters, job)
+        with connect(catalogue) as session, session.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'hcvo'")
+        session.close()
+
+    recorder = CatalogueRecorder(catalogue)
+    inputs = {"raw": [SourceFile(source, sha256_of(source), source.name)]}
+    with pytest.raises(OperationalError):
+        run_recipe(
+            replace(toy.TOY, run=hang_up), inputs, None, recorder=recorder, staging=catalogue.staging,
+            logs=catalogue.logs / "toy",
+        )  # fmt: skip
+    assert Process.objects.get().state == "failed"
+    assert check_store(catalogue).sound
+    assert not toy.run_toy(catalogue, recorder, source).reused
 
 
 def test_store_check_names_each_kind_of_trouble(catalogue: Settings, source: Path) -> None:
