@@ -163,14 +163,14 @@ def _ratio(channel: irdis.Channel, flux: Exposure, science: Exposure) -> float:
 
 
 def _error(measured: _Channel) -> float:
-    """Scatter among files (first and last: the star's stability), else among planes; and the mean's own."""
-    of_mean = (
-        measured.fluxes.std(ddof=1) / np.sqrt(measured.fluxes.size) if measured.fluxes.size > 1 else np.nan
-    )
-    by_file = [measured.fluxes[measured.files == file].mean() for file in np.unique(measured.files)]
+    """Scatter of the files' means (first and last: the star's stability), and of the planes within a file."""
+    by_file = [measured.fluxes[measured.files == file] for file in np.unique(measured.files)]
+    spread = sum(float(((part - part.mean()) ** 2).sum()) for part in by_file)
+    freedom = measured.fluxes.size - len(by_file)
+    of_mean = np.sqrt(spread / freedom / measured.fluxes.size) if freedom else np.nan
     if len(by_file) == 1:
         return float(of_mean)
-    return float(np.hypot(np.std(by_file, ddof=1), np.nan_to_num(of_mean)))
+    return float(np.hypot(np.std([part.mean() for part in by_file], ddof=1), np.nan_to_num(of_mean)))
 
 
 RECIPE = Recipe(

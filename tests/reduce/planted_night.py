@@ -30,13 +30,14 @@ class PlantedNight:
     dithers_um: tuple[tuple[float, float], ...] = ((0.0, 0.0), (36.0, -18.0))
     science_dit: float = 16.0
     flux_dit: float = 2.0
+    right_field: float = 0.7  # its response against the left; flats are normalised field by field
     density: tuple[float, float] = (0.011904, 0.017851)
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(11))
 
     def write(self) -> None:
         """Write all files of the night."""
         self._response = 1 + 0.03 * self.rng.normal(size=_SHAPE)
-        self._response[:, 1024:] *= 0.7
+        self._response[:, 1024:] *= self.right_field
         self._hot = self.rng.random(_SHAPE) < 0.004
         self._dead = self.rng.random(_SHAPE) < 0.004
         self._dead[:, 1024 - 60 : 1024] = True  # the field's edge sees no light

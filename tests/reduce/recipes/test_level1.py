@@ -90,10 +90,13 @@ def test_flux_width_and_shape_of_the_star(reduced: Reduced) -> None:
     with reduced.product("psf") as hdus:
         table, psf = hdus["CHANNELS"].data, hdus[0].data
         assert list(table["NAME"]) == ["H2", "H3"]
-        for row, image, fwhm in zip(table, psf, reduced.truth.fwhm, strict=True):
+        responses = (1.0, reduced.truth.right_field)
+        for row, image, fwhm, response in zip(table, psf, reduced.truth.fwhm, responses, strict=True):
             assert row["FWHM"] == pytest.approx(fwhm, rel=0.012)
             ideal = np.exp(-4 * np.log(2) * (np.mgrid[-31:32, -31:32] ** 2).sum(axis=0) / fwhm**2)
-            planted = reduced.truth.star_total * aperture_flux(ideal, row["FWHM"], 31, 31) / ideal.sum()
+            planted = (
+                response * reduced.truth.star_total * aperture_flux(ideal, row["FWHM"], 31, 31) / ideal.sum()
+            )
             assert row["STAR_FLUX"] == pytest.approx(planted, rel=0.01)
             assert row["STAR_FLUX_ERR"] / row["STAR_FLUX"] == pytest.approx(0.04 / np.sqrt(2), rel=0.1)
             assert aperture_flux(image, row["FWHM"], 31, 31) == pytest.approx(1.0, abs=1e-4)
