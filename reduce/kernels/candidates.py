@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from reduce.kernels.aperture import aperture_map
+from reduce.kernels.aperture import aperture_flux, aperture_map
+from reduce.kernels.cadi import reduce_cadi
 from reduce.kernels.channels import Channel, channel_weights, reduce_without, stack
 from reduce.kernels.fit import Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion
@@ -24,7 +25,7 @@ from reduce.kernels.snr import Rings, prepare_rings, ring_noise, significance
 __all__ = ["Detection", "Found", "local_maxima", "search"]
 
 _GLANCE = 3.0  # peaks lower than this by the robust noise are not looked at
-_REFUSALS = 5  # seeds that turned out to be noise before the search ends
+_DOUBTFUL = 4  # seeds below the threshold once subtracted before the search ends
 _MAD = 1.4826  # standard deviation of a Gaussian per median absolute deviation
 
 
@@ -132,34 +133,36 @@ def search(
     original = reduce_without(channels, (), algorithm)
     scene = Scene(channels, original, channel_weights(channels, original))
     detections: list[Detection] = []
-    refused: list[Companion] = []
-    while len(detections) < limit and len(refused) < _REFUSALS:
-        known = [d.companion for d in detections]
-        seed = _seed(scene, known, refused, threshold, (inner, outer))
+    doubtful = 0
+    while len(detections) < limit and doubtful < _DOUBTFUL:
+        seed = _seed(scene, [d.companion for d in detections], threshold, (inner, outer))
         if seed is None:
             break
-        trial = _fit_peak(scene, *seed)
-        without = replace(scene, reductions=reduce_without(channels, [*known, trial.companion], algorithm))
-        trial = _rate(without, trial, [*known, trial.companion])
-        if trial.significance[-1] > threshold:
-            detections.append(trial)
-            scene = without
-        else:
-            refused.append(Companion(float(seed[0]), float(seed[1]), ()))
-    detections, scene = _settle(scene, detections, algorithm, threshold)
-    return Found(tuple(detections), original, scene)
+        detections.append(_fit_peak(scene, detections, *seed))
+        scene = _without(scene, detections, algorithm)
+        latest = _rate(scene, detections[-1], detections)
+        doubtful += latest.significance[-1] <= threshold
+    kept, scene = _settle(scene, detections, algorithm, threshold)
+    return Found(tuple(kept), original, scene)
 
 
 def _settle(
-    scene: Scene, detections: list[Detection], algorithm: Algorithm, threshold: float
+    scene: Scene, detections: Sequence[Detection], algorithm: Algorithm, threshold: float
 ) -> tuple[list[Detection], Scene]:
-    """Fit each again with the others subtracted, judge again, keep what still stands."""
-    if len(detections) > 1:
-        detections = [_refine(scene, d) for d in detections]
-        scene = _without(scene, detections, algorithm)
-    rated = [_rate(scene, d, [o.companion for o in detections]) for d in detections]
-    kept = sorted((d for d in rated if d.significance[-1] > threshold), key=lambda d: -d.significance[-1])
-    return kept, _without(scene, kept, algorithm) if len(kept) < len(rated) else scene
+    """Judge each with the others subtracted, put noise back, fit again what is left, judge again.
+
+    A seed that seems weak is judged only here: a second companion on its ring may have hidden it.
+    """
+    rated = [_rate(scene, d, detections) for d in detections]
+    kept = [d for d in rated if d.significance[-1] > threshold]
+    if len(kept) < len(rated):
+        scene = _without(scene, kept, algorithm)
+    if len(kept) > 1:
+        kept = [_refine(scene, d) for d in kept]
+        scene = _without(scene, kept, algorithm)
+    rated = [_rate(scene, d, kept) for d in kept]
+    final = sorted((d for d in rated if d.significance[-1] > threshold), key=lambda d: -d.significance[-1])
+    return final, _without(scene, final, algorithm) if len(final) < len(rated) else scene
 
 
 def _without(scene: Scene, detections: Sequence[Detection], algorithm: Algorithm) -> Scene:
@@ -170,7 +173,6 @@ def _without(scene: Scene, detections: Sequence[Detection], algorithm: Algorithm
 def _seed(
     scene: Scene,
     known: Sequence[Companion],
-    refused: Sequence[Companion],
     threshold: float,
     limits: tuple[float, float],
 ) -> tuple[int, int] | None:
@@ -179,7 +181,7 @@ def _seed(
     rows, columns = np.indices(image.shape)
     radius = np.hypot(columns - image.shape[1] // 2, rows - image.shape[0] // 2)
     where = (radius >= limits[0]) & (radius <= limits[1])
-    for c in (*known, *refused):
+    for c in known:
         where &= np.hypot(columns - c.x, rows - c.y) > fwhm
     robust = _robust_snr(aperture_map(image, fwhm), radius)
     rings = prepare_rings(image, fwhm, [(c.x, c.y) for c in known])
@@ -208,18 +210,28 @@ def _robust_snr(flux: NDArray[np.float32], radius: NDArray[np.float64]) -> NDArr
     return out
 
 
-def _fit_peak(scene: Scene, x: int, y: int) -> Detection:
+def _fit_peak(scene: Scene, subtracted: Sequence[Detection], x: int, y: int) -> Detection:
     nothing: list[Parts] = [[] for _ in scene.channels]
-    fit = fit_companion(scene, nothing, *nearby_peak(scene, nothing, float(x), float(y)))
+    start = nearby_peak(scene, nothing, float(x), float(y))
+    fit = fit_companion(scene, nothing, *start)
+    if not fit.good:
+        fit = fit_companion(scene, nothing, *start, guess=_guided(scene, subtracted, *start))
     companion = fit.companion
     if not fit.ok:  # take away what the peak shows, so that the search goes on
-        half = int(np.ceil(scene.fwhm))
-        flux = tuple(
-            float(aperture_map(r.image[y - half : y + half + 1, x - half : x + half + 1], c.fwhm)[half, half])
+        fluxes = [
+            aperture_flux(r.image, c.fwhm, x, y)
             for r, c in zip(scene.reductions, scene.channels, strict=True)
-        )
-        companion = Companion(float(x), float(y), flux)
+        ]
+        companion = Companion(float(x), float(y), tuple(float(np.nan_to_num(f)) for f in fluxes))
     return Detection(companion, fit.ok)
+
+
+def _guided(scene: Scene, subtracted: Sequence[Detection], x: float, y: float) -> Companion | None:
+    """The same companion in an image without components: they cannot be shaped by it there."""
+    plain = _without(scene, subtracted, reduce_cadi)
+    nothing: list[Parts] = [[] for _ in scene.channels]
+    fit = fit_companion(plain, nothing, *nearby_peak(plain, nothing, x, y))
+    return fit.companion if fit.ok else None
 
 
 def _refine(scene: Scene, detection: Detection) -> Detection:
@@ -227,14 +239,14 @@ def _refine(scene: Scene, detection: Detection) -> Detection:
     if not detection.fitted:
         return detection
     c = detection.companion
-    fit = fit_companion(scene, scene.parts(c), c.x, c.y)
+    fit = fit_companion(scene, scene.parts(c), c.x, c.y, guess=c)
     return replace(detection, companion=fit.companion) if fit.ok else detection
 
 
-def _rate(scene: Scene, detection: Detection, companions: Sequence[Companion]) -> Detection:
+def _rate(scene: Scene, detection: Detection, subtracted: Sequence[Detection]) -> Detection:
     """Small-sample statistic and significance at the peak, with only this companion in the data."""
     c = detection.companion
-    places = [(o.x, o.y) for o in companions]
+    places = [(o.companion.x, o.companion.y) for o in subtracted]
     half = int(np.ceil(2 * scene.fwhm)) + 1
     ix, iy = round(c.x), round(c.y)
     patches = [r.patch(p, ix, iy, half) for r, p in zip(scene.reductions, scene.parts(c), strict=True)]

@@ -117,7 +117,7 @@ def injected_deviations(
     for angle in angles:
         truth = Companion(cx - radius * np.sin(angle), cy + radius * np.cos(angle), companion.flux)
         added = scene.parts(truth)
-        fit = fit_companion(scene, added, *nearby_peak(scene, added, truth.x, truth.y))
+        fit = fit_companion(scene, added, *nearby_peak(scene, added, truth.x, truth.y), guess=truth)
         if fit.ok:
             dx, dy = fit.companion.x - truth.x, fit.companion.y - truth.y
             radial = -dx * np.sin(angle) + dy * np.cos(angle)

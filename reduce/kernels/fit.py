@@ -4,7 +4,8 @@ Lagrange et al. 2010; Marois et al. 2010. The residual in a disc around the comp
 driven to its minimum by Gauss-Newton steps, with the same place in all channels and a
 flux in each. Each trial goes through the whole algorithm, over- and self-subtraction included.
 A bright companion shapes the components that remove it, so that the residual as a function of
-its flux has a hump between nothing and the truth: the flux is scanned before the descent.
+its flux has a hump between nothing and the truth: the flux is scanned before the descent, and
+a second start may be given, e.g. from an algorithm without components.
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,9 @@ _CLOSE = 2e-3  # pixel: the place is found
 _CLOSE_FLUX = 1e-3  # relative: the flux is found
 _FAR = 0.3  # pixel: the derivative is too old after such a step
 _FAR_FLUX = 0.1  # relative: likewise
+_DAMPING = 1e-3  # first damping of Levenberg and Marquardt, a share of the diagonal
+_STEPS = 30
+_POOR = 3.0  # mean square left, in units of the noise, that makes a fit look for a better start
 _SCAN_FROM = 0.9  # first flux tried, in units of what the image shows
 _SCAN_STEP = 1.7  # factor between fluxes tried
 _SCAN_LEAST = 5  # fluxes tried at least ...
@@ -35,10 +39,26 @@ _SCAN_MOST = 12  # ... and at most: throughputs down to 0.003
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Result of a fit; `ok` says that it converged on a positive flux within 1 FWHM of its start."""
+    """Result of a fit.
+
+    Attributes
+    ----------
+    companion : Companion
+        Place and flux in each channel.
+    ok : bool
+        It converged on a positive flux within 1 FWHM of its start.
+    left : float
+        Mean square left in the disc, in units of the noise.
+    """
 
     companion: Companion
     ok: bool
+    left: float
+
+    @property
+    def good(self) -> bool:
+        """Converged, and what is left is about noise."""
+        return self.ok and self.left < _POOR
 
 
 @dataclass(frozen=True)
@@ -188,7 +208,9 @@ class _Trial:
         return best
 
 
-def fit_companion(scene: Scene, added: Sequence[Parts], x: float, y: float) -> Fit:
+def fit_companion(
+    scene: Scene, added: Sequence[Parts], x: float, y: float, guess: Companion | None = None
+) -> Fit:
     """Fit one companion near (x, y).
 
     Parameters
@@ -201,72 +223,64 @@ def fit_companion(scene: Scene, added: Sequence[Parts], x: float, y: float) -> F
         Column of the start in the derotated image, 0-based.
     y : float
         Row of the start.
+    guess : Companion | None
+        Second start, place and fluxes, taken when the first leaves much.
 
     Returns
     -------
     Fit
         Place and flux in each channel, adu in the aperture of 1 FWHM.
     """
-    fit = _fit_from(scene, added, x, y)
-    if fit.ok:
+    trial = _Trial(scene, added, x, y)
+    fluxes = [trial.first_flux(c, x, y) for c in range(len(scene.channels))]
+    fit = _fit_from(trial, Companion(x, y, tuple(fluxes)))
+    if guess is None or fit.good:
         return fit
-    start = _wide_start(scene, added, x, y)  # eaten by its own components, it shows beside its place
-    return _fit_from(scene, added, *start) if start != (x, y) else fit
+    again = _fit_from(_Trial(scene, added, guess.x, guess.y), guess)
+    return again if (again.ok, -again.left) > (fit.ok, -fit.left) else fit
 
 
-def _fit_from(scene: Scene, added: Sequence[Parts], x: float, y: float) -> Fit:
-    trial = _Trial(scene, added, x, y)
-    theta = np.array([x, y, *(trial.first_flux(c, x, y) for c in range(len(scene.channels)))])
-    found = False
-    for _ in range(5):
-        theta, found = _descend(trial, theta)
-        if found or np.hypot(theta[0] - x, theta[1] - y) > scene.fwhm:
-            break
-    near = np.hypot(theta[0] - x, theta[1] - y) <= scene.fwhm
-    positive = float(np.dot(scene.weights, theta[2:])) > 0
+def _fit_from(trial: _Trial, start: Companion) -> Fit:
+    theta, base, found = _descend(trial, np.array([start.x, start.y, *start.flux]))
     companion = Companion(float(theta[0]), float(theta[1]), tuple(float(f) for f in theta[2:]))
-    return Fit(companion, ok=bool(found and near and positive))
+    near = np.hypot(companion.x - start.x, companion.y - start.y) <= trial.scene.fwhm
+    positive = float(np.dot(trial.scene.weights, companion.flux)) > 0
+    return Fit(companion, bool(found and near and positive), float(np.mean(base**2)))
 
 
-def _wide_start(scene: Scene, added: Sequence[Parts], x: float, y: float) -> tuple[float, float]:
-    """Best of nine places within 0.6 FWHM, each at the best flux of its scan."""
-    trial = _Trial(scene, added, x, y)
-    step = 0.6 * scene.fwhm
-    best, lowest = (x, y), np.inf
-    for dx in (-step, 0.0, step):
-        for dy in (-step, 0.0, step):
-            fluxes = [trial.first_flux(c, x + dx, y + dy) for c in range(len(scene.channels))]
-            left = trial.all_channels(np.array([x + dx, y + dy, *fluxes]))
-            if float(left @ left) < lowest:
-                best, lowest = (x + dx, y + dy), float(left @ left)
-    return best
-
-
-def _descend(trial: _Trial, theta: NDArray[np.float64]) -> tuple[NDArray[np.float64], bool]:
-    """Gauss-Newton steps with one derivative; stops after a large step to take it anew."""
+def _descend(
+    trial: _Trial, theta: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
+    """Levenberg-Marquardt steps; the derivative is taken anew after a large step or one that failed."""
     base = trial.all_channels(theta)
-    matrix = trial.jacobian(theta, base)
-    for _ in range(4):
-        step = np.asarray(np.linalg.lstsq(matrix, base, rcond=None)[0], np.float64)
-        step *= min(1.0, trial.scene.fwhm / 2 / max(float(np.hypot(step[0], step[1])), 1e-12))
-        step, theta, base = _downhill(trial, theta, base, step)
+    matrix, fresh, damping = trial.jacobian(theta, base), True, _DAMPING
+    for _ in range(_STEPS):
+        step = _step(matrix, base, damping, trial.scene.fwhm / 2)
+        there = trial.all_channels(theta - step)
         size = float(np.hypot(step[0], step[1]))
         change = float(np.max(np.abs(step[2:])) / max(float(np.max(np.abs(theta[2:]))), 1e-30))
-        if size < _CLOSE and change < _CLOSE_FLUX:
-            return theta, True
-        if size > _FAR or change > _FAR_FLUX:
-            return theta, False
-    return theta, size < 10 * _CLOSE and change < 10 * _CLOSE_FLUX
+        small = size < _CLOSE and change < _CLOSE_FLUX
+        if float(there @ there) <= float(base @ base):
+            theta, base, damping, fresh = theta - step, there, damping / 10, False
+            if small:
+                return theta, base, True
+            if size > _FAR or change > _FAR_FLUX:
+                matrix, fresh = trial.jacobian(theta, base), True
+        elif small:
+            return theta, base, True
+        elif fresh:
+            damping *= 10
+        else:
+            matrix, fresh = trial.jacobian(theta, base), True
+    return theta, base, False
 
 
-def _downhill(
-    trial: _Trial, theta: NDArray[np.float64], base: NDArray[np.float64], step: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Go a step, or the half or quarter of it that does not climb: step taken, place, residual there."""
-    power = float(base @ base)
-    for _ in range(3):
-        there = trial.all_channels(theta - step)
-        if float(there @ there) <= power * (1 + 1e-9):
-            break
-        step = step / 2
-    return step, theta - step, there
+def _step(
+    matrix: NDArray[np.float64], base: NDArray[np.float64], damping: float, longest: float
+) -> NDArray[np.float64]:
+    """Step to take away from the place; its part on the sky is at most `longest` pixels."""
+    normal = matrix.T @ matrix
+    normal[np.diag_indices_from(normal)] *= 1 + damping
+    step = np.asarray(np.linalg.lstsq(normal, matrix.T @ base, rcond=None)[0], np.float64)
+    limited: NDArray[np.float64] = step * min(1.0, longest / max(float(np.hypot(step[0], step[1])), 1e-12))
+    return limited

@@ -43,7 +43,7 @@ def track(
 def speckle_sequence(
     rng: np.random.Generator, frames: int, size: int, *, fast: float = 1.0, still: float = 10.0
 ) -> NDArray[np.float32]:
-    """Halo with still and fast speckles of one FWHM, falling with the square of the distance, and read noise."""
+    """Halo falling with the square of the distance, still and fast speckles of one FWHM, read noise."""
     y, x = np.mgrid[:size, :size]
     halo = 100.0 / (1 + np.hypot(x - size // 2, y - size // 2) / 8) ** 2
 

@@ -13,20 +13,20 @@ def _blob(size: int, x: float, y: float, fwhm: float = 4.6) -> np.ndarray:
     return np.exp(-4 * np.log(2) * ((columns - x) ** 2 + (rows - y) ** 2) / fwhm**2)
 
 
-def test_there_and_back_is_the_image_within_two_thousandths_of_the_peak():
+def test_there_and_back_is_the_image_within_two_thousandths_of_the_peak() -> None:
     image = _blob(201, 130.0, 90.0)[None]
     back = derotate(np.nan_to_num(derotate(image, np.array([33.3]))), np.array([-33.3]))
     assert np.nanmax(np.abs(back - image)) <= 2e-3
 
 
-def test_the_sign_is_that_of_scipys_rotate_by_minus_the_angle():
+def test_the_sign_is_that_of_scipys_rotate_by_minus_the_angle() -> None:
     image = _blob(101, 70.0, 40.0)
     ours = derotate(image[None], np.array([25.0]))[0]
     theirs = ndimage.rotate(image, -25.0, reshape=False)
     assert np.nanmax(np.abs(ours - theirs)) <= 1e-5
 
 
-def test_a_source_at_pa_zero_on_the_detector_comes_out_at_pa_equal_to_the_angle():
+def test_a_source_at_pa_zero_on_the_detector_comes_out_at_pa_equal_to_the_angle() -> None:
     image = _blob(101, 50.0, 80.0)
     turned = np.nan_to_num(derotate(image[None], np.array([30.0]))[0])
     row, column = np.unravel_index(int(np.argmax(turned)), turned.shape)
@@ -34,13 +34,13 @@ def test_a_source_at_pa_zero_on_the_detector_comes_out_at_pa_equal_to_the_angle(
 
 
 @pytest.mark.parametrize(("angle", "turns"), [(90.0, 1), (180.0, 2), (-90.0, -1)])
-def test_a_quarter_turn_moves_pixels_and_changes_none(angle: float, turns: int):
+def test_a_quarter_turn_moves_pixels_and_changes_none(angle: float, turns: int) -> None:
     image = np.random.default_rng(1).normal(size=(61, 61)).astype(np.float32)
     turned = derotate(image[None], np.array([angle]))[0]
     assert np.max(np.abs(turned - np.rot90(image, -turns))) <= 2e-6
 
 
-def test_flux_and_centroid_stay():
+def test_flux_and_centroid_stay() -> None:
     image = _blob(121, 80.0, 66.0)
     turned = derotate(image[None], np.array([47.0]))[0]
     x, y = _turned_place(80.0, 66.0, 47.0, 121)
@@ -52,7 +52,7 @@ def test_flux_and_centroid_stay():
     assert np.sum((rows * turned)[near]) / np.sum(turned[near]) == pytest.approx(y, abs=1e-3)
 
 
-def test_an_airy_field_is_right_within_a_thousandth_of_the_peak():
+def test_an_airy_field_is_right_within_a_thousandth_of_the_peak() -> None:
     rows, columns = np.mgrid[:121, :121]
     turned = derotate(airy(columns - 85.3, rows - 60.7, 4.6)[None], np.array([20.0]))[0]
     x, y = _turned_place(85.3, 60.7, 20.0, 121)
@@ -61,7 +61,7 @@ def test_an_airy_field_is_right_within_a_thousandth_of_the_peak():
     assert np.max(np.abs(turned - truth)[inside]) <= 1e-3
 
 
-def test_a_pixel_without_data_leaves_a_hole_and_nothing_else_is_lost():
+def test_a_pixel_without_data_leaves_a_hole_and_nothing_else_is_lost() -> None:
     image = _blob(61, 30.0, 30.0)
     image[40, 35] = np.nan
     turned = derotate(image[None], np.array([10.0]))[0]
@@ -71,20 +71,22 @@ def test_a_pixel_without_data_leaves_a_hole_and_nothing_else_is_lost():
     assert np.nanmax(np.abs(turned - whole)) <= 1e-3
 
 
-def test_corners_outside_the_frame_are_no_data():
+def test_corners_outside_the_frame_are_no_data() -> None:
     turned = derotate(np.ones((1, 41, 41)), np.array([45.0]))[0]
     assert np.isnan(turned[0, 0])
     assert turned[20, 20] == pytest.approx(1.0)
 
 
-def test_one_angle_a_frame_is_wanted():
+def test_one_angle_a_frame_is_wanted() -> None:
     with pytest.raises(ValueError, match="2 angles for 3 frames"):
         derotate(np.zeros((3, 9, 9)), np.array([1.0, 2.0]))
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.floats(-30, 30), st.floats(-30, 30), st.floats(-400, 400))
-def test_detector_position_turns_back_by_the_angle_at_the_same_distance(dx: float, dy: float, angle: float):
+def test_detector_position_turns_back_by_the_angle_at_the_same_distance(
+    dx: float, dy: float, angle: float
+) -> None:
     x, y = detector_position(50 + dx, 50 + dy, np.array([angle]), (50.0, 50.0))
     assert np.hypot(x - 50, y - 50) == pytest.approx(np.hypot(dx, dy), abs=1e-9)
     sky = np.arctan2(-dx, dy)

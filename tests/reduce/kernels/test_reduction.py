@@ -31,7 +31,9 @@ def cube() -> np.ndarray:
 
 @pytest.mark.parametrize("name", list(_ALGORITHMS))
 @pytest.mark.parametrize("how", ["one", "two", "edge", "none"])
-def test_a_patch_is_cut_from_the_whole_reduction(name: str, how: str, cube: np.ndarray, angles: np.ndarray):
+def test_a_patch_is_cut_from_the_whole_reduction(
+    name: str, how: str, cube: np.ndarray, angles: np.ndarray
+) -> None:
     y, x = np.mgrid[-12:13, -12:13]
     psf = prepare_psf(airy(x, y), 10)
     centre = (35.0, 35.0)
@@ -55,7 +57,7 @@ def test_a_patch_is_cut_from_the_whole_reduction(name: str, how: str, cube: np.n
 
 
 @pytest.mark.parametrize("name", list(_ALGORITHMS))
-def test_gaps_are_the_same_too(name: str, cube: np.ndarray, angles: np.ndarray):
+def test_gaps_are_the_same_too(name: str, cube: np.ndarray, angles: np.ndarray) -> None:
     holed = cube.copy()
     holed[4, 45:49, 20:30] = np.nan
     holed[:, 33, 44] = np.nan

@@ -29,13 +29,13 @@ def _by_hand(image: np.ndarray, x: int, y: int) -> float:
 
 
 @pytest.mark.parametrize(("x", "y"), [(111, 100), (100, 80), (150, 130), (60, 70), (104, 109)])
-def test_the_map_is_equation_9(x: int, y: int):
+def test_the_map_is_equation_9(x: int, y: int) -> None:
     snr, dof = snr_map(_noise(1), _FWHM)
     assert snr[y, x] == pytest.approx(_by_hand(_noise(1), x, y), abs=0.02)
     assert dof[y, x] == ring_size(np.hypot(x - 100, y - 100), _FWHM) - 2
 
 
-def test_scale_and_offset_of_the_image_do_not_matter_and_the_sign_does():
+def test_scale_and_offset_of_the_image_do_not_matter_and_the_sign_does() -> None:
     image = _noise(2, 101)
     snr, _ = snr_map(image, _FWHM)
     inside = np.isfinite(snr)
@@ -43,7 +43,7 @@ def test_scale_and_offset_of_the_image_do_not_matter_and_the_sign_does():
     assert np.max(np.abs(snr_map(-image, _FWHM)[0] + snr)[inside]) <= 2e-3
 
 
-def test_gaussian_noise_gives_students_distribution():
+def test_gaussian_noise_gives_students_distribution() -> None:
     """Std of the Gaussian equivalent 1 within 3 %, 3 sigma false alarms 1.35e-3 within Poisson."""
     far: list[float] = []
     for seed in range(6):
@@ -58,7 +58,7 @@ def test_gaussian_noise_gives_students_distribution():
     assert abs(found - expected) <= 3 * np.sqrt(expected)
 
 
-def test_five_sigma_is_the_tail_of_the_t_distribution():
+def test_five_sigma_is_the_tail_of_the_t_distribution() -> None:
     """At 2 FWHM (N = 12, 10 degrees of freedom) 5 sigma needs t = 11.7 (Mawet et al. 2014)."""
     threshold = stats.t.isf(2.867e-7, 10)
     assert threshold == pytest.approx(11.0, abs=0.8)
@@ -66,13 +66,13 @@ def test_five_sigma_is_the_tail_of_the_t_distribution():
     assert float(significance(5.0, 10.0)) == pytest.approx(stats.norm.isf(stats.t.sf(5.0, 10)), abs=1e-9)
 
 
-def test_significance_is_odd_and_keeps_gaps():
+def test_significance_is_odd_and_keeps_gaps() -> None:
     assert float(significance(-4.0, 9.0)) == pytest.approx(-float(significance(4.0, 9.0)))
     assert np.isnan(significance(np.nan, 9.0))
     assert np.isfinite(significance(1e4, 300.0))
 
 
-def test_known_companions_are_no_noise():
+def test_known_companions_are_no_noise() -> None:
     image = _noise(3, 101)
     image[80:83, 49:52] += 50.0
     x, y = 50, 19
@@ -84,7 +84,7 @@ def test_known_companions_are_no_noise():
     assert ring_noise(rings, x, y)[2] < ring_noise(prepare_rings(image, _FWHM), x, y)[2] / 3
 
 
-def test_noise_may_come_from_another_image():
+def test_noise_may_come_from_another_image() -> None:
     image = _noise(4, 101)
     bright = image.copy()
     bright[79:84, 48:53] += 1.0
@@ -93,7 +93,7 @@ def test_noise_may_come_from_another_image():
         snr_map(bright, _FWHM, noise=image[:51, :51])
 
 
-def test_too_near_the_star_nothing_is_said():
+def test_too_near_the_star_nothing_is_said() -> None:
     snr, dof = snr_map(_noise(5, 51), _FWHM)
     assert np.isnan(snr[25, 25])
     assert np.isnan(snr[25, 27])  # 2 px: two apertures at most
