@@ -14,6 +14,8 @@ from hcvo.model.product import ProductFacts
 
 __all__ = ["Column", "image_hdu", "read_facts", "table_hdu", "write_preview", "write_product"]
 
+_PREVIEW_PX = 1024
+
 Column = tuple[str, str, str, Sequence[object] | NDArray[np.generic]]
 """Name, FITS format ('E', 'D', 'J', '29A'), unit ('' for none), values."""
 
@@ -141,6 +143,7 @@ def write_preview(path: Path, image: NDArray[np.floating], *, low: float = 1.0, 
     Path
         The picture.
     """
+    image = _binned(image)
     finite = image[np.isfinite(image)]
     bottom, top = np.percentile(finite, [low, high]) if finite.size else (0.0, 1.0)
     scaled = np.clip((image - bottom) / max(top - bottom, np.finfo(np.float32).tiny), 0.0, 1.0)
@@ -148,3 +151,15 @@ def write_preview(path: Path, image: NDArray[np.floating], *, low: float = 1.0, 
     target = path.with_suffix(".png")
     png.imsave(target, stretched, cmap="inferno", vmin=0.0, vmax=1.0, origin="lower")
     return target
+
+
+def _binned(image: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Means of square blocks, so that no side is longer than a preview's."""
+    block = -(-max(image.shape) // _PREVIEW_PX)
+    if block == 1:
+        return image
+    rows, columns = image.shape[0] // block, image.shape[1] // block
+    cut = image[: rows * block, : columns * block].reshape(rows, block, columns, block)
+    known = np.isfinite(cut)
+    total, count = np.where(known, cut, 0.0).sum(axis=(1, 3)), known.sum(axis=(1, 3))
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
