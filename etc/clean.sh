@@ -23,7 +23,8 @@ rm -rf -- build
 echo "clean: removed build/"
 echo "clean: these stay, remove them by hand if you want to:"
 echo "  Debian packages of etc/apt-packages.txt and what they brought"
-for path in /etc/apt/sources.list.d/hcvo-trixie.* /etc/apt/preferences.d/hcvo-trixie; do
+for path in /etc/apt/sources.list.d/hcvo-trixie.* /etc/apt/preferences.d/hcvo-trixie \
+    /usr/share/postgresql/15/extension/pg_sphere--1.2.0hcvo.sql; do
     if [[ -e $path ]]; then echo "  $path"; fi
 done
 if grep -qs '^create_main_cluster = false' /etc/postgresql-common/createcluster.conf; then

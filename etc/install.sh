@@ -135,6 +135,22 @@ install_packages() {
     [[ -z $missing ]] || die "apt did not bring: $missing"
 }
 
+# PostgreSQL 15.19 and later refuse pgSphere 1.2.0's script: two old operators claim the commutator and
+# negator that newer ones have. Put a version without these two claims beside it, for databases to ask for.
+repair_pgsphere() {
+    local folder=/usr/share/postgresql/15/extension
+    local original=$folder/pg_sphere--1.2.0.sql repaired=$folder/pg_sphere--1.2.0hcvo.sql
+    [[ -e $original && $original -nt $repaired ]] || return 0
+    say "a pgSphere script that PostgreSQL's newest minor release accepts: $repaired"
+    awk '
+        /^CREATE OPERATOR @ \($/ { inside = 1; ours = 0 }
+        !inside { print; next }
+        /RIGHTARG *= *smoc,/ { ours = 1 }
+        !(ours && /COMMUTATOR|NEGATOR/) { print }
+        /^\);/ { inside = 0 }
+    ' "$original" | write_as_root "$repaired"
+}
+
 make_account() {
     ((EUID == 0)) || return 0
     getent passwd "$ACCOUNT" >/dev/null && return
@@ -171,6 +187,7 @@ unpack_stilts() {
 
 require_debian_12
 install_packages
+repair_pgsphere
 make_account
 make_venv
 unpack_stilts

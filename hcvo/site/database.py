@@ -77,7 +77,7 @@ def make_database(settings: Settings) -> None:
     _create_database(settings)
     with _cursor(settings) as ask:
         for extension in _EXTENSIONS:
-            ask.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension)))
+            _create_extension(ask, extension)
 
 
 def make_products_view(settings: Settings) -> None:
@@ -150,6 +150,18 @@ def _create_database(settings: Settings) -> None:
             statement = sql.SQL("CREATE DATABASE {} OWNER {}")
             ask.execute(statement.format(sql.Identifier(name), sql.Identifier(settings.database.user)))
     session.close()
+
+
+def _create_extension(ask: cursor, extension: str) -> None:
+    """Create an extension, in the version that etc/install.sh repaired where there is one."""
+    statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(extension))
+    ask.execute(
+        "SELECT version FROM pg_available_extension_versions WHERE name = %s AND version LIKE '%%hcvo'",
+        [extension],
+    )
+    if repaired := ask.fetchone():
+        statement += sql.SQL(" VERSION {}").format(sql.Literal(repaired[0]))
+    ask.execute(statement)
 
 
 @contextmanager
