@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.markup import escape
 
 from hcvo.centre.show import parse_parameters, set_option, show_summary
-from hcvo.config import load_settings
+from hcvo.config import CHECKOUT, load_settings
 from reduce.associate import Plan, plan
 from reduce.engine import Level
 from reduce.folder import read_folder, reduce_folder
+from reduce.presets import with_presets
 
 __all__ = ["reduce"]
 
@@ -54,7 +55,7 @@ def reduce(
     the same version, parameters and inputs is not run again. Exit code 1 when something was refused or
     failed.
     """
-    parameters = parse_parameters(set_)
+    parameters = with_presets(parse_parameters(set_), CHECKOUT / "etc" / "recipes")
     if folder is None:
         if out is not None:
             raise click.UsageError("--out goes with FOLDER; products of the catalogue go into its store")
