@@ -79,7 +79,7 @@ def main(names: tuple[str, ...], sample: int, seed: int, workers: int, *, only_l
     began = time.monotonic()
     shares: list[Share] = []
     with ExitStack() as stack:
-        benches = [stack.enter_context(Bench(CHECKOUT, number)) for number in range(workers)]
+        benches = [stack.enter_context(Bench(CHECKOUT)) for _ in range(workers)]
         for target in targets:
             shares.append(_share(target, sample, seed, benches))
             console.print(f"{shares[-1].row().case:16} {shares[-1].row().quantity}", highlight=False)

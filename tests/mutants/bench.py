@@ -42,16 +42,14 @@ class Bench:
     ----------
     root : Path
         Of the checkout.
-    number : int
-        Of the worker.
     """
 
-    def __init__(self, root: Path, number: int) -> None:
+    def __init__(self, root: Path) -> None:
         bench = root / "build" / "mutants"
-        self.tree = bench / str(number)
-        self._log = bench / f"{number}.log"
-        shutil.rmtree(self.tree, ignore_errors=True)
-        self.tree.mkdir(parents=True)
+        bench.mkdir(parents=True, exist_ok=True)
+        self.tree = Path(tempfile.mkdtemp(dir=bench))
+        self.tree.chmod(0o755)  # a server's account reads the code
+        self._log = self.tree / "tests.log"
         for name in _COPIED:
             source = root / name
             if source.is_dir():
@@ -90,6 +88,7 @@ class Bench:
         assert self._server.stdin is not None
         self._server.stdin.close()
         self._server.wait()
+        shutil.rmtree(self.tree, ignore_errors=True)
 
     def baseline(self, target: Target) -> None:
         """Run the target's tests on the code as it is: they must pass, and set the time limits.

@@ -1,0 +1,66 @@
+"""Which way exposure times and neutral densities enter the star's flux, and what its error holds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reduce.exposure import read_exposure
+from reduce.instruments.sphere_irdis import channels_of
+from reduce.recipes.ird_flux_psf import _Channel, _error, _ratio, _without_surroundings
+from tests.reduce.raw_files import irdis_cards, write_raw
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+def test_the_star_is_as_bright_as_the_science_frames_would_see_it(tmp_path: Path, channel: int) -> None:
+    h23 = channels_of("DB_H23")[channel]
+    flux, science = (
+        read_exposure(
+            write_raw(
+                tmp_path,
+                irdis_cards(
+                    start=start,
+                    dit=dit,
+                    ESO_INS4_FILT2_NAME=density,
+                    ESO_DET_SEQ1_REALDIT=real,
+                ),
+            )
+        )
+        for start, dit, real, density in (
+            ("2018-04-21T03:00:00.000", 2.0, 2.5, "ND_2.0"),
+            ("2018-04-21T03:30:00.000", 32.0, 30.0, "ND_1.0"),
+        )
+    )
+    assert _ratio(h23, flux, science) == pytest.approx(12.0 * h23.nd[0] / h23.nd[1])
+    assert _ratio(h23, science, flux) == pytest.approx(h23.nd[1] / h23.nd[0] / 12.0)
+    assert _ratio(h23, flux, flux) == 1.0
+
+
+def _measured(*files: list[float]) -> _Channel:
+    numbers = np.repeat(np.arange(len(files)), [len(one) for one in files])
+    return _Channel(np.zeros((3, 3)), 4.0, np.concatenate(files), numbers)
+
+
+def test_the_error_of_one_file_is_that_of_its_mean() -> None:
+    assert _error(_measured([10.0, 12.0, 11.0, 15.0])) == pytest.approx(np.std([10, 12, 11, 15], ddof=1) / 2)
+    assert np.isnan(_error(_measured([10.0])))
+
+
+def test_files_that_differ_tell_how_steady_the_star_was() -> None:
+    assert _error(_measured([10.0, 10.0], [14.0, 14.0])) == pytest.approx(np.sqrt(8.0))
+    assert _error(_measured([10.0], [14.0])) == pytest.approx(np.sqrt(8.0))
+    within = np.sqrt((2 * 0.5 + 2 * 4.5) / 2 / 4)  # four planes, two degrees of freedom
+    between = np.std([10.0, 14.0], ddof=1)
+    both = _error(_measured([9.5, 10.5], [12.5, 15.5]))
+    assert both == pytest.approx(np.hypot(between, np.sqrt((0.5 + 4.5) / 2 / 4)))
+    assert within > 0
+
+
+def test_the_surroundings_are_the_outermost_fifth_of_the_radius() -> None:
+    y, x = np.indices((21, 21)) - 10.0
+    radius = np.hypot(x, y)
+    stamp = np.where(radius < 8.0, 100.0, np.where(radius <= 10.0, 5.0, 900.0)).astype(np.float32)
+    found = _without_surroundings(stamp)
+    np.testing.assert_array_equal(found, stamp - 5.0)
+    stamp[10, 0] = np.nan
+    assert _without_surroundings(stamp)[10, 10] == 95.0
