@@ -11,6 +11,7 @@ from astropy.io import fits
 
 from hcvo.errors import HeaderError
 from hcvo.model.product import ProductFacts, ProductKind
+from hcvo.model.release import from_mjd
 
 __all__ = ["CARDS", "product_header", "read_product_facts"]
 
@@ -53,6 +54,7 @@ CARDS: dict[str, tuple[str, str]] = {
 
 _CARD_ROOM = 80 - len("KEYWORD = ") - len(" / ")
 _VALUE_WIDTH = 20
+_LAST_MJD = 2_000_000  # a date has four digits of a year
 
 
 def product_header(facts: ProductFacts) -> fits.Header:
@@ -81,9 +83,16 @@ def product_header(facts: ProductFacts) -> fits.Header:
             value = str(value) if name == "kind" else value
             room = _CARD_ROOM - max(_VALUE_WIDTH, len(str(value)) + len("''"))
             header[keyword] = (value, comment if len(comment) <= room else "")
+    for keyword, mjd in (("DATE-OBS", facts.mjd_start), ("DATE-END", facts.mjd_end)):
+        if 0 <= mjd < _LAST_MJD:
+            header[keyword] = (_iso(mjd), "the MJD as a date, UTC")
     for number, precursor in enumerate(facts.provenance, start=1):
         header[f"PROV{number}"] = precursor  # no comment: a file name fills the card
     return header
+
+
+def _iso(mjd: float) -> str:
+    return from_mjd(mjd).replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 
 def read_product_facts(header: fits.Header) -> ProductFacts:
