@@ -24,13 +24,17 @@ def _companions(ctx: click.Context, param: click.Parameter, texts: tuple[str, ..
     planted = []
     for text in texts:
         try:
-            separation, pa, left, *right = (float(part) for part in text.split(","))
-        except ValueError as error:
+            planted.append(_companion(*(float(part) for part in text.split(","))))
+        except (TypeError, ValueError) as error:
             raise click.BadParameter(
                 f"{text!r} is not separation (mas), PA (deg), contrast, as in 400,195,5e-6", ctx, param
             ) from error
-        planted.append(Companion(separation, pa, (left, right[0] if right else left)))
     return tuple(planted)
+
+
+def _companion(separation: float, pa: float, left: float, right: float | None = None) -> Companion:
+    """The same contrast in both fields unless told otherwise."""
+    return Companion(separation, pa, (left, left if right is None else right))
 
 
 @click.group(invoke_without_command=True)
@@ -94,6 +98,9 @@ def irdis(  # noqa: PLR0913 - one argument an option
     planted = () if no_companions else companions or DEMO_COMPANIONS
     if dry_run:
         click.echo(f"would write {options.frames} science frames of {DEMO_TARGET.name} in {setup} to {out}")
+        for each in planted:
+            left, right = each.contrast
+            click.echo(f"with {each.separation_mas:g} mas, {each.pa_deg:g} deg, contrast {left:g} {right:g}")
         return
     with Progress(transient=True) as bar:
         task = bar.add_task("simulating", total=1.0)

@@ -8,11 +8,10 @@ import numpy as np
 
 from hcvo.store import write_aside
 from reduce.simulate.detector import BAD_KINDS, Detector
-from reduce.simulate.headers import iso
 from reduce.simulate.instrument import GAIN, PIXEL_MAS, PUPIL_OFFSET, TRUE_NORTH, Y_STRETCH, Filter
 from reduce.simulate.sky import Companion, Target
 
-__all__ = ["CONVENTIONS", "write_truth"]
+__all__ = ["CONVENTIONS", "describe", "write_truth"]
 
 CONVENTIONS = {
     "pixels": "0-based, x and y inside each 1024 x 1024 field, centre of the first pixel at 0",
@@ -91,6 +90,3 @@ def describe(seed: int, target: Target, companions: tuple[Companion, ...], setup
             },
         },
     }
-
-
-__all__ += ["describe", "iso"]
