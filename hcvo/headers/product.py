@@ -74,7 +74,7 @@ def product_header(facts: ProductFacts) -> fits.Header:
     header["ORIGIN"] = ("ESO-PARANAL", "observatory")
     header["RADESYS"] = ("ICRS", "celestial frame")
     header["TIMESYS"] = ("UTC", "time scale")
-    header["PROCSOFT"] = (f"hcvo {facts.recipe_version}", "software that made this file")
+    header["PROCSOFT"] = (f"hcvo {facts.recipe_version}", "software")
     header["REFERENC"] = ("", "no paper yet")
     header["TEXPTIME"] = (facts.exptime_s, "[s] total integration")
     for name, (keyword, comment) in CARDS.items():

@@ -36,25 +36,30 @@ class ExternalCubeParameters(Parameters):
     pixel_scale_mas: float = Field(gt=0, description="pixel scale, mas per pixel")
     fwhm_px: tuple[float, ...] = Field(min_length=1, description="FWHM of each channel, pixels")
     star_flux: tuple[float | None, ...] = Field(
-        (None,), description="star in an aperture of 1 FWHM, adu, each channel; None unknown: no contrast"
+        default=(None,),
+        description="star in an aperture of 1 FWHM, adu, each channel; None unknown: no contrast",
     )
     wavelength_um: tuple[float, ...] = Field(min_length=1, description="wavelength of each channel, um")
-    width_um: tuple[float, ...] = Field((0.0,), description="width of each channel, um; 0 unknown")
+    width_um: tuple[float, ...] = Field(default=(0.0,), description="width of each channel, um; 0 unknown")
     filter: str = Field(min_length=1, description="filter")
     instrument: str = Field(min_length=1, description="instrument")
-    telescope: str = Field("", description="telescope")
+    telescope: str = Field(default="", description="telescope")
     date: str = Field(description="start of the sequence, UTC, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss")
     target: str = Field(min_length=1, description="name of the star")
     ra_deg: float = Field(ge=0, lt=360, description="star, ICRS, degrees")
     dec_deg: float = Field(ge=-90, le=90, description="star, ICRS, degrees")
     center: tuple[float, float] | None = Field(
-        None, description="x, y of the star, 0-based pixels; None is the middle (n - 1)/2"
+        default=None, description="x, y of the star, 0-based pixels; None is the middle (n - 1)/2"
     )
-    dit_s: float = Field(0.0, ge=0, description="integration time of a frame, s; 0 unknown")
-    programme: str = Field("", description="observing programme")
-    centre_error_mas: float = Field(0.0, ge=0, description="error of the star's place, mas; 0 unknown")
-    pixel_scale_error_mas: float = Field(0.0, ge=0, description="error of the pixel scale, mas/px; 0 unknown")
-    true_north_error_deg: float = Field(0.0, ge=0, description="error of true north, deg; 0 unknown")
+    dit_s: float = Field(default=0.0, ge=0, description="integration time of a frame, s; 0 unknown")
+    programme: str = Field(default="", description="observing programme")
+    centre_error_mas: float = Field(
+        default=0.0, ge=0, description="error of the star's place, mas; 0 unknown"
+    )
+    pixel_scale_error_mas: float = Field(
+        default=0.0, ge=0, description="error of the pixel scale, mas/px; 0 unknown"
+    )
+    true_north_error_deg: float = Field(default=0.0, ge=0, description="error of true north, deg; 0 unknown")
 
     @field_validator("fwhm_px", "star_flux", "wavelength_um", "width_um", mode="before")
     @classmethod
@@ -81,12 +86,12 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
     assert isinstance(parameters, ExternalCubeParameters)
     cube_file, angle_file, psf_file = (files[role][0] for role in ("cube", "angles", "psf"))
     cube = _cube(cube_file.path)
+    _check_channels(parameters, len(cube), cube_file.path)
     external = _External(
         cube=_centred(cube, parameters, cube_file.path, job),
         angles_deg=_angles(angle_file.path, cube.shape[1]),
         psf=_psfs(psf_file.path, parameters, len(cube)),
     )
-    _check_channels(parameters, len(cube), cube_file.path)
     if any(flux is None for flux in _spread(parameters.star_flux, len(cube))):
         job.log.warning(
             "the star's flux is not given: level 2 will state no contrast", target=parameters.target

@@ -6,7 +6,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
-from hcvo.errors import InputError, ReductionError
+from hcvo.errors import HeaderError, InputError, ReductionError
 from hcvo.headers.product import read_product_facts
 from hcvo.model.product import ProductFacts
 from reduce.recipe import SourceFile
@@ -100,7 +100,7 @@ def read_level1(source: SourceFile) -> Level1Cube:
                 channels=tuple(_channel(row) for row in hdus["CHANNELS"].data),
                 systematics=_systematics(hdus[0].header),
             )
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, HeaderError) as error:
         raise InputError(
             f"{source.path}: not a level 1 cube of hcvo, wanted a cube with the extensions "
             f"DEROTATION, CHANNELS and PSF ({error})"

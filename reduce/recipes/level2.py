@@ -29,24 +29,34 @@ _NSIGMA = 5.0
 class Level2Parameters(Parameters):
     """Parameters that all algorithms of level 2 share."""
 
-    inner_fwhm: float = Field(1.5, gt=0.5, description="smallest separation searched and modelled, FWHM")
-    outer_mas: float | None = Field(
-        None, gt=0, description="largest separation, mas; the images are cropped to it; None is the whole"
+    inner_fwhm: float = Field(
+        default=1.5, gt=0.5, description="smallest separation searched and modelled, FWHM"
     )
-    combine: str = Field("median", pattern="^(median|mean)$", description="combination over time")
-    threshold: float = Field(5.0, gt=0, description="significance of a candidate, Gaussian sigmas")
-    max_candidates: int = Field(20, ge=0, description="most companions searched for")
-    injections: int = Field(16, ge=3, description="injected copies behind the errors of each candidate")
-    branches: int = Field(3, ge=1, description="azimuths of injection at each separation of a curve")
-    step_fwhm: float = Field(1.0, gt=0, description="step in separation of the contrast curve, FWHM")
+    outer_mas: float | None = Field(
+        default=None,
+        gt=0,
+        description="largest separation, mas; the images are cropped to it; None is the whole",
+    )
+    combine: str = Field(default="median", pattern="^(median|mean)$", description="combination over time")
+    threshold: float = Field(default=5.0, gt=0, description="significance of a candidate, Gaussian sigmas")
+    max_candidates: int = Field(default=20, ge=0, description="most companions searched for")
+    injections: int = Field(
+        default=16, ge=3, description="injected copies behind the errors of each candidate"
+    )
+    branches: int = Field(default=3, ge=1, description="azimuths of injection at each separation of a curve")
+    step_fwhm: float = Field(default=1.0, gt=0, description="step in separation of the contrast curve, FWHM")
     centre_error_mas: float | None = Field(
-        None, ge=0, description="systematic error of the star's place, mas; None is the cube's CENTRERR"
+        default=None,
+        ge=0,
+        description="systematic error of the star's place, mas; None is the cube's CENTRERR",
     )
     pixel_scale_error_mas: float | None = Field(
-        None, ge=0, description="systematic error of the pixel scale, mas/px; None is the cube's PIXSCERR"
+        default=None,
+        ge=0,
+        description="systematic error of the pixel scale, mas/px; None is the cube's PIXSCERR",
     )
     true_north_error_deg: float | None = Field(
-        None, ge=0, description="systematic error of true north, deg; None is the cube's NORTHERR"
+        default=None, ge=0, description="systematic error of true north, deg; None is the cube's NORTHERR"
     )
 
 

@@ -23,7 +23,7 @@ class PcaParameters(Level2Parameters):
     """Parameters of full-frame PCA."""
 
     components: int | None = Field(
-        None,
+        default=None,
         ge=1,
         description="principal components removed; None tries up to a third of the frames, takes the deepest",
     )

@@ -10,7 +10,7 @@ from tests.reduce.kernels.planted import airy, sky_pixel
 
 def _blob(size: int, x: float, y: float, fwhm: float = 4.6) -> np.ndarray:
     rows, columns = np.mgrid[:size, :size]
-    return np.exp(-4 * np.log(2) * ((columns - x) ** 2 + (rows - y) ** 2) / fwhm**2)
+    return np.asarray(np.exp(-4 * np.log(2) * ((columns - x) ** 2 + (rows - y) ** 2) / fwhm**2))
 
 
 def test_there_and_back_is_the_image_within_two_thousandths_of_the_peak() -> None:

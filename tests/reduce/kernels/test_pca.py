@@ -18,7 +18,7 @@ def angles() -> np.ndarray:
 
 def _centred(cube: np.ndarray) -> np.ndarray:
     flat = cube.reshape(len(cube), -1).astype(np.float64)
-    return flat - flat.mean(axis=0)
+    return np.asarray(flat - flat.mean(axis=0))
 
 
 def test_the_residual_is_what_a_singular_value_decomposition_leaves(cube: np.ndarray) -> None:

@@ -9,7 +9,8 @@ _FWHM = 4.6
 
 
 def _noise(seed: int, size: int = 201) -> np.ndarray:
-    return ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(size, size)), 1.9)
+    noise = np.random.default_rng(seed).normal(size=(size, size))
+    return np.asarray(ndimage.gaussian_filter(noise, 1.9))
 
 
 def _by_hand(image: np.ndarray, x: int, y: int) -> float:

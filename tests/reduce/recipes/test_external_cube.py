@@ -1,0 +1,201 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import structlog
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from hcvo.errors import InputError, NotFitsError, ReductionError
+from hcvo.headers.level2_tables import read_candidates
+from hcvo.headers.product import read_product_facts
+from hcvo.model.product import ProductKind
+from reduce.kernels.aperture import aperture_flux
+from reduce.recipes import external_cube, pca
+from reduce.recipes.external_cube import ExternalCubeParameters
+from reduce.recipes.level1_cube import read_level1
+from tests.reduce.kernels.planted import airy, speckle_sequence
+from tests.reduce.recipes.folder_job import run, source
+
+_FRAMES = 6
+
+
+def _parameters(**changes: object) -> ExternalCubeParameters:
+    values: dict[str, object] = {
+        "pixel_scale_mas": 12.0,
+        "fwhm_px": 4.0,
+        "wavelength_um": 1.6,
+        "filter": "H",
+        "instrument": "NACO",
+        "date": "2013-02-01T04:05:06",
+        "target": "bet Pic",
+        "ra_deg": 86.82,
+        "dec_deg": -51.07,
+    }
+    return ExternalCubeParameters.model_validate(values | changes)
+
+
+def _write(folder: Path, **arrays: np.ndarray) -> dict[str, Path]:
+    y, x = np.mgrid[-7:8, -7:8]
+    given = {
+        "cube": speckle_sequence(np.random.default_rng(1), _FRAMES, 41),
+        "angles": np.linspace(-118.0, -80.0, _FRAMES).astype(np.float32),
+        "psf": (250.0 * airy(x, y)).astype(np.float32),
+    } | arrays
+    paths = {role: folder / f"{role}.fits" for role in given}
+    for role, array in given.items():
+        fits.writeto(paths[role], array, overwrite=True)
+    return paths
+
+
+def test_a_cube_becomes_a_level_1_product(tmp_path: Path) -> None:
+    files = _write(tmp_path)
+    job = run(external_cube.RECIPE, files, _parameters(star_flux=5e5, dit_s=0.2), tmp_path / "out")
+    output = job.made[ProductKind.CUBE]
+    assert output.preview is not None
+    assert output.preview.stat().st_size > 500
+    assert output.path.name.startswith("NACO.bet-Pic.2013-02-01T04-05-06_H_l1_cube_1")
+    with fits.open(output.path, checksum=True) as hdus:
+        hdus.verify("exception")
+        facts = read_product_facts(hdus[0].header)
+        assert hdus[0].data.shape == (1, _FRAMES, 41, 41)
+        assert hdus["DEROTATION"].data["ANGLE"].tolist() == pytest.approx(np.linspace(-118, -80, _FRAMES))
+        assert hdus["CHANNELS"].data["STAR_FLUX"][0] == 5e5
+        assert aperture_flux(hdus["PSF"].data[0], 4.0, 7, 7) == pytest.approx(1.0, rel=1e-5)
+        header = hdus[0].header
+        assert not {"CDELT1", "CROTA2", "PC1_1"} & set(header)
+        star = WCS(header).celestial.wcs_pix2world([[20.0, 20.0]], 0)[0]
+        up = WCS(header).celestial.wcs_pix2world([[20.0, 21.0]], 0)[0]
+    assert star == pytest.approx([86.82, -51.07], abs=1e-9)
+    pa = np.degrees(np.arctan2((up[0] - star[0]) * np.cos(np.radians(-51.07)), up[1] - star[1]))
+    assert pa == pytest.approx(-99.0, abs=0.01)  # the detector's +y at the median angle
+    assert facts.obs_id == "NACO.bet-Pic.2013-02-01T04:05:06"
+    assert facts.night == "2013-01-31"
+    assert facts.field_rotation_deg == pytest.approx(38.0, abs=1e-3)
+    assert facts.exptime_s == pytest.approx(1.2)
+    assert facts.provenance == ("cube.fits", "angles.fits", "psf.fits")
+
+
+def test_level_2_reads_back_what_was_written(tmp_path: Path) -> None:
+    files = _write(
+        tmp_path, cube=np.ones((2, _FRAMES, 41, 41), np.float32), psf=np.ones((2, 9, 9), np.float32)
+    )
+    given = _parameters(fwhm_px=(4.0, 4.4), wavelength_um=(1.6, 1.7), star_flux=(1e5, None))
+    job = run(external_cube.RECIPE, files, given, tmp_path)
+    level1 = read_level1(source(job.made[ProductKind.CUBE].path))
+    assert level1.cube.shape == (2, _FRAMES, 41, 41)
+    assert [c.fwhm_px for c in level1.channels] == [4.0, 4.4]
+    assert np.isnan(level1.channels[1].star_flux)
+    assert level1.scale_mas == 12.0
+
+
+@pytest.mark.parametrize(("size", "center"), [(40, None), (41, (19.3, 21.6)), (44, (22.0, 19.0))])
+def test_the_star_comes_to_the_middle_pixel_of_an_odd_square(
+    tmp_path: Path, size: int, center: tuple[float, float] | None
+) -> None:
+    x0, y0 = center or ((size - 1) / 2, (size - 1) / 2)
+    y, x = np.mgrid[:size, :size]
+    star = (1000 * airy(x - x0, y - y0)).astype(np.float32)
+    files = _write(tmp_path, cube=np.broadcast_to(star, (_FRAMES, size, size)).copy())
+    job = run(external_cube.RECIPE, files, _parameters(center=center), tmp_path)
+    frame = fits.getdata(job.made[ProductKind.CUBE].path)[0, 2]
+    side = frame.shape[0]
+    assert side % 2 == 1
+    assert side >= 2 * min(x0, y0, size - 1 - x0, size - 1 - y0) - 1
+    y, x = np.mgrid[:side, :side] - side // 2
+    assert np.abs(frame - 1000 * airy(x, y))[2:-2, 2:-2].max() < 3.0
+
+
+def test_pixels_without_data_stay_without_and_spread_no_further_than_the_spline(tmp_path: Path) -> None:
+    cube = np.ones((_FRAMES, 41, 41), np.float32)
+    cube[1, 5, 5] = np.nan
+    job = run(external_cube.RECIPE, _write(tmp_path, cube=cube), _parameters(center=(20.5, 20.5)), tmp_path)
+    data = fits.getdata(job.made[ProductKind.CUBE].path)[0]
+    assert 1 <= np.isnan(data[1]).sum() <= 40
+    assert np.isfinite(data[[0, 2, 3, 4, 5]]).all()
+    assert np.nanmax(np.abs(data - 1)) < 0.05
+
+
+def test_without_a_star_flux_it_says_that_there_will_be_no_contrast(tmp_path: Path) -> None:
+    with structlog.testing.capture_logs() as logs:
+        run(external_cube.RECIPE, _write(tmp_path), _parameters(), tmp_path)
+    assert any("no contrast" in entry["event"] for entry in logs)
+
+
+_BAD: list[tuple[dict[str, np.ndarray], str]] = [
+    ({"angles": np.zeros(5, np.float32)}, r"angles.fits: angle vector has axes \(5,\), wanted \(6,\)"),
+    ({"angles": np.full(6, np.nan, np.float32)}, "angle of frame 0 is nan, wanted a number"),
+    ({"cube": np.ones((41, 41), np.float32)}, r"cube.fits: cube has axes \(41, 41\), wanted \(time, y, x\)"),
+    ({"cube": np.ones((2, 41, 41), np.float32)}, "2 frames, wanted at least 3"),
+    ({"cube": np.full((6, 41, 41), np.nan, np.float32)}, "6 frames hold no number at all"),
+    ({"cube": np.ones((6, 15, 15), np.float32)}, "square of 15 px, wanted at least 24 px"),
+    ({"psf": np.ones(9, np.float32)}, r"psf.fits: PSF has axes \(9,\), wanted \(y, x\)"),
+    ({"psf": np.ones((8, 8), np.float32)}, "PSF is 8 x 8 px, wanted an odd square"),
+    ({"psf": np.ones((9, 7), np.float32)}, "PSF is 7 x 9 px"),
+    ({"psf": np.full((9, 9), np.nan, np.float32)}, "81 pixels that are not numbers"),
+    ({"psf": np.zeros((9, 9), np.float32)}, "cannot be normalised"),
+]
+
+
+@pytest.mark.parametrize(("arrays", "message"), _BAD)
+def test_what_cannot_be_used_is_named_with_what_was_wanted(
+    tmp_path: Path, arrays: dict[str, np.ndarray], message: str
+) -> None:
+    with pytest.raises((InputError, ReductionError), match=message):
+        run(external_cube.RECIPE, _write(tmp_path, **arrays), _parameters(), tmp_path)
+    assert not list(tmp_path.glob("*_l1_*"))
+
+
+def test_a_file_that_is_not_fits_is_named(tmp_path: Path) -> None:
+    files = _write(tmp_path)
+    files["psf"].write_text("hello")
+    with pytest.raises(NotFitsError, match=re.escape(str(files["psf"]))):
+        run(external_cube.RECIPE, files, _parameters(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"date": "yesterday"}, "date is 'yesterday', wanted"),
+        ({"fwhm_px": (4.0, 4.1)}, "2 values of fwhm_px for 1 channels"),
+        ({"center": (3.0, 20.0)}, "square of 7 px"),
+    ],
+)
+def test_parameters_that_do_not_fit_are_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ReductionError, match=message):
+        run(external_cube.RECIPE, _write(tmp_path), _parameters(**changes), tmp_path)
+
+
+def test_beta_pictoris_b_is_where_it_was(shared_data: Path, tmp_path: Path) -> None:
+    """Real NaCo data: 452 +- 15 mas, 211.2 +- 1.5 deg (Absil et al. 2013), S/N >= 5."""
+    folder = shared_data / "naco_betapic"
+    given = _parameters(
+        pixel_scale_mas=27.19,
+        fwhm_px=4.80,
+        star_flux=764939.6,
+        wavelength_um=3.8,
+        filter="L_prime",
+        date="2013-02-01",
+        ra_deg=86.8212,
+        dec_deg=-51.0665,
+    )
+    files = {
+        "cube": folder / "naco_betapic_cube_cen.fits",
+        "angles": folder / "naco_betapic_derot_angles.fits",
+        "psf": folder / "naco_betapic_psf.fits",
+    }
+    cube = run(external_cube.RECIPE, files, given, tmp_path).made[ProductKind.CUBE].path
+    job = run(pca.RECIPE, {"cube": cube}, pca.PcaParameters(), tmp_path, 2)
+    rows = [r for r in read_candidates(job.made[ProductKind.CANDIDATES].path) if r.channel == -1]
+    assert len(rows) == 1
+    planet = rows[0]
+    assert planet.sep == pytest.approx(452.0, abs=15.0)
+    assert planet.pa == pytest.approx(211.2, abs=1.5)
+    assert planet.snr >= 5
+    assert planet.significance >= 5
+    assert 7.3 < planet.dmag < 8.2
+    assert 0 < planet.sep_err < 10
+    assert 0 < planet.dmag_err < 0.3
+    assert planet.n_injections >= 12

@@ -1,0 +1,246 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import structlog
+from astropy.io import fits
+from astropy.wcs import WCS
+from matplotlib import image as png
+
+from hcvo.errors import InputError, ReductionError
+from hcvo.headers.level2_tables import read_candidates, read_contrast
+from hcvo.headers.product import read_product_facts
+from hcvo.model.product import ProductKind
+from reduce.recipe import Recipe
+from reduce.recipes import cadi, external_cube, pca
+from reduce.recipes.external_cube import ExternalCubeParameters
+from reduce.recipes.level2 import Level2Parameters
+from tests.reduce.kernels.planted import FWHM, airy, airy_flux, speckle_sequence, track
+from tests.reduce.recipes.folder_job import FolderJob, run
+
+_SIZE, _FRAMES, _SCALE, _STAR = 71, 14, 12.25, 2e6
+_PLANTED = ((14.0, 120.0, 700.0), (24.0, 310.0, 500.0))
+_ANGLES = np.linspace(60.0, 112.0, _FRAMES)
+_RECIPES: dict[str, tuple[Recipe, type[Level2Parameters]]] = {
+    "cadi": (cadi.RECIPE, cadi.CadiParameters),
+    "pca": (pca.RECIPE, pca.PcaParameters),
+}
+
+
+def _level1(folder: Path, **changes: object) -> Path:
+    """Two channels with two companions, the second channel 1.2 times fainter ones."""
+    y, x = np.mgrid[-14:15, -14:15]
+    channels = []
+    for number in range(2):
+        cube = speckle_sequence(np.random.default_rng(20 + number), _FRAMES, _SIZE).astype(np.float64)
+        for sep, pa, flux in _PLANTED:
+            cube += track(_SIZE, sep, pa, _ANGLES) * flux / airy_flux() / 1.2**number
+        channels.append(cube)
+    arrays = {"cube": np.array(channels), "angles": _ANGLES, "psf": np.array([airy(x, y)] * 2)}
+    files = {role: folder / f"{role}.fits" for role in arrays}
+    for role, array in arrays.items():
+        fits.writeto(files[role], array.astype(np.float32))
+    values: dict[str, object] = {
+        "pixel_scale_mas": _SCALE,
+        "fwhm_px": FWHM,
+        "star_flux": _STAR,
+        "wavelength_um": (1.59, 1.67),
+        "filter": "DB_H23",
+        "instrument": "SPHERE",
+        "date": "2018-04-21T03:00:00",
+        "target": "A star",
+        "ra_deg": 190.5,
+        "dec_deg": -40.25,
+    }
+    job = run(external_cube.RECIPE, files, ExternalCubeParameters.model_validate(values | changes), folder)
+    return job.made[ProductKind.CUBE].path
+
+
+@pytest.fixture(scope="module")
+def cube(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _level1(tmp_path_factory.mktemp("level1"))
+
+
+@pytest.fixture(scope="module", params=list(_RECIPES))
+def reduced(
+    request: pytest.FixtureRequest, cube: Path, tmp_path_factory: pytest.TempPathFactory
+) -> FolderJob:
+    recipe, parameters = _RECIPES[request.param]
+    return run(recipe, {"cube": cube}, parameters(), tmp_path_factory.mktemp("level2"), 7)
+
+
+def test_every_product_is_made_and_sound(reduced: FolderJob, cube: Path) -> None:
+    assert set(reduced.made) == {ProductKind(kind) for kind in _RECIPES["pca"][0].makes}
+    for kind, output in reduced.made.items():
+        with fits.open(output.path, checksum=True) as hdus:
+            hdus.verify("exception")
+            for hdu in hdus:
+                assert {"CHECKSUM", "DATASUM"} <= set(hdu.header)
+            facts = read_product_facts(hdus[0].header)
+        assert facts.kind == kind
+        assert facts.level == 3
+        assert facts.process_id == 7
+        assert facts.provenance == (cube.name,)
+        assert output.preview is not None
+        assert output.preview.name == output.path.with_suffix(".png").name
+        assert png.imread(output.preview).shape[0] >= 400
+    assert reduced.fractions == sorted(reduced.fractions)
+    assert not list(reduced.folder.glob(".aside*"))
+
+
+def test_shapes_and_axes(reduced: FolderJob) -> None:
+    shapes = {
+        kind: fits.getdata(reduced.made[kind].path).shape
+        for kind in (ProductKind.RESIDUAL, ProductKind.IMAGE, ProductKind.SNR, ProductKind.SIGNIFICANCE)
+    }
+    assert list(shapes.values()) == [(2, _SIZE, _SIZE), (_SIZE, _SIZE), (3, _SIZE, _SIZE), (3, _SIZE, _SIZE)]
+    header = fits.getheader(reduced.made[ProductKind.IMAGE].path)
+    weights = header["WEIGHT1"], header["WEIGHT2"]
+    assert sum(weights) == pytest.approx(1.0)
+    residual = fits.getdata(reduced.made[ProductKind.RESIDUAL].path)
+    image = fits.getdata(reduced.made[ProductKind.IMAGE].path)
+    assert np.allclose(image, weights[0] * residual[0] + weights[1] * residual[1], atol=1e-4, equal_nan=True)
+
+
+def test_north_is_up_and_candidates_lie_where_their_columns_say(reduced: FolderJob) -> None:
+    header = fits.getheader(reduced.made[ProductKind.SIGNIFICANCE].path)
+    assert header["CD1_1"] < 0 < header["CD2_2"]
+    assert header["CD1_2"] == header["CD2_1"] == 0
+    assert header["CRPIX1"] == _SIZE // 2 + 1
+    assert not {"CDELT1", "CROTA2", "PC1_1"} & set(header)
+    wcs = WCS(header).celestial
+    rows = read_candidates(reduced.made[ProductKind.CANDIDATES].path)
+    for row in rows:
+        ra, dec = wcs.wcs_pix2world([[row.x, row.y]], 0)[0]
+        assert (row.ra, row.dec) == pytest.approx((ra, dec), abs=1e-10)
+        east = (row.ra - 190.5) * np.cos(np.radians(-40.25)) * 3.6e6
+        north = (row.dec + 40.25) * 3.6e6
+        assert np.hypot(east, north) == pytest.approx(row.sep, rel=1e-4)
+        assert np.degrees(np.arctan2(east, north)) % 360 == pytest.approx(row.pa, abs=0.01)
+
+
+def test_what_was_planted_is_in_the_list_within_its_errors(reduced: FolderJob) -> None:
+    rows = read_candidates(reduced.made[ProductKind.CANDIDATES].path)
+    assert {r.candidate for r in rows} == {1, 2}
+    assert [r.channel for r in rows] == [-1, 0, 1] * 2
+    for sep, pa, flux in _PLANTED:
+        for row in (r for r in rows if abs(r.sep / _SCALE - sep) < 2):
+            assert abs(row.sep - sep * _SCALE) < 4 * row.sep_err
+            assert abs(row.pa - pa) < 4 * row.pa_err
+            assert abs(row.sep - sep * _SCALE) < 0.3 * _SCALE
+            assert row.n_injections >= 12
+            assert row.significance > 5 or row.channel >= 0
+            truth = flux / _STAR / (1.2**row.channel if row.channel >= 0 else 1.1)
+            assert (
+                abs(row.contrast - truth) < max(4 * row.contrast_err, 0.0) + (row.channel < 0) * 0.1 * truth
+            )
+            assert row.dmag == pytest.approx(-2.5 * np.log10(row.contrast))
+            assert row.dmag_err == pytest.approx(1.0857 * row.contrast_err / row.contrast, rel=1e-3)
+
+
+def test_the_curve_has_every_channel_and_says_how_it_was_made(reduced: FolderJob) -> None:
+    rows = read_contrast(reduced.made[ProductKind.CONTRAST].path)
+    assert {r.channel for r in rows} == {-1, 0, 1}
+    for row in rows:
+        assert row.nsigma == 5.0
+        assert row.small_sample
+        assert row.throughput_corr
+        assert not row.coronagraph_corr
+    stacked = [r for r in rows if r.channel == -1]
+    assert stacked[0].sep == pytest.approx(1.5 * FWHM * _SCALE, rel=1e-6)
+    assert np.mean([1.59 < r.wavelength < 1.67 for r in stacked]) == 1.0
+    faintest = min(r.contrast for r in stacked)
+    found = read_candidates(reduced.made[ProductKind.CANDIDATES].path)
+    assert min(r.contrast for r in found) > faintest
+
+
+def test_significance_of_the_map_at_a_candidate_is_above_the_threshold(reduced: FolderJob) -> None:
+    plane = fits.getdata(reduced.made[ProductKind.SIGNIFICANCE].path)[-1]
+    for row in read_candidates(reduced.made[ProductKind.CANDIDATES].path):
+        x, y = round(row.x), round(row.y)
+        assert np.nanmax(plane[y - 2 : y + 3, x - 2 : x + 3]) > 5
+
+
+def test_without_a_star_flux_there_is_no_contrast_and_it_is_said(tmp_path: Path) -> None:
+    path = _level1(tmp_path, star_flux=None)
+    with structlog.testing.capture_logs() as logs:
+        job = run(cadi.RECIPE, {"cube": path}, cadi.CadiParameters(injections=6), tmp_path, 2)
+    assert any("no contrast" in entry["event"] for entry in logs)
+    assert ProductKind.CONTRAST not in job.made
+    rows = read_candidates(job.made[ProductKind.CANDIDATES].path)
+    assert len(rows) == 6
+    for row in rows:
+        assert np.isnan([row.contrast, row.contrast_err, row.dmag, row.dmag_err]).all()
+        assert np.isfinite([row.sep_err, row.pa_err, row.snr]).all()
+    assert fits.getheader(job.made[ProductKind.IMAGE].path)["STARKNOW"] is False
+
+
+def test_systematic_errors_come_on_top(cube: Path, tmp_path: Path) -> None:
+    plain, more = (
+        read_candidates(
+            run(
+                cadi.RECIPE,
+                {"cube": cube},
+                cadi.CadiParameters.model_validate({"injections": 8, "step_fwhm": 5.0, **errors}),
+                tmp_path / str(number),
+                number,
+            )
+            .made[ProductKind.CANDIDATES]
+            .path
+        )
+        for number, errors in enumerate(
+            [{}, {"centre_error_mas": 3.0, "pixel_scale_error_mas": 0.05, "true_north_error_deg": 0.4}]
+        )
+    )
+    for a, b in zip(plain, more, strict=True):
+        assert b.sep == a.sep
+        assert b.sep_err**2 - a.sep_err**2 == pytest.approx(9.0 + (0.05 * a.sep / _SCALE) ** 2, rel=1e-3)
+        wanted = 0.4**2 + np.degrees(3.0 / a.sep) ** 2
+        assert b.pa_err**2 - a.pa_err**2 == pytest.approx(wanted, rel=1e-2)
+
+
+def test_a_smaller_field_is_cut_out(cube: Path, tmp_path: Path) -> None:
+    given = cadi.CadiParameters(outer_mas=200.0, injections=6)
+    job = run(cadi.RECIPE, {"cube": cube}, given, tmp_path)
+    header = fits.getheader(job.made[ProductKind.IMAGE].path)
+    assert header["NAXIS1"] == 2 * int(np.ceil(200 / _SCALE + 2 * FWHM)) + 1
+    assert header["CRPIX1"] == header["NAXIS1"] // 2 + 1
+    assert max(r.sep for r in read_candidates(job.made[ProductKind.CANDIDATES].path)) < 200
+
+
+def test_the_same_input_gives_the_same_arrays(cube: Path, tmp_path: Path) -> None:
+    given = pca.PcaParameters(components=2, injections=4, step_fwhm=4.0)
+    first, second = (run(pca.RECIPE, {"cube": cube}, given, tmp_path / str(k), 3).made for k in range(2))
+    for kind, output in first.items():
+        with fits.open(output.path) as one, fits.open(second[kind].path) as other:
+            for a, b in zip(one, other, strict=True):
+                assert a.data is None or a.data.tobytes() == b.data.tobytes()
+
+
+def test_components_are_recorded(cube: Path, tmp_path: Path) -> None:
+    given = pca.PcaParameters(injections=4, step_fwhm=6.0)
+    header = fits.getheader(run(pca.RECIPE, {"cube": cube}, given, tmp_path).made[ProductKind.IMAGE].path)
+    assert 1 <= header["NCOMP"] <= _FRAMES // 3
+    assert header["NCOMPAUT"] is True
+
+
+def test_more_components_than_frames_are_refused(cube: Path, tmp_path: Path) -> None:
+    with pytest.raises(ReductionError, match="14 components of 14 frames leave nothing; wanted at most 13"):
+        run(pca.RECIPE, {"cube": cube}, pca.PcaParameters(components=14), tmp_path)
+
+
+def test_a_field_without_rings_is_refused(cube: Path, tmp_path: Path) -> None:
+    with pytest.raises(ReductionError, match="wanted more than the inner"):
+        run(cadi.RECIPE, {"cube": cube}, cadi.CadiParameters(outer_mas=60.0), tmp_path)
+
+
+def test_a_file_that_is_no_cube_of_ours_is_named(cube: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.fits"
+    fits.writeto(other, np.zeros((3, 3)))
+    with pytest.raises(InputError, match=r"other\.fits"):
+        run(cadi.RECIPE, {"cube": other}, cadi.CadiParameters(), tmp_path)
+    with fits.open(cube) as hdus:
+        hdus["DEROTATION"].data["ANGLE"][3] = np.nan
+        hdus.writeto(tmp_path / "broken.fits")
+    with pytest.raises(ReductionError, match="14 derotation angles, 13 finite; wanted 14"):
+        run(cadi.RECIPE, {"cube": tmp_path / "broken.fits"}, cadi.CadiParameters(), tmp_path)
