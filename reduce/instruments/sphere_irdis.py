@@ -123,35 +123,36 @@ class Channel:
         return known[nd_filter]
 
 
-# Wavelength and width: middle and distance of the points of half the maximum of broad-band times dual-band
-# curve; neutral densities: their curve averaged with that product as weight, flat spectrum. All from [TC].
+# All from [TC]. Wavelength and width: middle and distance of the points of half the maximum of broad-band
+# times dual-band curve. Neutral densities: their curve averaged with that product as weight where it is above
+# 2 % of its maximum (elsewhere the noise of the curves would pass for light), flat spectrum.
 FILTERS: dict[str, tuple[Channel, ...]] = {
     "DB_Y23": (
-        Channel("Y2", 1.0245, 0.050, (0.098198, 0.0086594, 0.00030199)),
-        Channel("Y3", 1.0770, 0.051, (0.077817, 0.0053436, 0.00013315)),
+        Channel("Y2", 1.0245, 0.050, (0.098081, 0.0086154, 0.00029976)),
+        Channel("Y3", 1.0770, 0.051, (0.077658, 0.005298, 0.00013078)),
     ),
     "DB_J23": (
-        Channel("J2", 1.1870, 0.043, (0.062303, 0.0035411, 0.000062396)),
-        Channel("J3", 1.2690, 0.047, (0.061305, 0.0032916, 0.000058022)),
+        Channel("J2", 1.1870, 0.043, (0.061635, 0.0032796, 0.000057397)),
+        Channel("J3", 1.2690, 0.047, (0.060939, 0.0031646, 0.000054464)),
     ),
     "DB_H23": (
-        Channel("H2", 1.5860, 0.053, (0.11445, 0.011904, 0.00052336)),
-        Channel("H3", 1.6660, 0.055, (0.13940, 0.017851, 0.0010468)),
+        Channel("H2", 1.5860, 0.053, (0.1143, 0.011818, 0.0005218)),
+        Channel("H3", 1.6660, 0.055, (0.13945, 0.017821, 0.0010484)),
     ),
     "DB_H34": (
-        Channel("H3", 1.6640, 0.055, (0.13881, 0.017695, 0.0010313)),
-        Channel("H4", 1.7330, 0.057, (0.14534, 0.020122, 0.0013470)),
+        Channel("H3", 1.6640, 0.055, (0.13885, 0.017662, 0.0010326)),
+        Channel("H4", 1.7330, 0.057, (0.14548, 0.020115, 0.0013518)),
     ),
     "DB_K12": (
-        Channel("K1", 2.1030, 0.103, (0.14885, 0.022166, 0.0013991)),
-        Channel("K2", 2.2555, 0.110, (0.14027, 0.022213, 0.0014478)),
+        Channel("K1", 2.1030, 0.103, (0.1489, 0.022177, 0.0013999)),
+        Channel("K2", 2.2555, 0.110, (0.14027, 0.022217, 0.0014484)),
     ),
 }
 for _band, _middle, _width, _nd in (
-    ("Y", 1.0410, 0.139, (0.093816, 0.0081627, 0.00029864)),
-    ("J", 1.2440, 0.243, (0.062851, 0.0034275, 0.000061846)),
-    ("H", 1.6260, 0.293, (0.12593, 0.015042, 0.00085091)),
-    ("Ks", 2.1815, 0.302, (0.14493, 0.022428, 0.0014320)),
+    ("Y", 1.0410, 0.139, (0.093757, 0.0081399, 0.00029709)),
+    ("J", 1.2440, 0.243, (0.062698, 0.0033717, 0.000060726)),
+    ("H", 1.6260, 0.293, (0.12588, 0.015015, 0.00084959)),
+    ("Ks", 2.1815, 0.302, (0.14491, 0.022417, 0.0014323)),
 ):
     FILTERS[f"BB_{_band}"] = (
         Channel(f"{_band}_left", _middle, _width, _nd),

@@ -12,6 +12,7 @@ __all__ = ["Star", "find_star", "fit_star", "half_maximum_width", "normalised", 
 
 _SIGMA_TO_FWHM = 2.3548200450309493  # 2 sqrt(2 ln 2)
 _CORE = 2.0  # area of the fitted core over that above half maximum
+_LEAST_CORE = 5.0  # squared radius with enough different distances for four coefficients
 _REAL = 1e-9
 
 
@@ -211,7 +212,7 @@ def half_maximum_width(psf: NDArray[np.floating]) -> float:
     square = (rows - middle) ** 2.0 + (columns - middle) ** 2.0
     labels, _ = ndimage.label(psf > psf[middle, middle] / 2.0)
     area = float((labels == labels[middle, middle]).sum())
-    core = square <= _CORE * area / np.pi
+    core = square <= max(_CORE * area / np.pi, _LEAST_CORE)
     if labels[middle, middle] == 0 or core.all():
         raise ValueError(
             f"the profile does not fall to half its peak of {psf[middle, middle]:g} in {psf.shape}"

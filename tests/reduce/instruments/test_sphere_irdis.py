@@ -38,6 +38,7 @@ def test_bands_and_densities_are_those_of_the_curves(
     assert channel.wavelength_um == pytest.approx((half[0] + half[-1]) / 2000, abs=6e-4)
     assert channel.width_um == pytest.approx((half[-1] - half[0] + 1) / 1000, abs=1e-3)
     density = _table(folder, "CPI_ND")
+    curve = np.where(curve < 0.02 * curve.max(), 0.0, curve)
     for column, name in enumerate(("ND_1.0", "ND_2.0", "ND_3.5"), start=2):
         mean = np.average(np.interp(wavelength, density[:, 0], density[:, column]), weights=curve)
         assert channel.transmission(name) == pytest.approx(mean, rel=1e-3)
