@@ -11,7 +11,7 @@ elif ((EUID == 0)); then
     state=${HCVO_STATE:-/var/lib/hcvo}
 fi
 # Only a folder that a site has made goes.
-if [[ -n $state && -d $state/postgres ]]; then
+if [[ -n $state && -e $state/postgres/hcvo.conf ]]; then
     if [[ -e $state/postgres/postmaster.pid ]]; then
         echo "clean: PostgreSQL of $state still runs or was killed; run 'make up' and 'make down', then again" >&2
         exit 1

@@ -79,13 +79,17 @@ class Account:
         text : str
             What it shall hold.
         mode : int
-            Permission bits, set before the text goes in.
+            Permission bits; only the account can read it before they are set.
         """
         aside = path.with_name(f".{path.name}.aside")
         aside.unlink(missing_ok=True)
-        aside.touch(mode=mode)
-        self.own(aside, mode)
-        aside.write_text(text, encoding="utf-8")
+        # O_EXCL and the descriptor: root must not follow a link that the account put here.
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            if os.geteuid() == 0:
+                os.fchown(handle, self.uid, self.gid)
+            os.fchmod(handle, mode)
+            stream.write(text)
         aside.replace(path)
 
     def run(

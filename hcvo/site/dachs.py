@@ -37,6 +37,8 @@ def check_place(settings: Settings) -> None:
 def prepare(settings: Settings, account: Account) -> None:
     """Make DaCHS's root folder and its tables, unless they exist; write its configuration.
 
+    A server that runs with another configuration is stopped.
+
     Parameters
     ----------
     settings : Settings
@@ -49,10 +51,13 @@ def prepare(settings: Settings, account: Account) -> None:
     SiteError if DaCHS is not installed or fails.
     """
     root = account.folder(settings.dachs_root)
+    before = _configured(settings)
     account.folder(settings.dachs_inputs)
     account.folder(settings.logs / "dachs")
     passwords = {role: password_of(settings, role) for role in DACHS_ROLES}
     templates.write_dachs_configuration(settings, account, passwords)
+    if before not in ("", _configured(settings)):
+        stop(settings)
     templates.copy_vocabularies(settings, account)
     done = root / ".initialised"
     if done.exists():
@@ -189,6 +194,11 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
 
 
+def _configured(settings: Settings) -> str:
+    path = settings.dachs_settings
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
 def _settled(settings: Settings, process: ServerProcess) -> bool:
     """Whether the server answers; waits for one that is starting, or was killed and is going."""
     wait_until(lambda: answers(settings) or not process.alive, _START_S, step_s=0.1)
@@ -196,8 +206,8 @@ def _settled(settings: Settings, process: ServerProcess) -> bool:
 
 
 def _adoption_digest(settings: Settings) -> str:
-    columns = database.published_columns(settings)
-    return templates.digest_of(settings.dachs_inputs, CHECKOUT / "etc" / "dachs", extra=columns)
+    facts = database.published_columns(settings) + settings.dachs.authority
+    return templates.digest_of(settings.dachs_inputs, CHECKOUT / "etc" / "dachs", extra=facts)
 
 
 def _pid_file(settings: Settings) -> Path:

@@ -15,6 +15,7 @@ __all__ = ["check_place", "create_cluster", "is_running", "server_pid", "start",
 _PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 _LONGEST_SOCKET = 107
 _START_S = 30.0
+_PORT_LINE = 3  # of postmaster.pid
 _INCLUDE = "include_if_exists = 'hcvo.conf'"
 _HBA = """\
 # Written by hcvo: passwords for everybody; DaCHS's three roles share a unix account.
@@ -92,6 +93,8 @@ def start(settings: Settings, account: Account) -> bool:
     -----
     SiteError if the port is taken or the server does not start.
     """
+    if is_running(settings) and _port_in_use(settings) != settings.database.port:
+        stop(settings, account)
     started = not _answers(settings)
     if started:
         _clear_away_killed(settings)
@@ -137,6 +140,11 @@ def server_pid(settings: Settings) -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return pid if str(settings.postgres_data).encode() in command else None
+
+
+def _port_in_use(settings: Settings) -> int:
+    lines = (settings.postgres_data / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+    return int(lines[_PORT_LINE])
 
 
 def _answers(settings: Settings) -> bool:

@@ -15,6 +15,9 @@ from hcvo.site.account import Account, server_account
 
 __all__ = ["bring_down", "bring_up", "make_folders"]
 
+_OURS = {"postgres", "store", "staging", "raw"}
+"""Folders by which a state folder is known; one of another kind would be given to the account."""
+
 
 def bring_up(settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> bool:
     """Start what does not run, update what is behind; return when TAP answers.
@@ -71,10 +74,9 @@ def bring_down(settings: Settings) -> bool:
     bool
         True if something was running.
     """
-    if not settings.state.exists():
+    if not settings.sockets.exists():
         return False
     account = server_account(settings)
-    account.folder(settings.sockets)
     with _locked(settings):
         web = dachs.stop(settings)
         connections.close_all()
@@ -91,7 +93,18 @@ def make_folders(settings: Settings, account: Account) -> None:
         Settings of the site.
     account : Account
         Account that runs its servers.
+
+    Raises
+    ------
+    SiteError
+        If the state folder holds other things than a site.
     """
+    present = {path.name for path in settings.state.iterdir()} if settings.state.exists() else set()
+    if present and not present & _OURS:
+        raise SiteError(
+            f"{settings.state} is no state folder of a site: it holds {', '.join(sorted(present)[:3])}; "
+            "set HCVO_STATE to a new or empty folder"
+        )
     for folder in (settings.state, settings.logs, settings.store, settings.staging, settings.raw):
         account.folder(folder)
     account.folder(settings.sockets)

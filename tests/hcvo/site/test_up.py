@@ -15,7 +15,7 @@ from hcvo.site import dachs, database, ports, postgres
 from hcvo.site.account import server_account
 from hcvo.site.processes import session_members, wait_until, working_in
 from hcvo.site.status import status_of
-from hcvo.site.up import bring_down, bring_up
+from hcvo.site.up import bring_down, bring_up, make_folders
 from tests.hcvo.site.archive import Planted
 
 
@@ -107,3 +107,42 @@ def test_a_socket_path_too_long_is_refused_with_the_way_out(live_site: Settings,
     with pytest.raises(SiteError, match="at most 107 are allowed; set HCVO_STATE"):
         bring_up(deep)
     assert not deep.state.exists()
+
+
+def test_a_folder_of_other_things_is_left_alone(live_site: Settings, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    before = tmp_path.stat()
+    foreign = live_site.model_copy(update={"state": tmp_path})
+    with pytest.raises(SiteError, match=r"no state folder of a site: it holds thesis\.tex"):
+        make_folders(foreign, server_account(live_site))
+    assert (tmp_path.stat().st_uid, tmp_path.stat().st_mode) == (before.st_uid, before.st_mode)
+
+
+def test_a_root_half_made_is_made_whole(planted: Planted) -> None:
+    settings = planted.settings
+    (settings.dachs_root / ".initialised").unlink()
+    (settings.dachs_root / ".adopted").unlink()
+    products = database.count_products(settings)
+    assert bring_up(settings) is True
+    assert dachs.answers(settings)
+    assert database.count_products(settings) == products
+    relation = "SELECT relkind FROM pg_class WHERE oid = to_regclass('dc.products')"
+    with database.connect(settings) as session, session.cursor() as cursor:
+        cursor.execute(relation)
+        assert cursor.fetchone() == ("v",)
+    session.close()
+
+
+def test_other_ports_are_taken_at_the_next_up(planted: Planted) -> None:
+    settings = planted.settings
+    moved = settings.model_copy(
+        update={
+            "database": settings.database.model_copy(update={"port": ports.free_port()}),
+            "dachs": settings.dachs.model_copy(update={"port": ports.free_port()}),
+        }
+    )
+    assert bring_up(moved) is True
+    assert status_of(moved).up
+    assert database.count_products(moved) > 0
+    assert bring_up(settings) is True
+    assert status_of(settings).up
