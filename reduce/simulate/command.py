@@ -1,6 +1,6 @@
 """`hcvo simulate`: raw nights with planted companions."""
 
-from datetime import datetime
+from datetime import date
 from pathlib import Path
 
 import click
@@ -114,8 +114,8 @@ def irdis(  # noqa: PLR0913 - one argument an option
     click.echo(f"{sum(1 for _ in out.glob('SPHER.*.fits'))} files of {DEMO_TARGET.name}; truth in {truth}")
 
 
-def _day(text: str) -> datetime:
+def _day(text: str) -> date:
     try:
-        return datetime.strptime(text, "%Y-%m-%d")  # noqa: DTZ007 - a date
+        return date.fromisoformat(text)
     except ValueError as error:
         raise ConfigError(f"--date {text!r} is no date; write YYYY-MM-DD") from error

@@ -10,6 +10,7 @@ from astropy import units as u
 from astropy.coordinates import get_body
 from astropy.time import Time
 
+from hcvo.errors import ConfigError
 from hcvo.store import write_aside
 from reduce.simulate.geometry import frame_geometry
 from reduce.simulate.headers import Conditions, FileSky, archive_name, iso, raw_header
@@ -20,7 +21,7 @@ from reduce.simulate.rawfile import write_raw
 from reduce.simulate.scene import aperture_flux, fwhm_pixels
 from reduce.simulate.schedule import Exposure, Options
 from reduce.simulate.sky import Companion, Target, local_sky
-from reduce.simulate.sparta import telemetry
+from reduce.simulate.sparta import telemetry, telemetry_name
 from reduce.simulate.speckles import coronagraph_transmission
 from reduce.simulate.truth import describe, write_truth
 
@@ -60,8 +61,18 @@ def simulate_night(
     -------
     Path
         The truth file.
+
+    Raises
+    ------
+    ConfigError
+        If the folder holds raw files of another night.
     """
     night = Night(options, target, companions, setup)
+    if others := _foreign_files(folder, night):
+        raise ConfigError(
+            f"{folder} holds {len(others)} raw files of another night, {others[0]} first; "
+            "wanted an empty folder: give another --out"
+        )
     truth = {**describe(options.seed, target, companions, setup), **_truth_of_light(night)}
     entries = []
     previous = night.plan[0].start
@@ -78,6 +89,12 @@ def simulate_night(
     path = write_truth(folder, truth, night.detector)
     progress(1.0)
     return path
+
+
+def _foreign_files(folder: Path, night: Night) -> list[str]:
+    """Raw files in a folder that are not this night's; the same night may be written again."""
+    ours = {archive_name(each) for each in night.plan} | {telemetry_name(night.atmosphere)}
+    return sorted(path.name for path in folder.glob("SPHER.*.fits") if path.name not in ours)
 
 
 def _truth_of_light(night: Night) -> dict[str, Any]:

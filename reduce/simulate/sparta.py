@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reduce.simulate.headers import iso
 
-__all__ = ["Atmosphere", "make_atmosphere", "telemetry"]
+__all__ = ["Atmosphere", "make_atmosphere", "telemetry", "telemetry_name"]
 
 _UNIX_ZERO = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC throughout
 _STEP_S = 25.0
@@ -107,7 +107,12 @@ def telemetry(
     for hdu in hdus:
         hdu.add_datasum(when=when)
         hdu.add_checksum(when=when, override_datasum=True)
-    return f"SPHER.{iso(atmosphere.start, 3)}.fits", hdus
+    return telemetry_name(atmosphere), hdus
+
+
+def telemetry_name(atmosphere: Atmosphere) -> str:
+    """ESO's name of the telemetry file."""
+    return f"SPHER.{iso(atmosphere.start, 3)}.fits"
 
 
 def _primary(start: datetime, star: str, block: int) -> fits.Header:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from hcvo.errors import ConfigError
 from reduce.simulate.geometry import frame_geometry
 from reduce.simulate.instrument import PIXEL_MAS, Y_STRETCH
 from reduce.simulate.light import add_star
@@ -139,6 +140,13 @@ def test_same_seed_same_bytes(small_night: Written, tmp_path: Path) -> None:
     for entry in small_night.truth["files"]:
         digests = {hashlib.sha256(each.path(entry).read_bytes()).digest() for each in (again, small_night)}
         assert len(digests) == 1, entry["file"]
+
+
+def test_another_night_may_not_join_a_folder(small_night: Written) -> None:
+    before = sorted(small_night.folder.iterdir())
+    with pytest.raises(ConfigError, match="another night"):
+        write_small(small_night.folder, seed=4)
+    assert sorted(small_night.folder.iterdir()) == before
 
 
 def test_telemetry_has_its_three_tables(small_night: Written) -> None:
