@@ -153,3 +153,11 @@ def test_few_injections_widen_the_error_and_one_wild_one_does_not() -> None:
     assert spread(wild, 16).error < 2.5 * spread(values, 16).error
     assert np.isnan(spread(values[:2], 2).error)
     assert spread(np.ones(5), 5).error == 0.0
+
+
+def test_no_injection_asked_for_is_no_error_known() -> None:
+    found = _search("cadi", _channel(1, [(16.0, 150.0, 700.0)]))
+    companion = found.detections[0].companion
+    copies = injected_deviations(found.scene, companion, [companion], 0)
+    assert copies.radial.size == copies.independent == 0
+    assert np.isnan(spread(copies.radial, copies.independent).error)
