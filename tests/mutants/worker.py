@@ -6,6 +6,7 @@ answer is JSON with ``code`` (pytest's exit code, negative for a signal, null wh
 ``seconds``.
 """
 
+import gc
 import importlib
 import json
 import os
@@ -25,10 +26,14 @@ _LIBRARIES = (
     "astropy.table",
     "astropy.time",
     "astropy.wcs",
-    "django.db",
+    "django.core.management",
+    "django.db.backends.postgresql.base",
+    "django.db.models",
+    "django.urls",
     "psycopg2",
     "pydantic_settings",
     "rich.progress",
+    "scipy.interpolate",
     "scipy.ndimage",
     "scipy.optimize",
     "scipy.signal",
@@ -44,6 +49,7 @@ def main() -> None:
     sys.dont_write_bytecode = True
     for name in _LIBRARIES:
         importlib.import_module(name)
+    gc.freeze()  # what is here by now need not be looked at in the children
     for line in sys.stdin:
         order = json.loads(line)
         began = time.monotonic()

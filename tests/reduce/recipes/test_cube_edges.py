@@ -18,7 +18,8 @@ from tests.reduce.recipes.facts import FACTS
 
 
 def _seen(parang: list[float], **changes: float) -> Directions:
-    times = PlaneTimes(*(np.arange(len(parang)) + base for base in (58000.0, 58000.1, 58000.2)))
+    first = 58000.0 + np.arange(len(parang), dtype=np.float64)
+    times = PlaneTimes(first, first + 0.1, first + 0.2)
     parts = {
         "pupil_offset": 100.0,
         "instrument_offset": 20.0,
@@ -80,7 +81,9 @@ def test_the_cubes_coordinates_turn_with_the_median_angle() -> None:
         place = wcs.celestial.pixel_to_world(x, y)
         assert star.separation(place).mas == pytest.approx(10 * facts.pixel_scale_mas, rel=1e-5)
         assert star.position_angle(place).to_value(u.deg) == pytest.approx(pa + 35.0, abs=1e-3)
-    assert wcs.naxis == 4
+    assert wcs.naxis == header["WCSAXES"] == 4
+    step = np.hypot(header["CD1_1"], header["CD1_2"])
+    assert step == pytest.approx(facts.pixel_scale_mas / 3.6e6, rel=1e-9)
     np.testing.assert_allclose(wcs.wcs_pix2world([[25, 20, 3, 1]], 0)[0][2:], [3, 1])
     assert header["CUNIT1"] == header["CUNIT2"] == "deg"
 

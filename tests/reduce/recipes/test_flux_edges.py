@@ -57,10 +57,11 @@ def test_files_that_differ_tell_how_steady_the_star_was() -> None:
 
 
 def test_the_surroundings_are_the_outermost_fifth_of_the_radius() -> None:
-    y, x = np.indices((21, 21)) - 10.0
-    radius = np.hypot(x, y)
-    stamp = np.where(radius < 8.0, 100.0, np.where(radius <= 10.0, 5.0, 900.0)).astype(np.float32)
-    found = _without_surroundings(stamp)
-    np.testing.assert_array_equal(found, stamp - 5.0)
-    stamp[10, 0] = np.nan
-    assert _without_surroundings(stamp)[10, 10] == 95.0
+    y, x = np.indices((21, 21)) - 10
+    ring = (x**2 + y**2 >= 64) & (x**2 + y**2 <= 100)
+    for seed in range(6):
+        stamp = np.random.default_rng(seed).normal(size=(21, 21)).astype(np.float32) ** 3
+        np.testing.assert_allclose(_without_surroundings(stamp), stamp - np.median(stamp[ring]), atol=1e-6)
+        stamp[10, 0] = stamp[2, 15] = np.nan
+        wanted = stamp[10, 10] - np.nanmedian(stamp[ring])
+        assert _without_surroundings(stamp)[10, 10] == pytest.approx(wanted, abs=1e-6)

@@ -1,0 +1,79 @@
+"""The mutants are what they claim to be, drawn again the same, and no kernel goes without."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from hcvo.config import CHECKOUT
+from tests.mutants.population import Mutant, mutants_of, sampled
+from tests.mutants.targets import Target, TextMutant, read_equivalents, read_targets
+
+_WITHOUT = {"__init__", "compiled"}  # nothing in them but the compiler's settings
+
+_SOURCE = """\
+import numpy as np
+
+
+def turned(x: float | None, *, angle: float = 1.5) -> float | None:
+    if x is None or not angle:
+        return None
+    for _ in range(3):
+        x -= np.sin(angle) * 2
+    return x
+"""
+
+
+def _of(tmp_path: Path, source: str, *text: TextMutant) -> tuple[Mutant, ...]:
+    (tmp_path / "module.py").write_text(source, encoding="utf-8")
+    return mutants_of(Target("module", "module.py", text=text), tmp_path)
+
+
+def test_each_kernel_is_mutated() -> None:
+    kernels = {path.stem for path in (CHECKOUT / "reduce" / "kernels").glob("*.py")}
+    assert kernels - _WITHOUT <= {Path(target.module).stem for target in read_targets()}
+
+
+def test_targets_and_their_tests_are_there() -> None:
+    targets = read_targets()
+    assert max(Counter(target.name for target in targets).values()) == 1
+    for target in targets:
+        assert target.quick or target.tests, target.name
+        for test in (*target.quick, *target.tests):
+            assert test.startswith("--deselect=") or (CHECKOUT / test).is_file(), test
+
+
+def test_each_equivalent_has_a_reason() -> None:
+    assert all(entry.why and (CHECKOUT / entry.file).is_file() for entry in read_equivalents())
+
+
+def test_one_fault_a_mutant_and_none_twice(tmp_path: Path) -> None:
+    found = _of(tmp_path, _SOURCE)
+    changes = {(mutant.line, mutant.before, mutant.after) for mutant in found}
+    assert len(changes) == len(found)
+    after = {mutant.after for mutant in found}
+    assert "x += np.sin(angle) * 2" in after
+    assert "x -= np.cos(angle) * 2" in after
+    assert "x -= np.sin(angle)" in after
+    assert "x -= np.sin(angle) / 2" in after
+    assert "if x is not None or not angle:" in after
+    assert "if x is None and not angle:" in after
+    assert not [mutant for mutant in found if "|" in mutant.before and "=>" in mutant.before]
+    assert {mutant.within for mutant in found} == {"turned"}
+    assert all("-> float | None" in mutant.text for mutant in found)
+
+
+def test_the_same_seed_draws_the_same(tmp_path: Path) -> None:
+    found = _of(tmp_path, _SOURCE)
+    assert sampled(found, 5, 1) == sampled(found, 5, 1) != sampled(found, 5, 2)
+    assert sampled(found, 10_000, 1) == found
+
+
+def test_text_is_changed_where_it_stands_once(tmp_path: Path) -> None:
+    source = 'RULE = "released <= now()"\n'
+    entry = TextMutant("module.py", "<= now()", "< now()")
+    (mutant,) = (m for m in _of(tmp_path, source, entry) if m.operator == "text")
+    assert mutant.text == 'RULE = "released < now()"\n'
+    assert (mutant.line, mutant.before, mutant.after) == (1, source.strip(), mutant.text.strip())
+    with pytest.raises(ValueError, match="stands there 0 times, wanted once"):
+        _of(tmp_path, source, TextMutant("module.py", "withdrawn", "true"))

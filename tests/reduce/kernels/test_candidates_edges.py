@@ -1,0 +1,159 @@
+"""The parts of a search, one by one: peaks, robust noise, t statistic, judgement, what is kept."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from reduce.kernels.aperture import aperture_flux, aperture_map
+from reduce.kernels.cadi import reduce_cadi
+from reduce.kernels.candidates import Detection, _rate, _robust_snr, _t_statistic, local_maxima, search
+from reduce.kernels.channels import Channel, channel_weights, reduce_without
+from reduce.kernels.fit import Scene
+from reduce.kernels.inject import Companion, inject, prepare_psf
+from reduce.kernels.photometry import normalised
+from reduce.kernels.snr import prepare_rings, ring_noise, significance
+
+_ANGLES = np.linspace(0.0, 90.0, 8)
+
+
+def test_a_peak_is_the_largest_within_its_radius() -> None:
+    values = np.full((12, 14), -3.0)
+    values[4, 3], values[4, 6], values[4, 9], values[8, 3] = 5.0, 6.0, 5.5, 5.0
+    everywhere = np.ones(values.shape, bool)
+    assert local_maxima(values, 0.0, 3.0, everywhere) == [(6, 4), (3, 8)]  # 3 px is within 3 px
+    assert local_maxima(values, 0.0, 2.9, everywhere) == [(6, 4), (9, 4), (3, 4), (3, 8)]
+    assert local_maxima(values, 5.0, 2.9, everywhere) == [(6, 4), (9, 4)]
+    assert local_maxima(values, 0.0, 4.0, everywhere) == [(6, 4), (3, 8)]
+    values[4, 6] = np.nan
+    assert local_maxima(values, 0.0, 2.0, everywhere) == [(9, 4), (3, 4), (3, 8)]
+    everywhere[:, 9] = False
+    assert local_maxima(values, 0.0, 2.0, everywhere) == [(3, 4), (3, 8)]
+
+
+def test_the_neighbourhood_is_round() -> None:
+    values = np.zeros((11, 11))
+    values[5, 5], values[7, 7] = 2.0, 1.0  # 2.83 px away
+    everywhere = np.ones(values.shape, bool)
+    assert local_maxima(values, 0.5, 2.8, everywhere) == [(5, 5), (7, 7)]
+    assert local_maxima(values, 0.5, 2.9, everywhere) == [(5, 5)]
+
+
+def test_robust_noise_is_taken_ring_by_ring() -> None:
+    y, x = np.indices((23, 23)) - 11.0
+    radius = np.hypot(x, y)
+    flux = (np.random.default_rng(1).normal(size=(23, 23)) * (1 + radius) + 5 * radius).astype(np.float32)
+    flux[3, 4] = np.nan
+    flux[np.rint(radius) == 7] = 2.5
+    found = _robust_snr(flux, radius)
+    for ring in range(1, 15):
+        where = (np.rint(radius) == ring) & np.isfinite(flux)
+        values = flux[where].astype(np.float64)
+        if ring == 7:
+            assert np.isnan(found[where]).all()
+            continue
+        away = values - np.median(values)
+        np.testing.assert_allclose(found[where], away / (1.4826 * np.median(np.abs(away))), rtol=1e-6)
+    assert np.isnan(found[3, 4])
+
+
+def test_the_t_statistic_compares_with_the_ring() -> None:
+    image = np.random.default_rng(2).normal(3.0, 1.0, size=(41, 41))
+    rings = prepare_rings(image, 4.0)
+    count, mean, deviation = ring_noise(rings, 30, 22)
+    value, dof = _t_statistic(99.0, rings, 30, 22)
+    assert value == pytest.approx((99.0 - mean) / deviation / np.sqrt(1 + 1 / count))
+    assert dof == count - 1
+    value, dof = _t_statistic(99.0, rings, 20, 20)
+    assert np.isnan(value)
+    assert dof == -1.0
+
+
+def _psf(fwhm: float) -> np.ndarray:
+    y, x = np.mgrid[-9:10, -9:10]
+    return normalised(np.exp(-4 * np.log(2) * (x**2 + y**2) / fwhm**2), fwhm)
+
+
+def _channels(*sources: tuple[float, float, float], frames: int = 8, seed: int = 0) -> list[Channel]:
+    channels = []
+    for number, fwhm in enumerate((4.0, 4.6)):
+        rng = np.random.default_rng(10 * seed + number)
+        cube = rng.normal(size=(frames, 61, 61)) + 20 * rng.normal(size=(61, 61))
+        psf = prepare_psf(_psf(fwhm))
+        places = [(x, y, flux * (1 + number)) for x, y, flux in sources]
+        full = inject(cube, _ANGLES[:frames], psf, places)
+        channels.append(Channel(full, _ANGLES[:frames], psf, fwhm, 1e5))
+    return channels
+
+
+def _scene(channels: list[Channel]) -> Scene:
+    reductions = reduce_without(channels, (), reduce_cadi)
+    return Scene(channels, reductions, channel_weights(channels, reductions))
+
+
+def test_a_detection_is_judged_at_its_peak_with_the_others_left_out_of_the_noise() -> None:
+    scene = _scene(_channels())
+    companion, other = Companion(44.3, 36.8, (40.0, 50.0)), Companion(24.0, 44.0, (40.0, 50.0))
+    given = Detection(companion, fitted=True)
+    both = [given, Detection(other, fitted=True)]
+    found = _rate(scene, given, both)
+    assert found.companion == companion
+    channels = [
+        Channel(inject(c.cube, _ANGLES, c.psf, [(44.3, 36.8, f)]), _ANGLES, c.psf, c.fwhm, 1e5)
+        for c, f in zip(scene.channels, companion.flux, strict=True)
+    ]
+    images = [r.image for r in reduce_without(channels, (), reduce_cadi)]
+    with_it = [*images, scene.weights[0] * images[0] + scene.weights[1] * images[1]]
+    without = [*(r.image for r in scene.reductions), scene.image]
+    flux = aperture_map(with_it[-1], scene.fwhm)[35:39, 43:47]
+    row, column = np.unravel_index(int(np.argmax(flux)), flux.shape)
+    x, y = 43 + int(column), 35 + int(row)
+    for image, clean, fwhm, snr, sigma in zip(
+        with_it, without, (4.0, 4.6, scene.fwhm), found.snr, found.significance, strict=True
+    ):
+        rings = prepare_rings(clean, fwhm, [(44.3, 36.8), (24.0, 44.0)])
+        count, mean, deviation = ring_noise(rings, x, y)
+        t = (aperture_flux(image, fwhm, x, y) - mean) / (deviation * np.sqrt(1 + 1 / count))
+        assert snr == pytest.approx(t, rel=1e-3)
+        assert sigma == pytest.approx(float(stats.norm.isf(stats.t.sf(t, count - 1))), rel=1e-3)
+    assert sigma == pytest.approx(float(significance(snr, count - 1)))
+
+
+def test_limits_of_the_search_are_kept() -> None:
+    channels = _channels((42.0, 30.0, 25.0), (30.0, 50.0, 25.0))  # 12 and 20 px out
+    found = search(channels, reduce_cadi, inner=6.0, outer=26.0)
+    assert [round(np.hypot(d.companion.x - 30, d.companion.y - 30)) for d in found.detections] in (
+        [12, 20], [20, 12],
+    )  # fmt: skip
+    sigmas = [d.significance[-1] for d in found.detections]
+    assert sigmas == sorted(sigmas, reverse=True)
+    assert all(d.fitted for d in found.detections)
+    assert all(len(d.snr) == len(d.significance) == 3 for d in found.detections)
+    assert len(search(channels, reduce_cadi, inner=6.0, outer=13.0).detections) == 1
+    assert len(search(channels, reduce_cadi, inner=19.0, outer=26.0).detections) == 1
+    assert len(search(channels, reduce_cadi, inner=6.0, outer=26.0, limit=1).detections) == 1
+    assert search(channels, reduce_cadi, inner=6.0, outer=26.0, limit=0).detections == ()
+    assert search(channels, reduce_cadi, inner=6.0, outer=26.0, threshold=30.0).detections == ()
+
+
+def test_what_was_found_is_taken_out_of_the_scene_and_left_in_the_original() -> None:
+    channels = _channels((42.0, 30.0, 25.0))
+    found = search(channels, reduce_cadi, inner=6.0, outer=26.0)
+    (detection,) = found.detections
+    assert detection.companion.flux == pytest.approx((25.0, 50.0), rel=0.2)
+    without = reduce_without(channels, [detection.companion], reduce_cadi)
+    np.testing.assert_allclose(found.scene.image, _stacked(without, found.scene), atol=1e-5)
+    original = reduce_without(channels, (), reduce_cadi)
+    np.testing.assert_array_equal(found.original[0].image, original[0].image)
+
+
+def _stacked(reductions: list, scene: Scene) -> np.ndarray:  # type: ignore[type-arg]
+    return np.asarray(scene.weights[0] * reductions[0].image + scene.weights[1] * reductions[1].image)
+
+
+def test_noise_put_into_the_list_by_a_low_glance_is_put_back() -> None:
+    for seed in range(3):
+        channels = _channels(seed=seed + 1)
+        found = search(channels, reduce_cadi, inner=6.0, outer=26.0)
+        assert found.detections == ()
+        original = reduce_without(channels, (), reduce_cadi)
+        np.testing.assert_allclose(found.scene.reductions[0].image, original[0].image, atol=1e-6)

@@ -1,0 +1,140 @@
+"""Free azimuths, robust spreads against astropy's, and the signs of deviations that were built in."""
+
+import numpy as np
+import pytest
+from astropy.stats import biweight_location, biweight_scale
+from scipy import stats
+
+from reduce.kernels.channels import Channel
+from reduce.kernels.characterise import clear_azimuths, injected_deviations, spread
+from reduce.kernels.fit import Scene
+from reduce.kernels.inject import Companion, inject, prepare_psf
+from reduce.kernels.reduction import WholeReduction
+
+
+def _along(angles: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    return 20.0 - radius * np.sin(angles), 15.0 + radius * np.cos(angles)
+
+
+@pytest.mark.parametrize("number", [1, 4, 7, 30])
+def test_azimuths_are_even_on_a_free_ring(number: int) -> None:
+    angles, places = clear_azimuths((20.0, 15.0), 40.0, 4.0, (), number)
+    assert len(angles) == number
+    np.testing.assert_allclose(angles, (np.arange(number) + 0.5) * 2 * np.pi / number, atol=np.pi / 720)
+    assert places == number
+    assert clear_azimuths((20.0, 15.0), 40.0, 4.0, (), 500)[1] == int(2 * np.pi * 40.0 / 4.0)
+
+
+def test_companions_are_given_two_fwhm() -> None:
+    companions = [Companion(20.0, 27.0, (1.0,)), Companion(9.0, 15.0, (1.0,))]  # north and east of (20, 15)
+    angles, places = clear_azimuths((20.0, 15.0), 12.0, 3.0, companions, 900)
+    x, y = _along(angles, 12.0)
+    away = np.min([np.hypot(x - c.x, y - c.y) for c in companions], axis=0)
+    assert away.min() > 6.0
+    assert away.min() < 6.0 + 12.0 * np.pi / 720 + 1e-9
+    grid = np.arange(0.0, 2 * np.pi, np.pi / 720)
+    gx, gy = _along(grid, 12.0)
+    free = np.all([np.hypot(gx - c.x, gy - c.y) > 6.0 for c in companions], axis=0)
+    assert places == int(free.sum() * np.pi / 720 * 12.0 / 3.0)
+    assert len(angles) == min(900, free.sum())
+
+
+def test_a_crowded_ring_has_no_place_and_a_small_one_has_one() -> None:
+    ring = zip(*_along(np.arange(0.0, 6.3, 0.5), 8.0), strict=True)
+    crowded = [Companion(float(x), float(y), (1.0,)) for x, y in ring]
+    angles, places = clear_azimuths((20.0, 15.0), 8.0, 3.0, crowded, 5)
+    assert angles.size == places == 0
+    assert clear_azimuths((20.0, 15.0), 0.1, 3.0, (), 5)[1] == 1
+
+
+@pytest.mark.parametrize("number", [3, 4, 9, 40])
+def test_bias_and_error_are_the_biweights_widened_by_t(number: int) -> None:
+    values = np.random.default_rng(number).normal(0.4, 2.0, size=number)
+    values[-1] = 9.0
+    independent = max(3, number - 2)
+    middle, mad = np.median(values), np.median(np.abs(values - np.median(values)))
+    found = spread(values, independent)
+    assert found.bias == pytest.approx(biweight_location(values, c=6.0, M=middle))
+    scale = biweight_scale(values, c=9.0, M=middle) * np.sqrt(number / (number - 1))
+    widening = stats.t.isf(stats.norm.sf(1.0), independent - 1) * np.sqrt(1 + 1 / independent)
+    assert mad > 0
+    assert found.error == pytest.approx(scale * widening)
+
+
+def test_a_wild_value_has_no_say() -> None:
+    values = np.array([1.0, 2.0, 3.0, 2.5, 1.5])
+    calm, wild = spread(values, 5), spread(np.append(values, 1e6), 6)
+    assert wild.bias == pytest.approx(calm.bias, abs=0.2)
+    assert wild.error < 2 * calm.error
+
+
+@pytest.mark.parametrize(("number", "independent"), [(2, 2), (2, 5), (9, 2), (0, 0)])
+def test_two_values_have_no_spread(number: int, independent: int) -> None:
+    found = spread(np.arange(float(number)), independent)
+    assert np.isnan(found.bias)
+    assert np.isnan(found.error)
+
+
+def test_three_equal_values_have_none_either_but_a_bias() -> None:
+    found = spread(np.full(3, 0.7), 3)
+    assert (found.bias, found.error) == (0.7, 0.0)
+    assert spread(np.array([0.7, 0.7, 0.7, 5.0]), 4).bias == 0.7
+
+
+def _scene(residue: float, out: float = 0.0, on: float = 0.0) -> Scene:
+    """Two channels without noise; at six azimuths, 15 px out, something is left of a companion.
+
+    It has a share `residue` of the flux, and stands further `out` and `on` towards growing position angle.
+    """
+    y, x = np.mgrid[-9:10, -9:10]
+    psf = prepare_psf(np.exp(-(x**2 + y**2) / (2 * 1.7**2)))
+    still = np.zeros(2)
+    rng = np.random.default_rng(1)
+    azimuths, _ = clear_azimuths((25.0, 25.0), 15.0, 4.0, [Companion(16.0, 37.0, ())], 6)
+    channels, reductions = [], []
+    for flux in _FLUX:
+        places = [
+            (
+                25.0 - (15.0 + out) * np.sin(a) - on * np.cos(a),
+                25.0 + (15.0 + out) * np.cos(a) - on * np.sin(a),
+                residue * flux,
+            )
+            for a in azimuths
+        ]
+        noise = 1e-4 * rng.normal(size=(2, 51, 51)).astype(np.float32)
+        cube = inject(noise, still, psf, places)
+        channels.append(Channel(cube, still, psf, 4.0, 1.0))
+        reductions.append(WholeReduction(cube, still, lambda c, _: c, "mean"))
+    return Scene(channels, reductions, np.array([0.5, 0.5]))
+
+
+_FLUX = (10.0, 30.0)
+_COMPANION = Companion(16.0, 37.0, _FLUX)
+
+
+@pytest.mark.parametrize(("out", "on"), [(0.8, 0.0), (-0.8, 0.0), (0.0, 0.8), (0.0, -0.8)])
+def test_deviations_are_fit_minus_truth_outward_and_towards_growing_position_angle(
+    out: float, on: float
+) -> None:
+    found = injected_deviations(_scene(0.1, out, on), _COMPANION, [_COMPANION], 6)
+    assert found.radial.shape == found.tangential.shape == (6,)
+    assert found.flux.shape == (6, 2)
+    assert found.independent == 6
+    np.testing.assert_allclose(found.radial, out * 0.1 / 1.1, atol=0.02)  # centre of light
+    np.testing.assert_allclose(found.tangential, on * 0.1 / 1.1, atol=0.02)
+    np.testing.assert_allclose(found.flux, 0.1, atol=0.02)
+
+
+def test_where_nothing_is_left_nothing_deviates() -> None:
+    found = injected_deviations(_scene(0.0), _COMPANION, [_COMPANION], 6)
+    np.testing.assert_allclose(found.radial, 0.0, atol=2e-3)
+    np.testing.assert_allclose(found.tangential, 0.0, atol=2e-3)
+    np.testing.assert_allclose(found.flux, 0.0, atol=2e-3)
+
+
+def test_injections_that_cannot_be_fitted_are_not_counted() -> None:
+    found = injected_deviations(_scene(-3.0), _COMPANION, [_COMPANION], 6)  # nothing positive is left to fit
+    assert found.radial.shape == found.tangential.shape == (0,)
+    assert found.flux.shape == (0, 2)
+    assert found.independent == 0
+    assert injected_deviations(_scene(0.0), _COMPANION, [_COMPANION], 0).flux.shape == (0, 2)

@@ -1,0 +1,68 @@
+"""How many components: the grid, and the choice where the answer can be worked out."""
+
+import numpy as np
+import pytest
+
+from reduce.kernels.aperture import aperture_map, ring_size
+from reduce.kernels.channels import Channel, radial_noise
+from reduce.kernels.components import choose_components, component_grid
+from reduce.kernels.contrast import threshold_flux, throughput_at
+from reduce.kernels.fit import Scene
+from reduce.kernels.inject import prepare_psf
+from reduce.kernels.pca import reduce_pca, with_components
+from reduce.kernels.photometry import normalised
+
+
+def test_the_grid_grows_by_a_factor_to_a_third_of_the_frames() -> None:
+    assert component_grid(1) == component_grid(3) == component_grid(5) == (1,)
+    assert component_grid(6) == (1, 2)
+    assert component_grid(9) == (1, 2, 3)
+    assert component_grid(32) == (1, 2, 3, 4, 6, 8, 10)
+    assert component_grid(99) == (1, 2, 3, 4, 6, 8, 11, 15, 21, 29, 33)
+
+
+def _channel() -> Channel:
+    y, x = np.mgrid[-7:8, -7:8]
+    psf = prepare_psf(normalised(np.exp(-4 * np.log(2) * (x**2 + y**2) / 16.0), 4.0))
+    rng = np.random.default_rng(1)
+    cube = rng.normal(size=(8, 51, 51))
+    for strength in (40.0, 20.0, 10.0):
+        cube += strength * rng.normal(size=(8, 1, 1)) * rng.normal(size=(51, 51))
+    return Channel(cube.astype(np.float32), np.linspace(0.0, 80.0, 8), psf, 4.0, 1e6)
+
+
+@pytest.mark.parametrize(
+    ("limits", "radii"),
+    [((0.0, 25.0), (8.0, 12.0, 20.0)), ((8.0, 12.0), (8.0, 12.0)), ((13.0, 17.0), (15.0,))],
+)
+def test_the_deepest_mean_of_noise_over_throughput_is_taken(
+    limits: tuple[float, float], radii: tuple[float, ...]
+) -> None:
+    channel = _channel()
+    reduction = reduce_pca(channel.cube, channel.angles_deg, 1)
+    found = choose_components(channel, reduction, (1, 3, 6), limits)
+    depth = []
+    for count in (1, 3, 6):
+        tried = with_components(reduction, count)
+        noise = radial_noise(aperture_map(tried.image, 4.0), 2.0)
+        scene, logs = Scene([channel], [tried], np.ones(1)), []
+        for radius in radii:
+            level = noise[round(radius)]
+            wanted = threshold_flux(level, ring_size(radius, 4.0) - 1)
+            azimuths = np.radians([25.0, 145.0, 265.0])
+            through, _ = throughput_at(scene, 0, (radius, azimuths), wanted, 0.3)
+            logs.append(np.log10(level / max(through, 0.003)))
+        depth.append(np.mean(logs))
+    assert found.tried == (1, 3, 6)
+    assert found.depth == pytest.approx(depth)
+    assert found.best == (1, 3, 6)[int(np.argmin(depth))] == 3
+
+
+def test_where_nothing_comes_through_the_floor_counts() -> None:
+    channel = _channel()
+    reduction = reduce_pca(channel.cube, channel.angles_deg, 1)
+    found = choose_components(channel, reduction, (1, 7), (7.0, 9.0))
+    tried = with_components(reduction, 7)
+    noise = radial_noise(aperture_map(tried.image, 4.0), 2.0)
+    assert found.depth[1] <= np.log10(noise[8] / 0.003) + 1e-6
+    assert found.best == 1 if found.depth[0] < found.depth[1] else 7

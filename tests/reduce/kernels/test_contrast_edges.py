@@ -1,0 +1,154 @@
+"""A contrast curve where everything is known: a reduction that dims by a factor, white noise."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from reduce.kernels.aperture import aperture_flux
+from reduce.kernels.channels import Channel
+from reduce.kernels.characterise import clear_azimuths
+from reduce.kernels.contrast import contrast_curve, noise_at, threshold_flux, throughput_at
+from reduce.kernels.fit import Scene
+from reduce.kernels.inject import Companion, prepare_psf
+from reduce.kernels.photometry import normalised
+from reduce.kernels.reduction import WholeReduction
+from reduce.kernels.snr import prepare_rings, ring_noise
+
+_SIZE = 61
+
+
+def _dimmed(factor: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    return lambda cube, _: np.asarray(factor * cube, np.float32)
+
+
+def _scene(dim: tuple[float, ...] = (0.5, 0.25), star: tuple[float, ...] = (1e6, 4e6)) -> Scene:
+    """One frame a channel, white noise; the reduction multiplies by `dim`."""
+    y, x = np.mgrid[-10:11, -10:11]
+    channels, reductions = [], []
+    for number, (factor, flux) in enumerate(zip(dim, star, strict=True)):
+        fwhm = 4.0 + number
+        psf = prepare_psf(normalised(np.exp(-4 * np.log(2) * (x**2 + y**2) / fwhm**2), fwhm))
+        cube = np.random.default_rng(number).normal(size=(1, _SIZE, _SIZE)).astype(np.float32)
+        channels.append(Channel(cube, np.zeros(1), psf, fwhm, flux))
+        reductions.append(WholeReduction(cube, np.zeros(1), _dimmed(factor), "mean"))
+    weights = np.array([0.75, 0.25])[: len(dim)]
+    return Scene(channels, reductions, weights / weights.sum())
+
+
+@pytest.mark.parametrize(("count", "nsigma"), [(2.0, 5.0), (5.0, 3.0), (30.0, 5.0)])
+def test_the_threshold_has_the_false_alarms_of_a_gaussian(count: float, nsigma: float) -> None:
+    flux = threshold_flux(3.0, count, nsigma)
+    assert stats.t.sf(flux / 3.0 / np.sqrt(1 + 1 / count), count - 1) == pytest.approx(stats.norm.sf(nsigma))
+    assert threshold_flux(3.0, count) == threshold_flux(3.0, count, 5.0)
+
+
+def test_one_aperture_of_noise_has_no_threshold() -> None:
+    assert np.isnan(threshold_flux(3.0, 1.9))
+    assert np.isnan(threshold_flux(3.0, 0.0))
+    assert np.isfinite(threshold_flux(3.0, 2.0))
+
+
+@pytest.mark.parametrize("radius", [2.5, 7.0, 20.0])
+def test_noise_on_a_ring_is_the_mean_square_over_its_azimuths(radius: float) -> None:
+    image = np.random.default_rng(5).normal(size=(_SIZE, _SIZE))
+    image[30, 40:44] = np.nan
+    rings = prepare_rings(image, 4.0)
+    steps = min(120, max(12, int(4 * radius)))
+    angles = 2 * np.pi * np.arange(steps) / steps
+    found = [ring_noise(rings, 30 + radius * np.cos(a), 30 + radius * np.sin(a)) for a in angles]
+    deviation, count = noise_at(rings, radius)
+    assert deviation == pytest.approx(np.sqrt(np.nanmean([f[2] ** 2 for f in found])))
+    assert count == np.median([f[0] for f in found])
+
+
+def test_the_number_of_azimuths_hardly_matters_but_one_ring_is_not_another() -> None:
+    y, x = np.indices((_SIZE, _SIZE)) - 30.0
+    image = np.random.default_rng(6).normal(size=(_SIZE, _SIZE)) * np.hypot(x, y)
+    rings = prepare_rings(image, 4.0)
+    inside, outside = noise_at(rings, 10.0)[0], noise_at(rings, 20.0)[0]
+    assert 1.5 < outside / inside < 3.0
+    nothing = noise_at(prepare_rings(np.full((_SIZE, _SIZE), np.nan), 4.0), 10.0)
+    assert np.isnan(nothing[0])
+    assert nothing[1] == 0.0
+
+
+def test_throughput_is_the_factor_of_the_reduction() -> None:
+    scene = _scene()
+    azimuths = np.radians([10.0, 100.0, 250.0])
+    for channel, factor in enumerate((0.5, 0.25)):
+        for guess in (0.05, 0.5, 1.0):
+            own, common = throughput_at(scene, channel, (14.3, azimuths), 40.0, guess)
+            assert own == pytest.approx(factor, rel=2e-2)
+            wide = 4.25 / (4.0 + channel)  # the stack's aperture in units of the channel's
+            share = (1 - 0.5 ** (wide**2)) / 0.5  # a Gaussian's light in it, over that within its own FWHM
+            assert common == pytest.approx(factor * share, rel=2e-2)
+    assert np.isnan(throughput_at(scene, 0, (14.3, azimuths), np.nan, 0.5)).all()
+    assert np.isnan(throughput_at(scene, 0, (14.3, azimuths[:0]), 40.0, 0.5)).all()
+
+
+def test_a_place_off_the_image_does_not_count() -> None:
+    scene = _scene()
+    inside, outside = np.radians([0.0]), np.radians([0.0, 45.0])
+    own, _ = throughput_at(scene, 0, (26.0, inside), 40.0, 0.5)
+    both, _ = throughput_at(scene, 0, (26.0, outside), 40.0, 0.5)
+    assert both == pytest.approx(own, rel=1e-2)
+    assert np.isnan(throughput_at(scene, 0, (34.0, inside), 40.0, 0.5)).all()
+
+
+def _levelled(cube: np.ndarray, knee: float) -> np.ndarray:
+    """A reduction that lets weak signals through and half of what is above a level."""
+    return np.where(cube > knee, knee + 0.5 * (cube - knee), cube).astype(np.float32)
+
+
+def test_injections_come_out_at_the_level_wanted() -> None:
+    plain = _scene((1.0,), (1e6,))
+    channel = plain.channels[0]
+    quiet = np.zeros_like(channel.cube)
+    reduction = WholeReduction(quiet, np.zeros(1), lambda c, _: _levelled(c, 2.0), "mean")
+    scene = Scene([channel], [reduction], np.ones(1))
+    for wanted, guess in ((5.0, 0.3), (60.0, 1.0), (60.0, 0.1)):
+        own, _ = throughput_at(scene, 0, (14.0, np.radians([0.0])), wanted, guess)
+        flux = wanted / own
+        y, x = np.indices((_SIZE, _SIZE))
+        star = np.exp(-4 * np.log(2) * ((x - 30) ** 2 + (y - 44) ** 2) / 16.0)
+        star /= aperture_flux(star, 4.0, 30, 44)
+        out = aperture_flux(_levelled(flux * star, 2.0), 4.0, 30, 44)
+        assert out == pytest.approx(wanted, rel=0.06)
+
+
+def test_a_curve_is_the_threshold_over_throughput_and_star() -> None:
+    scene = _scene()
+    companions = [Companion(30.0, 44.0, (1.0, 1.0))]
+    places = [(30.0, 44.0)]
+    points = contrast_curve(scene, [8.0, 14.0], companions, branches=2, nsigma=4.0)
+    assert [(p.channel, p.radius) for p in points] == [
+        (0, 8.0), (0, 14.0), (1, 8.0), (1, 14.0), (-1, 8.0), (-1, 14.0),
+    ]  # fmt: skip
+    for point in points:
+        stacked = point.channel < 0
+        image = scene.image if stacked else scene.reductions[point.channel].image
+        fwhm = 4.25 if stacked else 4.0 + point.channel
+        deviation, count = noise_at(prepare_rings(image, fwhm, places), point.radius)
+        wanted = threshold_flux(deviation, count, 4.0)
+        assert point.dof == count - 1
+        if stacked:
+            continue
+        factor, star = ((0.5, 1e6), (0.25, 4e6))[point.channel]
+        assert point.throughput == pytest.approx(factor, rel=2e-2)
+        assert point.contrast == pytest.approx(wanted / (factor * star), rel=2e-2)
+    for point in points[-2:]:
+        azimuths, _ = clear_azimuths((30.0, 30.0), point.radius, 4.25, companions, 2)
+        common = [throughput_at(scene, c, (point.radius, azimuths), 40.0, 0.4)[1] for c in (0, 1)]
+        share = np.array([0.75 * 1e6, 0.25 * 4e6])
+        assert point.throughput == pytest.approx(float(share @ common) / share.sum(), rel=2e-2)
+        deviation, count = noise_at(prepare_rings(scene.image, 4.25, places), point.radius)
+        wanted = threshold_flux(deviation, count, 4.0)
+        assert point.contrast == pytest.approx(wanted / float(share @ common), rel=2e-2)
+
+
+def test_nothing_positive_through_no_contrast() -> None:
+    points = contrast_curve(_scene((-0.5, 0.5)), [14.0])
+    assert np.isnan(points[0].contrast)
+    assert np.isfinite(points[1].contrast)
