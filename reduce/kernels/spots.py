@@ -9,6 +9,7 @@ from scipy import ndimage, optimize
 __all__ = ["Spots", "coarse_centre", "fit_spots", "spot_offsets"]
 
 _SIGMA_TO_FWHM = 2.3548200450309493  # 2 sqrt(2 ln 2)
+_REACH = 2.5  # half the fitted square over the FWHM: the first Airy rings fix the plane underneath
 _FIRST_ANGLE = {"+": 0.0, "x": 45.0}
 
 
@@ -148,7 +149,7 @@ def _fit_spot(
     image: NDArray[np.floating], place: tuple[float, float], outward: tuple[float, float], fwhm: float
 ) -> tuple[float, float, float]:
     """(x, y, error) of one spot: a Gaussian longer along the radius, on a tilted plane."""
-    reach = int(np.ceil(1.8 * fwhm))
+    reach = int(np.ceil(_REACH * fwhm))
     x0, y0 = round(place[0]), round(place[1])
     cut = np.asarray(image[y0 - reach : y0 + reach + 1, x0 - reach : x0 + reach + 1], np.float64)
     if min(y0, x0) < reach or cut.shape != (2 * reach + 1, 2 * reach + 1):
