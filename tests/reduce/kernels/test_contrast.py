@@ -64,7 +64,7 @@ def test_throughput_is_that_of_planted_sources(name: str) -> None:
         there = algorithm((channel.cube + planted).astype(np.float32), _ANGLES).image
         x, y = sky_pixel(_SIZE, radius, 70.0)
         truth = aperture_flux(there - scene.reductions[0].image, FWHM, x, y) / flux
-        assert ours == pytest.approx(truth, rel=1e-2)
+        assert ours == pytest.approx(truth, rel=3e-3)
 
 
 def test_throughput_does_not_depend_on_the_level_when_it_is_low() -> None:
@@ -92,25 +92,31 @@ def test_too_bright_injections_would_say_less_near_the_star() -> None:
     assert measured < 0.8 * modest
 
 
-def test_companions_injected_at_the_curve_have_a_significance_of_five() -> None:
-    """Median 5 +- 0.5, half of them above 5."""
-    scene = _scene(_pca(3), _channel(6), _channel(7, 1.3))
-    radii = [12.0, 18.0, 25.0]
-    curve = {p.radius: p for p in contrast_curve(scene, radii) if p.channel == 0}
-    reached = []
-    for radius in radii:
-        for azimuth in np.arange(0.0, 360.0, 12.0):
-            x, y = sky_pixel(_SIZE, radius, azimuth)
-            ix, iy = round(x), round(y)
-            flux = curve[radius].contrast * _STAR
-            patch = scene.reductions[0].patch([(scene.stamps(0, x, y), flux)], ix, iy, 5)
-            count, mean, deviation = ring_noise(prepare_rings(scene.reductions[0].image, FWHM), x, y)
-            t = (aperture_flux(patch, FWHM, x - ix + 5, y - iy + 5) - mean) / (
-                deviation * np.sqrt(1 + 1 / count)
-            )
-            reached.append(float(significance(t, count - 1)))
+@pytest.mark.parametrize("name", ["cadi", "pca"])
+def test_companions_injected_at_the_curve_have_a_significance_of_five(name: str) -> None:
+    """Median 5 +- 0.5, half of them above 5 +- 10 %."""
+    reached = [z for seed in range(6, 18) for z in _reached(name, seed, [12.0, 18.0, 25.0])]
     assert np.median(reached) == pytest.approx(5.0, abs=0.5)
-    assert np.mean(np.array(reached) > 5) == pytest.approx(0.5, abs=0.2)
+    assert np.mean(np.array(reached) > 5) == pytest.approx(0.5, abs=0.1)
+
+
+def _reached(name: str, seed: int, radii: list[float]) -> list[float]:
+    """Significances of companions injected at the curve of one night, all around the star."""
+    scene = _scene(reduce_cadi if name == "cadi" else _pca(3), _channel(seed))
+    rings = prepare_rings(scene.reductions[0].image, FWHM)
+    reached = []
+    for point in (p for p in contrast_curve(scene, radii) if p.channel == 0):
+        for azimuth in np.arange(0.0, 360.0, 12.0):
+            x, y = sky_pixel(_SIZE, point.radius, azimuth)
+            ix, iy = round(x), round(y)
+            parts = [(scene.stamps(0, x, y), point.contrast * _STAR)]
+            patch = scene.reductions[0].patch(parts, ix, iy, 5)
+            count, mean, deviation = ring_noise(rings, x, y)
+            flux = aperture_flux(patch, FWHM, x - ix + 5, y - iy + 5)
+            reached.append(
+                float(significance((flux - mean) / (deviation * np.sqrt(1 + 1 / count)), count - 1))
+            )
+    return reached
 
 
 def test_curve_of_the_stack_goes_deeper_than_its_channels_and_falls_outwards() -> None:
