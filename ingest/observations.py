@@ -6,7 +6,7 @@ from django.db.models import Max, Min
 
 from hcvo.catalogue.models import Observation, Programme, RawFrame, Target
 from hcvo.model.frame import RawFrame as Frame
-from hcvo.model.observation import observation_id
+from hcvo.model.observation import is_science, observation_id, observation_key, opening_frame
 from hcvo.model.product import ProductFacts
 from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
 from ingest.report import IngestReport
@@ -17,7 +17,6 @@ __all__ = [
     "FACILITIES",
     "belongs_to_observation",
     "external_observation",
-    "group_key",
     "observation_of",
     "refresh",
 ]
@@ -25,19 +24,10 @@ __all__ = [
 FACILITIES = {f"ESO-VLT-U{unit}": f"VLT UT{unit}" for unit in range(1, 5)}
 """``TELESCOP`` to ObsCore's facility_name."""
 
-_SCIENCE = "_SCIENCE_"
-"""Part of ESO's tag of the frames that hold the science itself, e.g. IRD_SCIENCE_DBI_RAW."""
-
 
 def belongs_to_observation(frame: Frame) -> bool:
     """Frames of a target taken by one arm in an observing block; not calibrations, not telemetry."""
     return frame.category == "SCIENCE" and bool(frame.arm) and frame.ob_id is not None
-
-
-def group_key(frame: Frame) -> str:
-    """What makes frames one observation: instrument, arm, OB and the start of its execution."""
-    start = frame.cards.get("ESO OBS START") or frame.night.isoformat()
-    return f"{frame.instrument}.{frame.arm}.{frame.ob_id}.{start}"
 
 
 def observation_of(
@@ -63,7 +53,7 @@ def observation_of(
     """
     if not belongs_to_observation(frame):
         return None
-    key = group_key(frame)
+    key = observation_key(frame)
     found = Observation.objects.select_for_update().filter(group_key=key).first()
     if found is not None:
         return found
@@ -146,9 +136,9 @@ def refresh(observation: Observation) -> None:
     observation : Observation
         The locked row.
     """
-    frames = RawFrame.objects.filter(observation=observation).defer("cards").order_by("mjd_obs", "dp_id")
-    science = [frame for frame in frames if _SCIENCE in frame.frame_class]
-    first = science[0] if science else frames[0]
+    frames = RawFrame.objects.filter(observation=observation).defer("cards")
+    science = [frame for frame in frames if is_science(frame)]
+    first = opening_frame(frames)
     span = frames.aggregate(begin=Min("mjd_obs"), end=Max("mjd_end"))
     if not observation.products.exists():
         observation.obs_id = observation_id(first.instrument, first.arm, first.ob_id, first.mjd_obs)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hcvo.errors import AssociationError
 from hcvo.model.frame import RawFrame
+from hcvo.model.observation import is_science, observation_key, opening_frame
 from reduce.instruments import sphere_irdis_match as irdis
 from reduce.match import Choice, FrameGroup, choose, group_frames
 
@@ -166,13 +167,10 @@ def _flat(group: FrameGroup, frames: Sequence[RawFrame]) -> list[Task]:
 
 
 def _names_observation(first: RawFrame, frames: Sequence[RawFrame]) -> RawFrame:
-    """First science frame of the observing block: its start stands in the observation's name."""
-    same = [
-        f
-        for f in frames
-        if f.frame_class in irdis.SCIENCE_TAGS and f.ob_id == first.ob_id and f.night == first.night
-    ]
-    return min([first, *same], key=lambda frame: frame.mjd_obs)
+    """The frame that names the observation, by the catalogue's own rule."""
+    key = observation_key(first)
+    same = (f for f in frames if f.arm == first.arm and is_science(f) and observation_key(f) == key)
+    return opening_frame([first, *same])
 
 
 def _raws(choice: Choice) -> tuple[Raw, ...]:

@@ -82,3 +82,11 @@ class RawFrame:
     ra_deg: float | None
     dec_deg: float | None
     cards: Mapping[str, CardValue] = field(repr=False)
+
+    @property
+    def execution(self) -> str:
+        """When the observing block was begun (``OBS START``), the night where the card is absent.
+
+        A block executed twice in one night is two observations.
+        """
+        return str(self.cards.get("ESO OBS START") or self.night.isoformat())

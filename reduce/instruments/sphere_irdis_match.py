@@ -2,7 +2,8 @@
 
 ESO's and the SPHERE data centre's rules: background by SKY, then instrument
 background, then dark, with the same DIT; flat of the same filter; CENTER and
-FLUX of the same observing block. Level 0 is the calibration plan, 1 at most 12 h away.
+FLUX of the same observing block, best of the same execution of it. Level 0 is the calibration plan,
+1 at most 12 h away.
 """
 
 from reduce.match import Class, DataSource, Grade
@@ -11,14 +12,15 @@ __all__ = ["BACKGROUND", "CENTER", "FLAT", "FLUX", "SCIENCE", "SCIENCE_TAGS"]
 
 _OPTICS = ("dit_s", "readout", "filter", "coronagraph", "nd_filter")
 _DARK = ("dit_s", "readout")
+_BLOCK = ("ob_id", "execution")
 
 BACKGROUND = DataSource(
     "background",
     (
         Class(
             "IRD_SKY_BG_RAW",
-            ("ob_id", *_OPTICS),
-            (Grade(0, 12.0, ("ob_id", *_OPTICS)), Grade(1, 12.0, _OPTICS)),
+            (*_BLOCK, *_OPTICS),
+            (Grade(0, 12.0, (*_BLOCK, *_OPTICS)), Grade(1, 12.0, _OPTICS)),
         ),
         Class(
             "IRD_INS_BG_RAW",
@@ -60,9 +62,9 @@ CENTER = DataSource(
     (
         Class(
             "IRD_STAR_CENTER_WAFFLE_RAW",
-            ("ob_id", "filter", "coronagraph", "nd_filter", "dit_s", "readout"),
+            (*_BLOCK, "filter", "coronagraph", "nd_filter", "dit_s", "readout"),
             (
-                Grade(0, 4.0, ("ob_id", "filter", "coronagraph", "dit_s")),
+                Grade(0, 4.0, (*_BLOCK, "filter", "coronagraph", "dit_s")),
                 Grade(1, 12.0, ("ob_id", "filter", "coronagraph")),
             ),
         ),
@@ -74,8 +76,8 @@ FLUX = DataSource(
     (
         Class(
             "IRD_FLUX_RAW",
-            ("ob_id", "filter", "nd_filter", "dit_s", "readout"),
-            (Grade(0, 4.0, ("ob_id", "filter")), Grade(1, 12.0, ("ob_id", "filter"))),
+            (*_BLOCK, "filter", "nd_filter", "dit_s", "readout"),
+            (Grade(0, 4.0, (*_BLOCK, "filter")), Grade(1, 12.0, ("ob_id", "filter"))),
         ),
     ),
 )
@@ -86,7 +88,7 @@ SCIENCE = DataSource(
     tuple(
         Class(
             tag,
-            ("ob_id", "filter", "dit_s", "coronagraph", "nd_filter", "derotator_mode", "readout"),
+            (*_BLOCK, "filter", "dit_s", "coronagraph", "nd_filter", "derotator_mode", "readout"),
             (),
         )
         for tag in SCIENCE_TAGS
