@@ -38,7 +38,7 @@ lint-vo: install ## the Virtual Observatory's validators against the running sit
 	@$(BIN)/hcvo site lint
 
 truth-spine: install ## the demo for ten seeds: planted against found (SEEDS="1 2 3" for others)
-	@$(BIN)/python -m hcvo.site.truth_spine $(SEEDS)
+	@$(BIN)/python -m tests.truth.spine $(SEEDS)
 
 realism: install ## simulated frames against published SPHERE figures
 	@$(BIN)/hcvo simulate --realism
