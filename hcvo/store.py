@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hcvo.errors import StoreError
+from hcvo.model.names import url_safe
 from hcvo.model.product import ProductFacts
 
 __all__ = ["accref", "file_name", "place", "sha256_of", "write_aside"]
@@ -29,15 +30,16 @@ def file_name(facts: ProductFacts) -> str:
     Returns
     -------
     str
-        ``<obs_id>_<filter>_<algorithm>_<kind>_<process id>.fits``, ':' written '-'.
+        ``<obs_id>_<filter>_<algorithm>_<kind>_<process id>.fits``, ':' written '-' and the rest as
+        `hcvo.model.names.url_safe` does: accrefs and publisher DIDs need no escapes.
     """
     parts = (facts.obs_id, facts.filter or "NOFILTER", facts.algorithm, facts.kind, facts.process_id)
-    return "_".join(str(part) for part in parts).replace(":", "-").replace("/", "-") + ".fits"
+    return "_".join(url_safe(str(part)) for part in parts) + ".fits"
 
 
 def accref(facts: ProductFacts) -> str:
     """Path of a product below the store: ``<night>/<obs_id>/<file name>``."""
-    return f"{facts.night}/{facts.obs_id.replace(':', '-')}/{file_name(facts)}"
+    return f"{url_safe(facts.night)}/{url_safe(facts.obs_id)}/{file_name(facts)}"
 
 
 def sha256_of(path: Path) -> str:

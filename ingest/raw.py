@@ -11,6 +11,7 @@ from hcvo.catalogue.setup import answering, setup_django
 from hcvo.config import Settings
 from hcvo.errors import CatalogueError, InputError
 from hcvo.model.frame import RawFrame as Frame
+from hcvo.model.names import url_safe
 from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
 from ingest.observations import observation_of, refresh
 from ingest.report import Entry, IngestReport, Outcome
@@ -31,7 +32,7 @@ class _Terms:
 
 def raw_accref(dp_id: str) -> str:
     """Access key of a raw frame: ``raw/<dp_id>.fits``, ':' written '-'."""
-    return f"raw/{dp_id.replace(':', '-')}.fits"
+    return f"raw/{url_safe(dp_id)}.fits"
 
 
 def ingest_raw(

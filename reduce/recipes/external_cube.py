@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from hcvo.errors import InputError, NotFitsError, ReductionError
 from hcvo.headers.product import product_header
 from hcvo.headers.wcs import celestial_header
+from hcvo.model.names import url_safe
 from hcvo.model.product import ProductFacts, ProductKind
 from hcvo.store import write_aside
 from reduce.kernels.photometry import normalised
@@ -26,6 +27,7 @@ from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
 __all__ = ["RECIPE", "ExternalCubeParameters", "observation_name"]
 
 _T = TypeVar("_T")
+_TEXT = r"^[ -~]*$"  # FITS 4.0, section 4.2.1: a card holds printable ASCII
 _LEAST_FRAMES = 3
 _LEAST_FWHM = 6  # a field smaller than this many FWHM across has no ring to measure noise on
 
@@ -41,18 +43,18 @@ class ExternalCubeParameters(Parameters):
     )
     wavelength_um: tuple[float, ...] = Field(min_length=1, description="wavelength of each channel, um")
     width_um: tuple[float, ...] = Field(default=(0.0,), description="width of each channel, um; 0 unknown")
-    filter: str = Field(min_length=1, description="filter")
-    instrument: str = Field(min_length=1, description="instrument")
-    telescope: str = Field(default="", description="telescope")
+    filter: str = Field(min_length=1, pattern=_TEXT, description="filter")
+    instrument: str = Field(min_length=1, pattern=_TEXT, description="instrument")
+    telescope: str = Field(default="", pattern=_TEXT, description="telescope")
     date: str = Field(description="start of the sequence, UTC, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss")
-    target: str = Field(min_length=1, description="name of the star")
+    target: str = Field(min_length=1, pattern=_TEXT, description="name of the star")
     ra_deg: float = Field(ge=0, lt=360, description="star, ICRS, degrees")
     dec_deg: float = Field(ge=-90, le=90, description="star, ICRS, degrees")
     center: tuple[float, float] | None = Field(
         default=None, description="x, y of the star, 0-based pixels; None is the middle (n - 1)/2"
     )
     dit_s: float = Field(default=0.0, ge=0, description="integration time of a frame, s; 0 unknown")
-    programme: str = Field(default="", description="observing programme")
+    programme: str = Field(default="", pattern=_TEXT, description="observing programme")
     centre_error_mas: float = Field(
         default=0.0, ge=0, description="error of the star's place, mas; 0 unknown"
     )
@@ -77,9 +79,12 @@ class _External:
 
 
 def observation_name(instrument: str, target: str, start: datetime) -> str:
-    """Name of an observation with an instrument we do not reduce: ``<INSTRUMENT>.<target slug>.<start>``."""
-    slug = re.sub(r"[^A-Za-z0-9+-]+", "-", target).strip("-")
-    return f"{instrument.upper()}.{slug}.{start:%Y-%m-%dT%H:%M:%S}"
+    """Name of an observation with an instrument we do not reduce: ``<INSTRUMENT>.<target slug>.<start>``.
+
+    Both are written as `hcvo.model.names.url_safe` does, '+' as 'p' before a digit: BD+20 5 is BDp20-5.
+    """
+    slug = url_safe(re.sub(r"[._]+", "-", target)).strip("-") or "star"
+    return f"{url_safe(instrument.upper())}.{slug}.{start:%Y-%m-%dT%H:%M:%S}"
 
 
 def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job: Job) -> None:
