@@ -12,13 +12,13 @@ _MARGIN = 16  # pixels around the output that still shape the spline's edge (its
 
 
 def footprint(
-    shape: tuple[int, int], centre: tuple[float, float], size: int, stretch: tuple[float, float]
+    shape: tuple[int, ...], centre: tuple[float, float], size: int, stretch: tuple[float, float]
 ) -> tuple[slice, slice]:
     """Part of a frame that `recentred` needs.
 
     Parameters
     ----------
-    shape : tuple[int, int]
+    shape : tuple[int, ...]
         (y, x) of the frame.
     centre : tuple[float, float]
         (x, y) of the star, 0-based.

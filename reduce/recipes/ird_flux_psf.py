@@ -13,7 +13,7 @@ from reduce.exposure import Exposure, read_exposure, read_planes
 from reduce.instruments import sphere_irdis as irdis
 from reduce.kernels import photometry
 from reduce.kernels.aperture import aperture_flux
-from reduce.kernels.recentre import recentred
+from reduce.kernels.recentre import footprint, recentred
 from reduce.product_file import table_hdu, write_preview, write_product
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
 from reduce.recipes.calibrated import Window, lambda_over_d_px, windows
@@ -135,7 +135,10 @@ def _stamp(
         raise ValueError(f"the star leaves {place} for ({star.x:.1f}, {star.y:.1f}); was the loop open?")
     core, rest = photometry.without_core(known, place, unit)
     whole = core + view.filled(rest)
-    stamp = recentred(whole, (star.x, star.y), size_px, (1.0, irdis.ANAMORPHISM_Y))
+    stretch = (1.0, irdis.ANAMORPHISM_Y)
+    rows, columns = footprint(whole.shape, (star.x, star.y), size_px, stretch)
+    middle = (star.x - columns.start, star.y - rows.start)
+    stamp = recentred(whole[rows, columns], middle, size_px, stretch)
     return _without_surroundings(stamp)
 
 

@@ -32,10 +32,14 @@ def real_raw(text: Path, folder: Path) -> Path:
 
 
 def irdis_cards(
-    kind: str = "OBJECT", start: str = "2018-04-21T03:26:29.634", **changes: object
+    kind: str = "OBJECT",
+    start: str = "2018-04-21T03:26:29.634",
+    *,
+    dit: float = 16.0,
+    ndit: int = 2,
+    **changes: object,
 ) -> dict[str, object]:
     """Cards of an IRDIS frame; a change names a keyword with '_' for blanks, None drops it."""
-    dit, ndit = float(changes.pop("dit", 16.0)), int(changes.pop("ndit", 2))  # type: ignore[call-overload]
     begin = datetime.fromisoformat(start).replace(tzinfo=UTC)
     end = begin + timedelta(seconds=ndit * (dit + 1.0))
     calibration = kind in ("DARK", "DARK,BACKGROUND", "FLAT,LAMP")
