@@ -10,10 +10,11 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from hcvo.errors import HeaderError, InputError
+from hcvo.headers.packed import unpacked
 from hcvo.model.frame import CardValue, RawFrame
 from reduce.classify import read_frame
 
-__all__ = ["Exposure", "Pointing", "Site", "read_exposure", "read_planes", "unpacked"]
+__all__ = ["Exposure", "Pointing", "Site", "read_exposure", "read_planes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,34 +160,6 @@ def read_planes(path: Path) -> NDArray[np.float32]:
             f"{path}: {unknown} pixels are not numbers, wanted none in a raw frame; fetch it again"
         )
     return data if data.ndim == 3 else data[None]  # noqa: PLR2004 - (plane, y, x)
-
-
-def unpacked(packed: float) -> float:
-    """Units of a packed sexagesimal number: -84656.845 (-08:46:56.845) becomes -8.7824...
-
-    Parameters
-    ----------
-    packed : float
-        [-][D]DMMSS.sss or HHMMSS.sss with leading zeros missing.
-
-    Returns
-    -------
-    float
-        Degrees or hours.
-
-    Raises
-    ------
-    HeaderError
-        If minutes or seconds reach 60.
-    """
-    whole = abs(packed)
-    degrees, minutes, seconds = int(whole // 10000), int(whole // 100) % 100, whole % 100.0
-    if minutes >= 60 or seconds >= 60.0:  # noqa: PLR2004 - sexagesimal
-        raise HeaderError(
-            f"packed angle {packed} has {minutes} minutes and {seconds:g} seconds, wanted below 60"
-        )
-    value = degrees + minutes / 60.0 + seconds / 3600.0
-    return -value if packed < 0 else value
 
 
 def _number(frame: RawFrame, keyword: str, default: float | None = None) -> float:

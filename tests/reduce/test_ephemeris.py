@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hcvo.errors import HeaderError
+from hcvo.headers.packed import unpacked
 from reduce.ephemeris import directions, icrs_rotation, place_at, sidereal_time
-from reduce.exposure import Exposure, Pointing, Site, read_exposure, unpacked
+from reduce.exposure import Exposure, Pointing, Site, read_exposure
 from reduce.kernels.angles import parallactic_angle, plane_times
 from tests.reduce.raw_files import irdis_cards, real_raw, write_raw
 
