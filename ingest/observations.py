@@ -9,9 +9,10 @@ from hcvo.model.frame import RawFrame as Frame
 from hcvo.model.observation import is_science, observation_id, observation_key, opening_frame
 from hcvo.model.product import ProductFacts
 from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
+from ingest.pointing import Pointing, pointing_of
 from ingest.report import IngestReport
 from ingest.resolve import Resolver
-from ingest.targets import Pointing, target_row
+from ingest.targets import target_row
 
 __all__ = [
     "FACILITIES",
@@ -57,8 +58,7 @@ def observation_of(
     found = Observation.objects.select_for_update().filter(group_key=key).first()
     if found is not None:
         return found
-    pointing = Pointing(frame.target_name, frame.ra_deg, frame.dec_deg, frame.mjd_obs)
-    target, ra, dec = target_row(pointing, resolver, report)
+    target, ra, dec = target_row(pointing_of(frame), resolver, report)
     telescope = str(frame.cards.get("TELESCOP") or "")
     observation = Observation.objects.create(
         obs_id=observation_id(frame.instrument, frame.arm, frame.ob_id, frame.mjd_obs),

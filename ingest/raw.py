@@ -16,6 +16,7 @@ from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
 from ingest.observations import observation_of, refresh
 from ingest.report import Entry, IngestReport, Outcome
 from ingest.resolve import Resolver
+from ingest.targets import identify_again
 from ingest.telemetry import load_telemetry
 
 __all__ = ["ingest_raw", "raw_accref"]
@@ -76,6 +77,8 @@ def ingest_raw(
         for path in paths:
             report.entries.append(_ingest(path.absolute(), read_frame, terms))
             advance()
+        if not report.dry_run:
+            identify_again([entry.dp_id for entry in report.entries if entry.dp_id], terms.resolver, report)
     return report
 
 

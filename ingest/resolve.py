@@ -15,14 +15,13 @@ from pyvo.dal.exceptions import DALAccessError
 from hcvo.config import CHECKOUT
 from hcvo.config import Resolver as ResolverSettings
 from hcvo.errors import ConfigError, ResolveError
-from hcvo.model.motion import position_at
+from hcvo.model.motion import julian_year, position_at
 from hcvo.model.names import normalised
 
 __all__ = ["DICTIONARY", "Resolved", "Resolver", "load_dictionary"]
 
 DICTIONARY = CHECKOUT / "etc" / "targets.toml"
 _FIELDS = ("ra", "dec", "epoch", "pm_ra", "pm_dec", "parallax")
-_J2000_MJD = 51544.5
 _STAR = (
     "SELECT basic.oid, basic.main_id, basic.ra, basic.dec, basic.pmra, basic.pmdec, basic.plx_value"
     " FROM basic JOIN ident ON ident.oidref = basic.oid"
@@ -61,7 +60,7 @@ class Resolved:
 
     def at_mjd(self, mjd: float) -> tuple[float, float]:
         """Position at a time: (ra, dec), ICRS, degrees."""
-        years = 2000.0 + (mjd - _J2000_MJD) / 365.25 - self.epoch
+        years = julian_year(mjd) - self.epoch
         return position_at(self.ra, self.dec, self.pm_ra or 0.0, self.pm_dec or 0.0, years)
 
 

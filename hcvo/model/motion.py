@@ -2,9 +2,15 @@
 
 import math
 
-__all__ = ["position_at", "separation_arcsec"]
+__all__ = ["julian_year", "position_at", "separation_arcsec"]
 
 _MAS = math.radians(1.0 / 3.6e6)
+_J2000_MJD = 51544.5
+
+
+def julian_year(mjd: float) -> float:
+    """Epoch of a modified Julian date: 2000.0 for 51544.5."""
+    return 2000.0 + (mjd - _J2000_MJD) / 365.25
 
 
 def position_at(

@@ -7,6 +7,7 @@ import pytest
 from astroquery.simbad import SimbadClass
 from pyvo.dal import TAPService
 
+from hcvo.catalogue.models import Target
 from hcvo.config import Resolver as ResolverSettings
 from hcvo.config import Settings
 from hcvo.errors import ResolveError
@@ -14,9 +15,13 @@ from hcvo.model.motion import separation_arcsec
 from hcvo.site import dachs
 from hcvo.site.account import server_account
 from hcvo.site.database import connect
-from ingest.report import IngestReport
+from ingest.pointing import Pointing
+from ingest.raw import ingest_raw
+from ingest.report import IngestReport, Outcome
 from ingest.resolve import Resolver
-from ingest.targets import Pointing, target_row
+from ingest.targets import target_row
+from reduce.classify import read_raw_frame
+from tests.ingest import frames
 
 STANDIN = Path(__file__).parents[1] / "standin" / "simbad"
 EPOCH_MJD = 58849.0  # 2020-01-01
@@ -101,6 +106,22 @@ def test_the_cross_check_follows_a_fast_star(resolver: Resolver, catalogue: Sett
     old = target_row(Pointing("eps Ind", star.ra, star.dec, EPOCH_MJD), resolver, report)[0]
     assert (old.source, old.pk != target.pk) == ("pointing", True)
     assert "94.1 arcsec" in report.notes[0]
+
+
+def test_a_night_that_came_in_off_line_is_understood_when_simbad_answers(
+    catalogue: Settings, simbad: str, tmp_path: Path
+) -> None:
+    cards = frames.header(target="HIP_76001", pointing=(233.1, -46.2))
+    path = frames.write_frame(tmp_path, cards)
+    ingest_raw([path], read_raw_frame, catalogue)
+    before = Target.objects.get()
+    online = catalogue.model_copy(update={"resolver": ResolverSettings(simbad_url=simbad)})
+    report = ingest_raw([path], read_raw_frame, online)
+    after = Target.objects.get()
+    assert (before.source, after.source, before.pk) == ("pointing", "simbad", after.pk)
+    assert (after.main_name, after.pi_names) == ("HD 138138", ["HIP_76001"])
+    assert report.entries[0].outcome is Outcome.KNOWN
+    assert report.notes == ["HIP_76001: now known as HD 138138 (simbad); its observations follow"]
 
 
 def test_a_name_of_two_stars_keeps_the_pointing(resolver: Resolver, catalogue: Settings) -> None:
