@@ -4,7 +4,7 @@ from datetime import date
 
 from django.db.models import Max, Min
 
-from hcvo.catalogue.models import Observation, Programme, RawFrame, Target
+from hcvo.catalogue.models import Observation, Programme, RawFrame
 from hcvo.model.frame import RawFrame as Frame
 from hcvo.model.observation import is_science, observation_id, observation_key, opening_frame
 from hcvo.model.product import ProductFacts
@@ -60,7 +60,7 @@ def observation_of(
         return found
     target, ra, dec = target_row(pointing_of(frame), resolver, report)
     telescope = str(frame.cards.get("TELESCOP") or "")
-    observation = Observation.objects.create(
+    return Observation.objects.create(
         obs_id=observation_id(frame.instrument, frame.arm, frame.ob_id, frame.mjd_obs),
         group_key=key,
         target=target,
@@ -77,8 +77,6 @@ def observation_of(
         s_dec=dec,
         release_time=release_time(DataKind.SCIENCE, from_mjd(frame.mjd_obs), policy),
     )
-    _open_target(target, observation)
-    return observation
 
 
 def external_observation(facts: ProductFacts, resolver: Resolver, policy: ReleasePolicy) -> Observation:
@@ -100,7 +98,7 @@ def external_observation(facts: ProductFacts, resolver: Resolver, policy: Releas
     """
     pointing = Pointing(facts.target_name, facts.ra_deg, facts.dec_deg, facts.mjd_start)
     target, ra, dec = target_row(pointing, resolver, IngestReport())
-    observation = Observation.objects.create(
+    return Observation.objects.create(
         obs_id=facts.obs_id,
         group_key=facts.obs_id,
         target=target,
@@ -121,8 +119,6 @@ def external_observation(facts: ProductFacts, resolver: Resolver, policy: Releas
         s_dec=dec,
         release_time=release_time(DataKind.SCIENCE, from_mjd(facts.mjd_start), policy),
     )
-    _open_target(target, observation)
-    return observation
 
 
 def refresh(observation: Observation) -> None:
@@ -158,11 +154,3 @@ def _programme(frame: Frame) -> Programme | None:
         return None
     pi = str(frame.cards.get("ESO OBS PI-COI NAME") or "")
     return Programme.objects.get_or_create(programme=frame.programme, defaults={"pi": pi})[0]
-
-
-def _open_target(target: Target, observation: Observation) -> None:
-    """A target becomes public with the first of its observations."""
-    times = [time for time in (target.release_time, observation.release_time) if time is not None]
-    if times and min(times) != target.release_time:
-        target.release_time = min(times)
-        target.save(update_fields=["release_time"])

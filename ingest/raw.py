@@ -127,7 +127,9 @@ def _known(frame: Frame, path: Path, *, write: bool) -> bool:
 @transaction.atomic
 def _insert(frame: Frame, path: Path, terms: _Terms) -> None:
     observation = observation_of(frame, terms.resolver, terms.policy, terms.report)
-    kind = DataKind.CALIBRATION if frame.category == "CALIB" else DataKind.RAW
+    # Telemetry is filed under CALIB too, but tells target and programme as science frames do.
+    shared = frame.category == "CALIB" and frame.kind != _TELEMETRY
+    kind = DataKind.CALIBRATION if shared else DataKind.RAW
     row = RawFrame.objects.create(
         dp_id=frame.dp_id,
         accref=raw_accref(frame.dp_id),

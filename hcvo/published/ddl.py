@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from hcvo.published.declaration import Column, View
+from hcvo.published.declaration import RULE_OF, Column, View
 
 __all__ = ["IS_PUBLIC", "READERS", "SCHEMA", "create_view", "dc_products_sql", "is_public"]
 
@@ -33,7 +33,7 @@ def create_view(view: View, *, authority: str) -> str:
     Parameters
     ----------
     view : View
-        Its declaration.
+        Its declaration; ``{public x}`` in an expression or condition stands for the rule on alias x.
     authority : str
         IVOA authority, put where an expression says ``{authority}``.
 
@@ -43,7 +43,8 @@ def create_view(view: View, *, authority: str) -> str:
         One ``CREATE OR REPLACE VIEW`` statement; it shows public rows only.
     """
     columns = ",\n    ".join(_selected(column, authority) for column in view.columns)
-    conditions = " AND ".join([*map(is_public, view.guards), *([f"({view.where})"] if view.where else [])])
+    where = [f"({_with_rule(view.where)})"] if view.where else []
+    conditions = " AND ".join([*map(is_public, view.guards), *where])
     return (
         f"CREATE OR REPLACE VIEW {SCHEMA}.{view.name} AS\nSELECT\n    {columns}\n"
         f"FROM {view.source}\nWHERE {conditions}"
@@ -51,8 +52,12 @@ def create_view(view: View, *, authority: str) -> str:
 
 
 def _selected(column: Column, authority: str) -> str:
-    expression = column.sql.replace("{authority}", authority)
+    expression = _with_rule(column.sql).replace("{authority}", authority)
     return f"CAST({expression} AS {column.type}) AS {column.name}"
+
+
+def _with_rule(text: str) -> str:
+    return RULE_OF.sub(lambda found: is_public(found[1]), text)
 
 
 def dc_products_sql(store: Path) -> str:

@@ -1,5 +1,6 @@
 """What a published view and its columns are: frozen, read from YAML, unknown keys refused."""
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -9,10 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hcvo.errors import ConfigError
 
-__all__ = ["FOLDER", "Column", "ForeignKey", "Index", "View", "load_view", "views"]
+__all__ = ["FOLDER", "RULE_OF", "Column", "ForeignKey", "Index", "View", "load_view", "views"]
 
 FOLDER = Path(__file__).with_name("views")
 """One YAML file a view."""
+
+RULE_OF = re.compile(r"\{public (\w+)\}")
+"""Where an expression or condition asks whether the row of an alias is public."""
 
 Identifier = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 SqlType = Literal[
@@ -67,8 +71,8 @@ class View(_Part):
     title: str
     description: str = Field(min_length=20)
     source: str = Field(description="FROM clause")
-    guards: tuple[str, ...] = Field(min_length=1, description="aliases whose rows must be public")
-    where: str = ""
+    guards: tuple[str, ...] = Field(default=(), description="aliases whose rows must be public")
+    where: str = Field(default="", description="condition; ``{public x}``: the row of alias x is public")
     primary: tuple[Identifier, ...]
     foreign: tuple[ForeignKey, ...] = ()
     indexes: tuple[Index, ...] = ()
@@ -84,6 +88,8 @@ class View(_Part):
         used = {*self.primary, *(name for key in keys for name in key)}
         if unknown := used.difference(names):
             raise ValueError(f"keys and indexes name columns that are not declared: {sorted(unknown)}")
+        if not self.guards and not RULE_OF.search(self.where):
+            raise ValueError("neither guards nor a {public x} in where: it would show private rows")
         return self
 
 

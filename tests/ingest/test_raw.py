@@ -163,11 +163,23 @@ def test_release_terms(
         (RawFrame.objects.get(kind="DARK"), dark_years),
         (RawFrame.objects.get(kind="OBJECT"), raw_years),
         (Observation.objects.get(), observation_years),
-        (Target.objects.get(), observation_years),
     ):
         assert row.release_time is not None
         waited = (row.release_time - frames.START).total_seconds() / (365.25 * 86400)
         assert waited == pytest.approx(years, abs=1e-4)
+
+
+@pytest.mark.parametrize("category", ["SCIENCE", "CALIB"])
+def test_telemetry_is_as_private_as_the_frames_it_was_taken_with(
+    catalogue: Settings, tmp_path: Path, category: str
+) -> None:
+    """ESO files it under either category; it names target and programme."""
+    path = frames.write_telemetry(tmp_path, 0.0, [0.1262], [10.0])
+    fits.setval(path, "HIERARCH ESO DPR CATG", value=category)
+    ingest_raw([path], read_raw_frame, catalogue)
+    for row in (RawFrame.objects.get(), AoCondition.objects.get()):
+        assert row.release_time is not None
+        assert (row.release_time - frames.START).days == 365
 
 
 def test_report_is_json_and_a_table(catalogue: Settings, tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
-from hcvo.catalogue.models.rights import Guarded
-
 __all__ = ["PositionSource", "Target"]
 
 
@@ -17,8 +15,8 @@ class PositionSource(models.TextChoices):
     POINTING = "pointing", "telescope pointing"
 
 
-class Target(Guarded):
-    """One star."""
+class Target(models.Model):
+    """One star; it has no rights of its own: it is shown with what is public of it."""
 
     main_name = models.TextField(help_text="name of the dictionary or SIMBAD; the PI's where unresolved")
     names = ArrayField(models.TextField(), default=list, help_text="other names")

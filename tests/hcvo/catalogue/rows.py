@@ -35,11 +35,13 @@ PUBLIC = rights(datetime(2020, 1, 1, tzinfo=timezone.get_default_timezone()))
 def family(**guard: Any) -> Product:  # noqa: ANN401 - rights, passed on
     """One row of each table, all with the same rights; the product of it."""
     number = next(_number)
-    target = Target.objects.create(main_name=f"star {number}", ra=10.0, dec=-20.0, source="pointing", **guard)
+    target = Target.objects.create(
+        main_name=f"star {number}", pi_names=["PI's name"], ra=10.0, dec=-20.0, source="pointing"
+    )
     observation = Observation.objects.create(
         obs_id=f"SPHERE.IRDIS.{number}.2015-02-03T05:10:20", group_key=str(number), target=target,
         facility="VLT UT3", instrument="SPHERE", arm="IRDIS", night=date(2015, 2, 2), t_min=57056.2,
-        t_max=57056.3, s_ra=10.0, s_dec=-20.0, **guard,
+        t_max=57056.3, s_ra=10.0, s_dec=-20.0, object_name="PI's name", **guard,
     )  # fmt: skip
     frame = RawFrame.objects.create(
         dp_id=f"SPHER.{number}", accref=f"raw/SPHER.{number}.fits", sha256="0" * 64, path="/nowhere", size=1,

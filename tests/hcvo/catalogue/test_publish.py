@@ -37,6 +37,27 @@ def test_migrating_and_publishing_again_changes_nothing(catalogue: Settings) -> 
     assert product.s_region.vertices[2] == pytest.approx((10.001, -19.999))
 
 
+def test_a_site_of_the_first_version_is_brought_up_to_date(catalogue: Settings) -> None:
+    """Its view of targets hangs on columns that are gone since."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP VIEW hci.target")
+        call_command("migrate", "catalogue", "0001", interactive=False, verbosity=0)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "CREATE VIEW hci.target AS SELECT id AS target_id, main_name AS target_name"
+                " FROM archive.target t WHERE t.release_time <= now()"
+            )
+    finally:
+        migrate(catalogue)
+        applied = apply_views(catalogue)
+    assert applied.dropped == ()
+    rows.family(**rows.PUBLIC)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(object_names) FROM hci.target")
+        assert cursor.fetchone() == (1,)
+
+
 def test_a_view_with_other_columns_is_dropped_with_what_hangs_on_it(catalogue: Settings) -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP VIEW hci.contrast")

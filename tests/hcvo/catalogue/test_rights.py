@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class with a small name
 
+from hcvo.catalogue.models import Observation, Product, RawFrame
 from hcvo.catalogue.rights import set_rights, share_rights
 from hcvo.config import Settings
 from hcvo.published.ddl import dc_products_sql
@@ -86,6 +87,72 @@ def test_every_view_shows_public_rows_only(
         )
         assert _count(products) - files == 2 * public  # the product and the raw frame
         transaction.set_rollback(True)
+
+
+Rights = tuple[datetime | None, bool, bool]
+some_rights = st.tuples(moments, st.booleans(), st.booleans())
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(observation=some_rights, product=some_rights, frame=some_rights)
+def test_a_target_is_shown_with_what_is_public_of_it(
+    postgres_site: Settings, observation: Rights, product: Rights, frame: Rights
+) -> None:
+    del postgres_site
+    with transaction.atomic():
+        of = rows.family(**rows.rights(None))
+        assert of.observation is not None
+        assert of.target is not None
+        Observation.objects.filter(pk=of.observation.pk).update(**_as_columns(observation))
+        Product.objects.filter(pk=of.pk).update(**_as_columns(product))
+        RawFrame.objects.filter(observation=of.observation).update(**_as_columns(frame))
+        shown = [_public(each) for each in (observation, product, frame)]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT object_names FROM hci.target WHERE target_id = %s", [of.target.pk])
+            found = cursor.fetchall()
+        assert found == ([("PI's name" if shown[0] else None,)] if any(shown) else [])
+        transaction.set_rollback(True)
+
+
+def _as_columns(given: Rights) -> dict[str, Any]:
+    return rows.rights(given[0], validated=given[1], withdrawn=given[2])
+
+
+def _public(given: Rights) -> bool:
+    return _expected(given[0], validated=given[1], withdrawn=given[2])
+
+
+def test_a_target_tells_no_name_of_a_private_observation(catalogue: Settings) -> None:
+    del catalogue
+    shown, hidden = rows.family(**rows.PUBLIC), rows.family(**rows.rights(None))
+    assert hidden.observation is not None
+    Observation.objects.filter(pk=hidden.observation.pk).update(
+        target=shown.target, object_name="secret survey 7"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT object_names, to_jsonb(t)::text FROM hci.target t")
+        ((names, whole),) = cursor.fetchall()
+    assert names == "PI's name"
+    assert "secret" not in whole
+
+
+def test_closing_the_only_observation_closes_its_target(catalogue: Settings) -> None:
+    del catalogue
+    observation = rows.family(**rows.PUBLIC).observation
+    assert observation is not None
+    observation.frames.update(release_time=None)
+    assert _count("hci.target") == 1
+    set_rights(observation, withdrawn=True)
+    assert _count("hci.target") == 0
+
+
+def test_the_rule_is_inlined_in_the_view_of_targets(tap: Cursor) -> None:
+    tap.execute("EXPLAIN SELECT * FROM hci.target")
+    assert "is_public" not in "\n".join(line for (line,) in tap.fetchall())
 
 
 def test_tap_reads_the_views_and_nothing_below(tap: Cursor) -> None:

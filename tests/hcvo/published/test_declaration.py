@@ -84,7 +84,7 @@ def test_an_unknown_key_is_refused(tmp_path: Path, where: tuple[Any, ...], key: 
     ("key", "value", "word"),
     [
         ("primary", ["nothing"], "nothing"),
-        ("guards", [], "guards"),
+        ("where", "", "guards"),
         ("name", "other", "other"),
         ("description", "", "description"),
     ],

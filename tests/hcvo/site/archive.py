@@ -81,7 +81,7 @@ def plant(settings: Settings) -> Planted:
 
 def _observation(released: dict[str, datetime]) -> Observation:
     target = Target.objects.create(
-        main_name="* bet Pic", names=["beta Pic"], ra=RA, dec=DEC, source="dictionary", **released
+        main_name="* bet Pic", names=["beta Pic"], ra=RA, dec=DEC, source="dictionary"
     )
     return Observation.objects.create(
         obs_id=OBS_ID,
