@@ -21,7 +21,7 @@ _NONE = Systematics()
 
 
 def _level1(size: int = 21) -> Level1Cube:
-    psf = np.ones((2, 9, 9), np.float32)
+    psf = np.ones((2, 41, 41), np.float32)
     facts = [("H2", 1.6, 0.05, 4.0), ("H3", 1.7, 0.06, 4.4)]
     return Level1Cube(
         FACTS,
@@ -142,6 +142,15 @@ def test_a_candidate_without_a_fit_has_no_contrast() -> None:
     assert all(np.isnan([r.contrast, r.contrast_err, r.dmag, r.dmag_err]).all() for r in rows)
 
 
+def test_a_negative_flux_has_no_magnitude() -> None:
+    hole = Detection(
+        Companion(7.0, 14.0, (-30.0, -10.0)), fitted=True, snr=(1.0,) * 3, significance=(1.0,) * 3
+    )
+    row = _rows(hole, _copies())[0]
+    assert row.contrast < 0
+    assert np.isnan([row.dmag, row.dmag_err]).all()
+
+
 def test_copies_too_few_for_a_bias_leave_the_place_as_fitted() -> None:
     row = _rows(_detection(), Deviations(np.zeros(1), np.zeros(1), np.zeros((1, 2)), 1))[0]
     assert row.sep == pytest.approx(5.0 * 12.25)
@@ -166,7 +175,7 @@ def test_the_cube_is_cut_about_the_star(half: int, begin: int, end: int) -> None
     assert one.centre == pytest.approx(((end - begin) // 2, (end - begin) // 2))
     assert [one.fwhm, two.fwhm] == [4.0, 4.4]
     assert [one.star_flux, two.star_flux] == list(_STAR)
-    assert one.psf.half == 4
+    assert [one.psf.half, two.psf.half] == [16, 18]  # four times the width, upwards
 
 
 def test_a_ring_meets_both_its_rims() -> None:
