@@ -70,6 +70,28 @@ def test_a_process_leaves_files_rows_and_rights(catalogue: Settings, source: Pat
         assert cursor.fetchone() == (2,)
 
 
+def test_places_of_products_are_the_files_and_of_observations_the_catalogues(
+    catalogue: Settings, source: Path
+) -> None:
+    star = Target.objects.create(
+        main_name="HD 1", names=["star"], ra=toy.RA, dec=toy.DEC + 3 / 3600, pm_dec=100.0, pm_ra=0.0,
+        source="simbad",
+    )  # fmt: skip
+    toy.run_toy(catalogue, CatalogueRecorder(catalogue), source)
+    observation = Observation.objects.get()
+    assert observation.target_id == star.pk
+    years = (57056.2 - 51544.5) / 365.25
+    assert observation.s_ra == pytest.approx(toy.RA)
+    assert observation.s_dec == pytest.approx(star.dec + 0.1 * years / 3600, abs=1e-8)
+    image = Product.objects.get(kind="image")
+    header = fits.getheader(catalogue.store / image.accref)
+    assert (image.s_ra, image.s_dec) == (header["CRVAL1"], header["CRVAL2"]) == (toy.RA, toy.DEC)
+    assert image.s_region is not None
+    middle = [sum(values) / len(values) for values in zip(*image.s_region.vertices, strict=True)]
+    assert middle == pytest.approx([toy.RA, toy.DEC], abs=1e-9)
+    assert set(Product.objects.values_list("target_name", flat=True)) == {"HD 1"}
+
+
 def test_the_same_key_is_not_run_again_unless_its_file_is_gone(catalogue: Settings, source: Path) -> None:
     recorder = CatalogueRecorder(catalogue)
     first = toy.run_toy(catalogue, recorder, source)
