@@ -158,6 +158,7 @@ def _insert(frame: Frame, path: Path, terms: _Terms) -> None:
         object_name=frame.target_name,
         ra=frame.ra_deg,
         dec=frame.dec_deg,
+        at_eso=not frame.simulated,
         cards=dict(frame.cards),
         release_time=release_time(kind, from_mjd(frame.mjd_obs), terms.policy),
     )

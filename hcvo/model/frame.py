@@ -90,3 +90,12 @@ class RawFrame:
         A block executed twice in one night is two observations.
         """
         return str(self.cards.get("ESO OBS START") or self.night.isoformat())
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the file says of itself that no telescope made it; ESO's archive does not have such files.
+
+        The simulator names its detector chip ``SIM-...``; a card ``HIERARCH HCVO SIM`` = T says the same.
+        """
+        chip = str(self.cards.get("ESO DET CHIP1 ID") or "")
+        return self.cards.get("HCVO SIM") is True or chip.startswith("SIM-")

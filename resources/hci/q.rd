@@ -177,9 +177,10 @@
 							" OR (%(calib_level)s = 3 AND p.obs_id = %(obs_id)s AND p.kind = 'psf')"
 							" ORDER BY p.accref", rows[0]))
 						descriptor.raw = list(conn.queryToDicts(INPUTS +
-							" SELECT r.dp_id, r.accref, r.dpr_catg, r.dpr_type, r.filesize, min(i.depth) AS depth"
+							" SELECT r.dp_id, r.accref, r.dpr_catg, r.dpr_type, r.filesize, r.at_eso,"
+							" min(i.depth) AS depth"
 							" FROM hci.raw_frame AS r JOIN input AS i USING (dp_id)"
-							" GROUP BY r.dp_id, r.accref, r.dpr_catg, r.dpr_type, r.filesize"
+							" GROUP BY r.dp_id, r.accref, r.dpr_catg, r.dpr_type, r.filesize, r.at_eso"
 							" ORDER BY r.dp_id", rows[0]))
 					return descriptor
 				</code>
@@ -253,9 +254,10 @@
 						yield descriptor.makeLink(descriptor.address(row["accref"]),
 							description=description + ", this archive's copy", semantics=semantics,
 							contentType="image/fits", contentLength=row["filesize"], localSemantics="raw")
-						yield descriptor.makeLink(PORTAL + row["dp_id"],
-							description=description + ", at ESO", semantics=semantics,
-							contentType="image/fits", localSemantics="raw-eso")
+						if row["at_eso"]:
+							yield descriptor.makeLink(PORTAL + row["dp_id"],
+								description=description + ", at ESO", semantics=semantics,
+								contentType="image/fits", localSemantics="raw-eso")
 				</code>
 			</metaMaker>
 		</datalinkCore>

@@ -169,6 +169,24 @@ def test_release_terms(
         assert waited == pytest.approx(years, abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("keyword", "value", "at_eso"),
+    [
+        ("ESO DET CHIP1 ID", "SIM-Hawaii2RG", False),
+        ("ESO DET CHIP1 ID", "ESO-Hawaii2RG", True),
+        ("HCVO SIM", True, False),
+        ("HCVO SIM", False, True),
+    ],
+)
+def test_simulated_frames_are_known_not_to_be_at_eso(
+    catalogue: Settings, tmp_path: Path, keyword: str, value: object, *, at_eso: bool
+) -> None:
+    cards = frames.header()
+    cards[f"HIERARCH {keyword}"] = value
+    ingest_raw([frames.write_frame(tmp_path, cards)], read_raw_frame, catalogue)
+    assert RawFrame.objects.get().at_eso is at_eso
+
+
 @pytest.mark.parametrize("category", ["SCIENCE", "CALIB"])
 def test_telemetry_is_as_private_as_the_frames_it_was_taken_with(
     catalogue: Settings, tmp_path: Path, category: str

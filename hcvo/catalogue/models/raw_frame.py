@@ -38,6 +38,7 @@ class RawFrame(Guarded):
     object_name = models.TextField(default="", help_text="target as the PI named it")
     ra = models.FloatField(null=True, help_text="deg, ICRS, pointing")
     dec = models.FloatField(null=True, help_text="deg, ICRS, pointing")
+    at_eso = models.BooleanField(default=True, help_text="ESO's archive has the file; false when simulated")
     cards = models.JSONField(help_text="every card of the primary header")
     ingested = models.DateTimeField(auto_now_add=True)
 

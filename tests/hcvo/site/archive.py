@@ -59,6 +59,7 @@ def plant(settings: Settings) -> Planted:
     observation = _observation(released)
     raw = _raw(settings, "SPHER.2018-04-21T00:00:00.000", "SCIENCE", "OBJECT", observation, released)
     dark_raw = _raw(settings, "SPHER.2018-04-21T12:00:00.000", "CALIB", "DARK", None, released)
+    RawFrame.objects.filter(pk=dark_raw.pk).update(at_eso=False)  # a simulated one
     files: dict[str, Path] = {}
     making = _process("irdis_dark", released)
     dark = _product(settings, files, "dark", 1, "calib", making, None, released)

@@ -93,8 +93,7 @@ def test_datalink_tells_what_belongs_to_an_image(planted: Planted) -> None:
         ("#dark", "dark"),
         ("#progenitor", "raw"),
         ("#progenitor", "raw-eso"),
-        ("#calibration", "raw"),
-        ("#calibration", "raw-eso"),
+        ("#calibration", "raw"),  # simulated: ESO does not have it
     }
     assert links["#derivation", "contrast"]["content_qualifier"] == "#spatial-profile"
     assert links["#derivation", "candidates"]["content_qualifier"] == "#measurements"
