@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -18,7 +19,6 @@ from tests.mutants.population import Mutant, mutants_of, sampled
 from tests.mutants.targets import Equivalent, Target, read_equivalents, read_targets
 
 _GOAL = 0.90
-_SURVIVORS = "mutants-survivors.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,11 @@ class Share:
 @click.option("--sample", default=0, help="At most this many mutants a module, drawn by seed; 0 tries all.")
 @click.option("--seed", default=1, show_default=True, help="Of the draw.")
 @click.option("--workers", default=2, show_default=True, help="Copies of the tree at work.")
+@click.option("--report", default="mutants", show_default=True, help="Name of the report.")
 @click.option("--list", "only_list", is_flag=True, help="Count the mutants, try none.")
-def main(names: tuple[str, ...], sample: int, seed: int, workers: int, *, only_list: bool) -> None:
+def main(
+    names: tuple[str, ...], sample: int, seed: int, workers: int, report: str, *, only_list: bool
+) -> None:
     """Mutation testing of kernels, angles, times, WCS and the public-or-not rule."""
     console = Console()
     targets = [target for target in read_targets() if not names or target.name in names]
@@ -83,9 +86,9 @@ def main(names: tuple[str, ...], sample: int, seed: int, workers: int, *, only_l
         for target in targets:
             shares.append(_share(target, sample, seed, benches))
             console.print(f"{shares[-1].row().case:16} {shares[-1].row().quantity}", highlight=False)
-    _write_survivors(shares)
-    ok = publish_report("mutants", [share.row() for share in shares], console)
-    console.print(f"{(time.monotonic() - began) / 60:.1f} min; survivors: build/reports/{_SURVIVORS}")
+    survivors = _write_survivors(shares, report)
+    ok = publish_report(report, [share.row() for share in shares], console)
+    console.print(f"{(time.monotonic() - began) / 60:.1f} min; survivors: {survivors.relative_to(CHECKOUT)}")
     raise SystemExit(0 if ok else 1)
 
 
@@ -156,14 +159,16 @@ def _judged(target: Target, mutants: Sequence[Mutant], benches: Sequence[Bench])
     return tuple(sorted(verdicts, key=lambda v: (v.mutant.file, v.mutant.line, v.mutant.operator)))
 
 
-def _write_survivors(shares: Sequence[Share]) -> None:
+def _write_survivors(shares: Sequence[Share], report: str) -> Path:
     parts = [part for share in shares for part in (share.failure, *share.stale) if part]
     for verdict in (verdict for share in shares for verdict in share.survivors):
         mutant = verdict.mutant
         place = f"{mutant.file}:{mutant.line} in {mutant.within} ({mutant.operator})"
         parts.append(f"{place}\n{mutant.diff()}")
-    with write_aside(CHECKOUT / "build" / "reports" / _SURVIVORS) as aside:
+    path = CHECKOUT / "build" / "reports" / f"{report}-survivors.txt"
+    with write_aside(path) as aside:
         aside.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+    return path
 
 
 if __name__ == "__main__":

@@ -60,7 +60,10 @@ def test_two_levels_are_no_line_and_no_light_is_none() -> None:
         fit_response(np.array([flat, 2 * flat, 2 * flat, flat]), 4)
     with pytest.raises(ValueError, match="wanted 3 different above 0"):
         fit_response(np.array([0 * flat, flat, 2 * flat]), 4)
-    with pytest.raises(ValueError, match=r"lamp levels \[1.0, 1.0, 1.0\]"):
-        fit_response(np.array([flat, 1.0001 * flat, 1.0002 * flat]), 4)
+    with pytest.raises(ValueError, match=r"lamp levels \[1.3, 1.3, 1.3\]"):
+        fit_response(np.array([1.26 * flat, 1.2601 * flat, 1.2602 * flat]), 4)
+    assert fit_response(np.array([0.5 * flat, 0.502 * flat, 0.504 * flat]), 4).slope[0, 0] == pytest.approx(
+        1.0
+    )
     assert fit_response(np.array([flat, 2 * flat, 3 * flat]), 4).slope[0, 0] == pytest.approx(1.0)
     assert fit_response(np.array([0.5 * flat, 0.6 * flat, 0.7 * flat]), 4).slope[0, 0] == pytest.approx(1.0)

@@ -1,0 +1,76 @@
+"""A raw file's facts when cards are there and when they are not; its planes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.time import Time
+
+from hcvo.errors import HeaderError, InputError
+from reduce.exposure import Pointing, Site, read_exposure, read_planes
+from tests.reduce.raw_files import irdis_cards, write_raw
+
+
+def test_every_card_has_its_place(tmp_path: Path) -> None:
+    cards = irdis_cards(
+        dit=16.0,
+        ESO_DET_SEQ1_REALDIT=15.5,
+        ESO_DET_DITDELAY=0.75,
+        ESO_INS1_PAC_X=36.0,
+        ESO_INS1_PAC_Y=-18.0,
+        ESO_OCS_WAFFLE_ORIENT=" x ",
+        ESO_INS4_DROT2_POSANG=12.5,
+    )
+    found = read_exposure(write_raw(tmp_path, cards))
+    assert (found.real_dit_s, found.delay_s, found.dither_um, found.waffle) == (
+        15.5,
+        0.75,
+        (36.0, -18.0),
+        "x",
+    )
+    assert found.written_mjd == pytest.approx(Time(cards["ESO DET FRAM UTC"], scale="utc").mjd, abs=1e-9)
+    assert found.night == found.frame.night
+    assert found.site() == Site(-24.6268, -70.4045, 2648.0)
+    hour, degree = 15.0 * (13 + 12 / 60 + 48.5 / 3600), -(37 + 30 / 60 + 12.5 / 3600)
+    mean, north = 15.0 * (13 + 11 / 60 + 42.8 / 3600), -(37 + 24 / 60 + 15.0 / 3600)
+    wanted = Pointing(hour, degree, mean, north, -0.0314, -0.0182, 62.0, 30.0, 12.5)
+    seen = found.pointing()
+    for name in Pointing.__slots__:
+        assert getattr(seen, name) == pytest.approx(getattr(wanted, name), abs=1e-9), name
+
+
+def test_cards_that_may_be_absent_have_a_meaning(tmp_path: Path) -> None:
+    absent = ("DET SEQ1 REALDIT", "DET DITDELAY", "INS1 PAC X", "INS1 PAC Y", "TEL TARG PMA", "TEL TARG PMD")
+    names = (*absent, "INS4 DROT2 POSANG", "OCS WAFFLE ORIENT")
+    changes: dict[str, object] = {f"ESO {name}".replace(" ", "_"): None for name in names}
+    found = read_exposure(write_raw(tmp_path, irdis_cards(dit=8.0, **changes)))
+    assert (found.real_dit_s, found.delay_s, found.dither_um, found.waffle) == (8.0, 0.0, (0.0, 0.0), "")
+    seen = found.pointing()
+    assert (seen.pm_ra_arcsec, seen.pm_dec_arcsec, seen.position_angle_deg) == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("value", [True, "fast", None])
+def test_what_is_no_number_is_named(tmp_path: Path, value: object) -> None:
+    path = write_raw(tmp_path, irdis_cards(ESO_TEL_ALT=value))
+    with pytest.raises(HeaderError, match=r"ESO TEL ALT is .*, wanted a number"):
+        read_exposure(path).pointing()
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5), (3, 5)])
+def test_planes_are_those_of_the_primary_array(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    data = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    path = tmp_path / "raw.fits"
+    other = fits.ImageHDU(np.ones((2, 2), np.float32))
+    fits.HDUList([fits.PrimaryHDU(data), other]).writeto(path)
+    found = read_planes(path)
+    np.testing.assert_array_equal(found, data.reshape(-1, 3, 5))
+    assert found.dtype == np.dtype("=f4")
+
+
+def test_pixels_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
+    data = np.ones((2, 3, 5), np.float32)
+    data[0, 1, 2], data[1, 0, 0] = np.nan, np.inf
+    fits.writeto(tmp_path / "raw.fits", data)
+    with pytest.raises(InputError, match="2 pixels are not numbers"):
+        read_planes(tmp_path / "raw.fits")
