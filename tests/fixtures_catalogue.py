@@ -3,15 +3,23 @@
 import shutil
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from hcvo.catalogue.setup import setup_django
 from hcvo.config import Resolver, Settings
 
 _TABLES = (
-    "ao_condition, contrast, detection, process_input, product, process, raw_frame, observation, "
-    "programme, target"
-)
+    "ao_condition", "contrast", "detection", "process_input", "product", "process", "raw_frame",
+    "observation", "programme", "target",
+)  # fmt: skip
+"""Those that point before those pointed to."""
+
+
+def empty_tables() -> None:
+    """Delete every row: with few rows a hundred times as fast as TRUNCATE, which makes new files."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        for table in _TABLES:
+            cursor.execute(f"DELETE FROM archive.{table}")
 
 
 @pytest.fixture
@@ -19,8 +27,7 @@ def catalogue(postgres_site: Settings) -> Settings:
     """Settings of a site whose tables, store and staging folder are empty; names are resolved off line."""
     settings = postgres_site.model_copy(update={"resolver": Resolver(online=False)})
     setup_django(settings)
-    with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {_TABLES}")
+    empty_tables()
     for folder in (settings.store, settings.staging):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

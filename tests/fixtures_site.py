@@ -35,13 +35,20 @@ def throwaway_settings() -> Iterator[Settings]:
         shutil.rmtree(state, ignore_errors=True)
 
 
+def _without_waiting(settings: Settings) -> None:
+    """Make the cluster, told not to wait for the disk: what it holds need not outlive the machine."""
+    account = server_account(settings)
+    postgres.create_cluster(settings, account)
+    with (settings.postgres_data / "postgresql.auto.conf").open("a") as lines:
+        lines.write("fsync = off\n")
+
+
 @pytest.fixture(scope="session")
 def postgres_site() -> Iterator[Settings]:
     """Settings of a running private PostgreSQL cluster with the catalogue's schema and views."""
     with throwaway_settings() as settings:
-        account = server_account(settings)
-        postgres.create_cluster(settings, account)
-        postgres.start(settings, account)
+        _without_waiting(settings)
+        postgres.start(settings, server_account(settings))
         migrate(settings)
         apply_views(settings)
         yield settings
@@ -51,5 +58,6 @@ def postgres_site() -> Iterator[Settings]:
 def live_site() -> Iterator[Settings]:
     """Settings of a whole running site: cluster, catalogue and DaCHS; empty at first."""
     with throwaway_settings() as settings:
+        _without_waiting(settings)
         bring_up(settings)
         yield settings

@@ -13,6 +13,7 @@ from hcvo.model.release import ReleasePolicy
 from ingest.raw import ingest_raw
 from ingest.report import IngestReport, Outcome
 from reduce.classify import read_raw_frame
+from tests.fixtures_catalogue import empty_tables
 from tests.ingest import frames
 
 
@@ -102,8 +103,7 @@ def test_the_order_of_arrival_does_not_matter(catalogue: Settings, tmp_path: Pat
     generator = random.Random(3)
     ids = set()
     for _ in range(4):
-        with connection.cursor() as cursor:
-            cursor.execute("TRUNCATE raw_frame, observation, programme, target CASCADE")
+        empty_tables()
         generator.shuffle(paths)
         for path in paths:
             ingest_raw([path], read_raw_frame, catalogue)

@@ -10,6 +10,7 @@ from hcvo.catalogue.setup import migrate, setup_django
 from hcvo.config import Settings
 from hcvo.errors import CatalogueError
 from hcvo.published.declaration import views
+from tests.fixtures_catalogue import empty_tables
 from tests.hcvo.catalogue import rows
 
 
@@ -104,8 +105,7 @@ def test_process_ids_are_never_used_again(catalogue: Settings) -> None:
     del catalogue
     first = rows.family(**rows.PUBLIC).process
     number = first.pk
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE process CASCADE")
+    empty_tables()
     rows.family(**rows.PUBLIC)
     assert Process.objects.get().pk > number
 
