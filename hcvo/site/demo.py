@@ -99,7 +99,7 @@ def simulate_night(settings: Settings, seed: int) -> Night:
     night = Night(settings.raw / f"demo-{seed}", settings.state / "truth" / f"demo-{seed}")
     if night.raw.is_dir():
         return night
-    making = settings.staging / f"demo-{seed}"
+    making = settings.raw / f".making-{seed}"
     shutil.rmtree(making, ignore_errors=True)
     run_hcvo("simulate", "irdis", "--seed", str(seed), "--out", str(making))
     shutil.rmtree(night.truth, ignore_errors=True)

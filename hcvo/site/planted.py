@@ -9,7 +9,7 @@ from pathlib import Path
 from hcvo.errors import InputError
 from hcvo.report import Row
 
-__all__ = ["COMBINED", "Found", "Planted", "compare", "read_truth"]
+__all__ = ["COMBINED", "Found", "Pair", "Planted", "compare", "pair", "read_truth"]
 
 COMBINED = -1
 """Number of the channel that stands for all channels combined."""
@@ -44,6 +44,25 @@ class Found:
     contrast_err: float
     snr: float
     significance: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A planted companion and what was found of it.
+
+    Attributes
+    ----------
+    planted : Planted
+        The truth.
+    near : Found | None
+        Combined row of the candidate within 3 px of it, if there is one.
+    channels : tuple[Found | None, ...]
+        That candidate's row in each channel.
+    """
+
+    planted: Planted
+    near: Found | None
+    channels: tuple[Found | None, ...]
 
 
 def read_truth(path: Path) -> tuple[Planted, ...]:
@@ -97,23 +116,47 @@ def compare(
         Five rows a companion, and one that counts candidates that were never planted.
     """
     rows = list(found)
-    combined = [one for one in rows if one.channel == COMBINED]
     report: list[Row] = []
     matched: set[int] = set()
-    for truth in planted:
-        near = min(combined, key=lambda one: _distance(one, truth), default=None)
-        if near is None or _distance(near, truth) > _MATCH_PIXELS * pixel_scale_mas:
-            report.append(
-                Row(f"{case}, {truth.name}", "found", None, "", "a candidate within 3 px", ok=False)
-            )
+    for one in pair(planted, rows, pixel_scale_mas):
+        where = f"{case}, {one.planted.name}"
+        if one.near is None:
+            report.append(Row(where, "found", None, "", "a candidate within 3 px", ok=False))
             continue
-        matched.add(near.candidate)
-        channels = [one for one in rows if one.candidate == near.candidate and one.channel != COMBINED]
-        report += _position_rows(f"{case}, {truth.name}", truth, near, pixel_scale_mas)
-        report += _contrast_rows(f"{case}, {truth.name}", truth, channels)
-    others = {one.candidate for one in combined} - matched
+        matched.add(one.near.candidate)
+        report += _position_rows(where, one.planted, one.near, pixel_scale_mas)
+        report += _contrast_rows(where, one)
+    others = {one.candidate for one in rows if one.channel == COMBINED} - matched
     report.append(Row(case, "other candidates", float(len(others)), "", "0", ok=not others))
     return report
+
+
+def pair(planted: Sequence[Planted], found: Sequence[Found], pixel_scale_mas: float) -> list[Pair]:
+    """Find each planted companion among the candidates.
+
+    Parameters
+    ----------
+    planted : Sequence[Planted]
+        The truth.
+    found : Sequence[Found]
+        Candidate rows of one reduction.
+    pixel_scale_mas : float
+        Size of a pixel, mas.
+
+    Returns
+    -------
+    list[Pair]
+        One a planted companion, in their order.
+    """
+    combined = [one for one in found if one.channel == COMBINED]
+    pairs = []
+    for truth in planted:
+        near = min(combined, key=lambda one: _distance(one, truth), default=None)
+        if near is not None and _distance(near, truth) > _MATCH_PIXELS * pixel_scale_mas:
+            near = None
+        by_channel = {one.channel: one for one in found if near and one.candidate == near.candidate}
+        pairs.append(Pair(truth, near, tuple(by_channel.get(n) for n in range(len(truth.contrast)))))
+    return pairs
 
 
 def _position_rows(case: str, truth: Planted, near: Found, pixel_scale_mas: float) -> list[Row]:
@@ -127,18 +170,17 @@ def _position_rows(case: str, truth: Planted, near: Found, pixel_scale_mas: floa
     ]
 
 
-def _contrast_rows(case: str, truth: Planted, channels: Sequence[Found]) -> list[Row]:
+def _contrast_rows(case: str, one: Pair) -> list[Row]:
     rows: list[Row] = []
-    for channel, wanted in enumerate(truth.contrast):
-        one = next((c for c in channels if c.channel == channel), None)
+    for channel, (wanted, row) in enumerate(zip(one.planted.contrast, one.channels, strict=True)):
         where = f"{case}, channel {channel}"
-        if one is None:
+        if row is None:
             rows.append(Row(where, "contrast", None, "", "a row of this channel", ok=False))
             continue
-        off = one.contrast / wanted - 1.0
+        off = row.contrast / wanted - 1.0
         goal = f"<= {_CONTRAST_SHARE:.0%}"
         rows.append(Row(where, "contrast off", 100 * off, "%", goal, ok=abs(off) <= _CONTRAST_SHARE))
-        rows.append(_pull(where, "contrast off / error", one.contrast - wanted, one.contrast_err))
+        rows.append(_pull(where, "contrast off / error", row.contrast - wanted, row.contrast_err))
     return rows
 
 
