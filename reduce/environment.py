@@ -2,7 +2,7 @@
 
 import hashlib
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,8 @@ import hcvo
 __all__ = ["code_version", "host", "libraries"]
 
 _LIBRARIES = ("numpy", "scipy", "numba", "astropy")
-_SOURCES = ("kernels", "recipes", "instruments")
+_NOT_NUMBERS = ("simulate",)
+"""Folder of this package that no product depends on."""
 
 
 def host() -> str:
@@ -30,9 +31,18 @@ def libraries() -> Mapping[str, str]:
 @cache
 def code_version() -> str:
     """Version of the reduction: the package's, and a digest of the sources that make numbers."""
-    top = Path(__file__).parent
     digest = hashlib.sha256()
-    for folder in _SOURCES:
-        for source in sorted((top / folder).glob("*.py")):
-            digest.update(f"{folder}/{source.name}\0".encode() + source.read_bytes())
+    for name, source in sorted(_sources()):
+        digest.update(f"{name}\0".encode() + source.read_bytes())
     return f"{hcvo.__version__}+{digest.hexdigest()[:10]}"
+
+
+def _sources() -> Iterator[tuple[str, Path]]:
+    """All of this package but the simulator, and the headers products are written with."""
+    here, headers = Path(__file__).parent, Path(hcvo.__file__).parent / "headers"
+    for source in here.rglob("*.py"):
+        name = source.relative_to(here)
+        if name.parts[0] not in _NOT_NUMBERS:
+            yield f"reduce/{name}", source
+    for source in headers.glob("*.py"):
+        yield f"headers/{source.name}", source
