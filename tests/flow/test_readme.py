@@ -29,20 +29,32 @@ def test_the_pyvo_script(reduced: Reduced, tmp_path: Path) -> None:
     script.write_text(_here(_blocks("python", "pyvo")[0], reduced))
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for wanted in ("HCVO SIM 1", "cadi", "snr", "significance"):
-        assert wanted in done.stdout
+    _has_the_shape(done.stdout, _blocks("text", "pyvo")[0])
 
 
-@pytest.mark.parametrize(
-    ("section", "wanted"), [("STILTS and TOPCAT", '"HCVO SIM 1" pca'), ("curl", "\nird_level1,")]
-)
-def test_the_shell_commands(reduced: Reduced, section: str, wanted: str) -> None:
+@pytest.mark.parametrize("section", ["STILTS and TOPCAT", "curl"])
+def test_the_shell_commands(reduced: Reduced, section: str) -> None:
     command = _here(_blocks("sh", section)[0], reduced)
     done = subprocess.run(
         ["bash", "-c", command], cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert wanted in done.stdout
+    _has_the_shape(done.stdout, _blocks("text", section)[0])
+
+
+def test_no_placeholder_is_left() -> None:
+    assert re.findall(r"@[A-Z_]+@", (CHECKOUT / "README.md").read_text()) == []
+
+
+def _has_the_shape(output: str, printed: str) -> None:
+    """Same headings, same words in the first columns: only the figures of another night differ."""
+    found, wanted = output.strip().splitlines(), printed.strip().splitlines()
+    assert found[0].split() == wanted[0].split()
+    assert [_words(line) for line in found] == [_words(line) for line in wanted]
+
+
+def _words(line: str) -> list[str]:
+    return re.findall(r"[A-Za-z_\"]{2,}", re.sub(r"\b[0-9.]+\+[0-9a-f]+\b|[0-9.]+E-?[0-9]+", "", line))
 
 
 def test_every_make_target_named_exists() -> None:
