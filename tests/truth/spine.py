@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import fmean
 
 import click
+import numpy as np
 from astropy.io import fits
 
 from hcvo.report import Row, publish_report
@@ -25,6 +26,8 @@ _METHODS = ("cadi", "pca")
 _SHARE = 0.9
 _COLUMNS = ("SEP", "SEP_ERR", "PA", "PA_ERR", "CONTRAST", "CONTRAST_ERR", "SNR", "SIGNIFICANCE")
 _PIXEL_MAS = 12.255
+_PLANTED = ((200.0, 3.4e-5, 4.0e-5), (400.0, 6.0e-6, 7.2e-6), (800.0, 2.6e-6, 3.2e-6))
+"""Separation (mas) and contrast in each channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def run_seed(seed: int) -> Verdict:
         folder = Path(name)
         night, raw, out = folder / "night", folder / "raw", folder / "out"
         try:
-            _hcvo("simulate", "irdis", "--seed", str(seed), "--out", str(night))
+            _hcvo("simulate", "irdis", "--seed", str(seed), "--out", str(night), *_companions(seed))
             raw.mkdir()
             for path in night.glob("SPHER.*.fits"):
                 path.rename(raw / path.name)
@@ -135,6 +138,16 @@ def _pulls(rows: Sequence[Row], method: str) -> list[Row]:
         rms = sqrt(fmean(pull * pull for pull in pulls))
         report.append(Row(method, f"rms {quantity}", rms, "sigma", "0.5 to 1.5", ok=0.5 <= rms <= 1.5))
     return report
+
+
+def _companions(seed: int) -> list[str]:
+    """Options that plant the demo's three companions elsewhere for each seed: any angle, 5 % in or out."""
+    rng = np.random.default_rng(seed)
+    words = []
+    for separation, left, right in _PLANTED:
+        place = f"{separation * rng.uniform(0.95, 1.05):.3f},{rng.uniform(0, 360):.3f}"
+        words += ["--companion", f"{place},{left},{right}"]
+    return words
 
 
 def _hcvo(*arguments: str) -> None:
