@@ -7,7 +7,7 @@ from typing import Any
 
 from hcvo.catalogue.models import Observation, Process, Product
 from hcvo.catalogue.models.rights import GUARD_COLUMNS
-from hcvo.catalogue.rights import share_rights
+from hcvo.catalogue.rights import share_rights, within_inputs
 from hcvo.model.product import ProductFacts
 from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
 from hcvo.model.sphere import SphericalPolygon
@@ -41,7 +41,8 @@ class Newcomers:
 def load_products(process: Process, files: Sequence[StoredFile], newcomers: Newcomers) -> list[Product]:
     """Enter the products of a process with their measurements, and give the process their rights.
 
-    Products of an observation have its rights; reduced calibrations are public at once.
+    Products of an observation have its rights, reduced calibrations are public at once; but no product is
+    more public than the raw frames it goes back to, such as another observation's skies.
 
     Parameters
     ----------
@@ -91,7 +92,7 @@ def _enter(
         sha256=file.sha256,
         preview=file.preview,
         **obscore_columns(described, described.region if described.lengths else region),
-        **_rights(observation, facts),
+        **within_inputs(_rights(observation, facts), process),
     )
 
 
@@ -112,4 +113,5 @@ def _rights(observation: Observation | None, facts: ProductFacts) -> dict[str, A
     if observation is not None:
         return {name: getattr(observation, name) for name in GUARD_COLUMNS}
     moment = from_mjd(facts.mjd_start)
-    return {"release_time": release_time(DataKind.CALIBRATION, moment, ReleasePolicy.DEFAULT)}
+    opened = release_time(DataKind.CALIBRATION, moment, ReleasePolicy.DEFAULT)
+    return {"release_time": opened, "validated": True, "withdrawn": False}

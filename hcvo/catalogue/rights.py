@@ -1,15 +1,19 @@
 """Changing who may see an observation: on its row and on every row that carries a copy of its rights."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from django.db import transaction
 
-from hcvo.catalogue.models import Contrast, Detection, Observation, Process, ProcessInput, Product
+from hcvo.catalogue.models import Contrast, Detection, Observation, Process, ProcessInput, Product, RawFrame
 from hcvo.catalogue.models.rights import GUARD_COLUMNS, Guarded
 
-__all__ = ["set_rights", "share_rights"]
+__all__ = ["set_rights", "share_rights", "within_inputs"]
+
+_RULE_COLUMNS = ("release_time", "validated", "withdrawn")
+"""Those of the guard columns that ``archive.is_public`` looks at."""
 
 
 @transaction.atomic
@@ -22,7 +26,8 @@ def set_rights(
 ) -> None:
     """Change the rights of an observation, its products and all that was measured in them.
 
-    Raw frames keep their own terms; reduced calibrations belong to no observation and stay public.
+    Raw frames keep their own terms, and so do reduced calibrations, which belong to no observation; a
+    product stays at least as closed as what it was made from.
 
     Parameters
     ----------
@@ -42,8 +47,49 @@ def set_rights(
     products.update(**changes)
     for model in (Contrast, Detection):
         model.objects.filter(product__in=products).update(**changes)
-    for process in Process.objects.filter(products__in=products).distinct():
+    for process in Process.objects.filter(products__in=products).distinct().order_by("pk"):
+        _close_with_inputs(process)
         share_rights(process, process.products.all())
+
+
+def within_inputs(rights: Mapping[str, Any], process: Process) -> dict[str, Any]:
+    """Rights no more public than those of the raw frames and products that a process read.
+
+    Parameters
+    ----------
+    rights : Mapping[str, Any]
+        The rule's columns, and others, which are kept: what a product of the process would have.
+    process : Process
+        Its inputs are in the catalogue; a product among them is within its own inputs already.
+
+    Returns
+    -------
+    dict[str, Any]
+        Released with the last of them, validated when all are, withdrawn when one is.
+    """
+    read = list(
+        chain.from_iterable(
+            model.objects.filter(uses__process=process).distinct().values(*_RULE_COLUMNS)
+            for model in (RawFrame, Product)
+        )
+    )
+    moments = [rights["release_time"], *(row["release_time"] for row in read)]
+    return {
+        **rights,
+        "release_time": None if None in moments else max(moments),
+        "validated": rights["validated"] and all(row["validated"] for row in read),
+        "withdrawn": rights["withdrawn"] or any(row["withdrawn"] for row in read),
+    }
+
+
+def _close_with_inputs(process: Process) -> None:
+    for product in process.products.all():
+        own = {name: getattr(product, name) for name in _RULE_COLUMNS}
+        wanted = within_inputs(own, process)
+        if wanted != own:
+            Product.objects.filter(pk=product.pk).update(**wanted)
+            for model in (Contrast, Detection):
+                model.objects.filter(product=product).update(**wanted)
 
 
 def share_rights(process: Process, products: Iterable[Product]) -> None:

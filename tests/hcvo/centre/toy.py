@@ -1,6 +1,7 @@
 """A recipe without science: one input, an image with preview and a candidate list as products."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -71,4 +72,26 @@ def run_toy(settings: Settings, recorder: Recorder, source: Path, **parameters: 
     inputs = {"raw": [SourceFile(source, sha256_of(source), source.name)]}
     return run_recipe(
         TOY, inputs, parameters, recorder=recorder, staging=settings.staging, logs=settings.logs / "toy"
+    )
+
+
+def _run_dark(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job: Job) -> None:
+    del parameters
+    assert files["raw"]
+    dark = replace(
+        facts(ProductKind.DARK, job.process_id, job.version), level=1, algorithm="calib", target_name="",
+        obs_id="TOY.CALIB.2015-02-03T05:10:20", recipe="toy_dark", ra_deg=None, dec_deg=None,
+    )  # fmt: skip
+    path = job.path_for(dark)
+    write_product(path, dark, np.zeros((5, 5), np.float32))
+    job.done(dark, path)
+
+
+DARK = replace(TOY, name="toy_dark", makes=frozenset({"dark"}), parameters=Parameters, run=_run_dark)
+"""A calibration of no observation."""
+
+
+def run_dark(settings: Settings, recorder: Recorder, *sources: SourceFile) -> Run:
+    return run_recipe(
+        DARK, {"raw": sources}, None, recorder=recorder, staging=settings.staging, logs=settings.logs / "toy"
     )
