@@ -9,7 +9,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class with a small name
 
-from hcvo.catalogue.models import Observation, Product, RawFrame
+from hcvo.catalogue.models import (
+    AoCondition,
+    Contrast,
+    Detection,
+    Observation,
+    Process,
+    ProcessInput,
+    Product,
+    RawFrame,
+)
 from hcvo.catalogue.rights import set_rights, share_rights
 from hcvo.config import Settings
 from hcvo.published.ddl import dc_products_sql
@@ -91,6 +100,8 @@ def test_every_view_shows_public_rows_only(
 
 Rights = tuple[datetime | None, bool, bool]
 some_rights = st.tuples(moments, st.booleans(), st.booleans())
+_GUARDED = (AoCondition, Contrast, Detection, Observation, Process, ProcessInput, Product, RawFrame)
+_OPEN: Rights = (rows.PUBLIC["release_time"], True, False)
 
 
 @settings(
@@ -116,6 +127,54 @@ def test_a_target_is_shown_with_what_is_public_of_it(
             found = cursor.fetchall()
         assert found == ([("PI's name" if shown[0] else None,)] if any(shown) else [])
         transaction.set_rollback(True)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(guards=st.dictionaries(st.sampled_from(_GUARDED), some_rights), precursor=some_rights)
+def test_no_row_of_a_view_names_a_private_row(
+    postgres_site: Settings, guards: dict[Any, Rights], precursor: Rights
+) -> None:
+    """Rights are drawn for each row on its own.
+
+    A product's own names hold its obs_id; they go with it, and it is at most as public as its observation.
+    """
+    del postgres_site
+    with transaction.atomic():
+        product, other = rows.family(**rows.PUBLIC), rows.family(**rows.PUBLIC)
+        assert product.observation is not None
+        Product.objects.filter(pk=other.pk).update(**_as_columns(precursor))
+        ProcessInput.objects.create(
+            process=product.process,
+            role="dark",
+            name=other.name,
+            sha256="1" * 64,
+            product=other,
+            **rows.PUBLIC,
+        )
+        for model, given_rights in guards.items():
+            model.objects.exclude(pk=other.pk).update(**_as_columns(given_rights))
+        shown = "".join(_everything(view) for view in views() if view not in {"observation", "product"})
+        frame = product.observation.frames.get()
+        for row, names in (
+            (Product.objects.get(pk=other.pk), (other.accref, other.name, "1" * 64)),
+            (Product.objects.get(pk=product.pk), (product.accref,)),
+            (frame, (frame.dp_id, frame.accref)),
+        ):
+            if not _public((row.release_time, row.validated, row.withdrawn)):
+                assert not [name for name in names if f'"{name}"' in shown]
+        if not _public(guards.get(Observation, _OPEN)):
+            assert f'"{product.observation.obs_id}"' not in _everything("raw_frame")
+        transaction.set_rollback(True)
+
+
+def _everything(view: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT coalesce(string_agg(to_jsonb(v)::text, ' '), '') FROM hci.{view} v")
+        return str(cursor.fetchone()[0])
 
 
 def _as_columns(given: Rights) -> dict[str, Any]:
@@ -215,6 +274,9 @@ def test_a_process_is_as_public_as_its_most_public_product(catalogue: Settings) 
     open_one.process = product.process
     open_one.save()
     share_rights(product.process, product.process.products.all())
+    assert _count("hci.process") == 2
+    assert _count("hci.process_input") == 1  # the frame that was read is private still
+    RawFrame.objects.update(**rows.PUBLIC)
     assert _count("hci.process_input") == 2
 
 
