@@ -1,8 +1,10 @@
 """Who runs the servers: yourself, or an unprivileged account when you are root."""
 
+import contextlib
 import grp
 import os
 import pwd
+import stat
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from typing import Any
 
 from hcvo.config import Settings
 from hcvo.errors import SiteError
+from hcvo.site import folders
 from hcvo.site.processes import ServerProcess
 
 __all__ = ["Account", "server_account"]
@@ -33,19 +36,17 @@ class Account:
         return grp.getgrgid(self.gid).gr_name
 
     def own(self, path: Path, mode: int | None = None) -> None:
-        """Give a file or folder to the account.
+        """Give a folder to the account.
 
         Parameters
         ----------
         path : Path
-            File or folder that exists.
+            Folder that exists; a link is refused.
         mode : int | None
             Permission bits to set, if any.
         """
-        if os.geteuid() == 0:
-            os.chown(path, self.uid, self.gid)
-        if mode is not None:
-            path.chmod(mode)
+        with folders.opened(path) as handle:
+            self._give(path, handle, mode)
 
     def folder(self, path: Path, mode: int = 0o755) -> Path:
         """Make a folder of the account's, and return it.
@@ -53,7 +54,7 @@ class Account:
         Parameters
         ----------
         path : Path
-            Folder; parents that are missing are made and given to the account too.
+            Folder, no part of it a link; parents that are missing are made and given to the account too.
         mode : int
             Permission bits of the folder.
 
@@ -62,35 +63,43 @@ class Account:
         Path
             The folder.
         """
-        missing = [part for part in (path, *path.parents) if not part.exists()]
-        for part in reversed(missing):
-            part.mkdir(mode=0o755)
-            self.own(part)
-        self.own(path, mode)
+        with folders.opened(path, made=lambda new: self._give(path, new, 0o755)) as handle:
+            self._give(path, handle, mode)
         return path
 
     def write(self, path: Path, text: str, mode: int = 0o644) -> None:
-        """Write a file of the account's, whole or not at all.
+        """Write a file of the account's, whole or not at all, and on the disk when this returns.
 
         Parameters
         ----------
         path : Path
-            File; its folder exists.
+            File; its folder exists, no part of it a link.
         text : str
             What it shall hold.
         mode : int
             Permission bits; only the account can read it before they are set.
+
+        Raises
+        ------
+        SiteError
+            If it cannot be written.
         """
-        aside = path.with_name(f".{path.name}.aside")
-        aside.unlink(missing_ok=True)
-        # O_EXCL and the descriptor: root must not follow a link that the account put here.
-        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            if os.geteuid() == 0:
-                os.fchown(handle, self.uid, self.gid)
-            os.fchmod(handle, mode)
-            stream.write(text)
-        aside.replace(path)
+        aside = f".{path.name}.aside"
+        try:
+            with folders.opened(path.parent) as folder:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(aside, dir_fd=folder)
+                # O_EXCL and the descriptors: root must not follow a link that the account put here.
+                handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+                with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                    self._give(path, handle, mode)
+                    stream.write(text)
+                    stream.flush()
+                    os.fsync(handle)
+                os.rename(aside, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+                os.fsync(folder)
+        except OSError as error:
+            raise SiteError(f"cannot write {path}: {error.strerror}") from error
 
     def run(
         self,
@@ -179,6 +188,16 @@ class Account:
         shell = ["/bin/sh", "-c", 'log=$1; shift; "$@" </dev/null >>"$log" 2>&1 & echo $!', "sh", str(log)]
         pid = self.run([*shell, *command], cwd=cwd, env=env, new_session=True)
         return ServerProcess.now(int(pid))
+
+    def _give(self, path: Path, handle: int, mode: int | None) -> None:
+        """Set owner and mode of what a descriptor has open; `path` is for the message."""
+        try:
+            if os.geteuid() == 0:
+                os.fchown(handle, self.uid, self.gid)
+            if mode is not None and stat.S_IMODE(os.fstat(handle).st_mode) != mode:
+                os.fchmod(handle, mode)
+        except OSError as error:
+            raise SiteError(f"{path} cannot be given to {self.name}: {error.strerror}") from error
 
     def _identity(self) -> dict[str, Any]:
         if os.geteuid() != 0:

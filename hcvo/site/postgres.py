@@ -1,5 +1,6 @@
 """The site's own PostgreSQL 15 cluster: made, started and stopped without touching the machine's."""
 
+import re
 from pathlib import Path
 
 from hcvo.config import Settings
@@ -14,6 +15,7 @@ __all__ = ["check_place", "create_cluster", "is_running", "server_pid", "start",
 
 _PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 _LONGEST_SOCKET = 107
+_STRANGE = re.compile(r"[^\w./+~-]")
 _START_S = 30.0
 _PORT_LINE = 3  # of postmaster.pid
 _INCLUDE = "include_if_exists = 'hcvo.conf'"
@@ -35,8 +37,13 @@ def check_place(settings: Settings) -> None:
     Raises
     ------
     SiteError
-        If the socket's path is too long, or somebody else has the port.
+        If the path is too long or has a character that breaks it, or somebody else has the port.
     """
+    if strange := _STRANGE.search(str(settings.state)):
+        raise SiteError(
+            f"the state folder {str(settings.state)!r} has {strange[0]!r} in its path, which DaCHS's "
+            "settings cannot carry; set HCVO_STATE to a folder with letters, digits and ._+~- only"
+        )
     path = settings.sockets / f".s.PGSQL.{settings.database.port}"
     length = len(str(path).encode())
     if length > _LONGEST_SOCKET:
@@ -201,7 +208,7 @@ def _initdb(settings: Settings, account: Account) -> None:
         secret.unlink()
     account.write(settings.postgres_data / "pg_hba.conf", _HBA, 0o600)
     own = settings.postgres_data / "postgresql.conf"
-    account.write(own, f"{own.read_text(encoding='utf-8')}\n{_INCLUDE}\n", 0o600)
+    account.run(["/bin/sh", "-c", 'echo "$1" >>"$2"', "sh", _INCLUDE, own], cwd=settings.state, env={})
 
 
 def _configuration(settings: Settings) -> str:

@@ -1,5 +1,6 @@
 """Bring a site up, whatever state it is in: new, stopped, killed, half up, or with older views."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -10,13 +11,16 @@ from hcvo.catalogue.publish import apply_views
 from hcvo.catalogue.setup import migrate
 from hcvo.config import Settings
 from hcvo.errors import SiteError
-from hcvo.site import dachs, postgres, templates
+from hcvo.site import dachs, folders, postgres, templates
 from hcvo.site.account import Account, server_account
 
 __all__ = ["bring_down", "bring_up", "make_folders"]
 
-_OURS = {"postgres", "store", "staging", "raw"}
-"""Folders by which a state folder is known; one of another kind would be given to the account."""
+_MARKER = ".hcvo-site"
+"""File by which a state folder of ours is known: only such a one is given to the account, or cleaned away."""
+_MARKED = "State folder of hcvo: 'make clean' removes what the site made here, and this file.\n"
+_STILL_EMPTY = {"lost+found", f".{_MARKER}.aside"}
+"""Of a new file system, and of an `up` that was killed before it made anything else."""
 
 
 def bring_up(settings: Settings, *, say: Callable[[str], None] = lambda _: None) -> bool:
@@ -100,23 +104,39 @@ def make_folders(settings: Settings, account: Account) -> None:
         If the state folder holds other things than a site.
     """
     present = {path.name for path in settings.state.iterdir()} if settings.state.exists() else set()
-    if present and not present & _OURS:
+    if present - _STILL_EMPTY and _MARKER not in present:
         raise SiteError(
-            f"{settings.state} is no state folder of a site: it holds {', '.join(sorted(present)[:3])}; "
-            "set HCVO_STATE to a new or empty folder"
+            f"{settings.state} is no state folder of a site: it holds {', '.join(sorted(present)[:3])} and "
+            f"no file {_MARKER}; set HCVO_STATE to a new or empty folder"
         )
-    for folder in (settings.state, settings.logs, settings.store, settings.staging, settings.raw):
+    # What is not public yet lies below: other accounts of the machine stay out.
+    account.folder(settings.state, 0o750)
+    if _MARKER not in present:
+        account.write(settings.state / _MARKER, _MARKED)
+    for folder in (settings.logs, settings.store, settings.staging, settings.raw, settings.sockets):
         account.folder(folder)
-    account.folder(settings.sockets)
 
 
 @contextmanager
 def _locked(settings: Settings) -> Iterator[None]:
     """One `up` or `down` at a time; the lock goes with the process that holds it."""
-    path = settings.sockets / "lock"
-    with path.open("w") as handle:
+    with _lock_file(settings) as handle:
         try:
             flock(handle, LOCK_EX | LOCK_NB)
         except BlockingIOError as error:
             raise SiteError(f"another 'hcvo site' command works on {settings.state}; wait for it") from error
         yield
+
+
+@contextmanager
+def _lock_file(settings: Settings) -> Iterator[int]:
+    """Open the lock; nothing in it changes, and a link in its place is refused."""
+    try:
+        with folders.opened(settings.sockets) as folder:
+            handle = os.open("lock", os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644, dir_fd=folder)
+    except OSError as error:
+        raise SiteError(f"cannot lock {settings.sockets / 'lock'}: {error.strerror}") from error
+    try:
+        yield handle
+    finally:
+        os.close(handle)
