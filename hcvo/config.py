@@ -4,7 +4,10 @@ The environment wins over the file: ``HCVO_STATE=/srv/hcvo``,
 ``HCVO_DATABASE__PORT=5599`` (two underscores between the parts of a name).
 """
 
+import difflib
 import os
+import tomllib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -22,6 +26,9 @@ __all__ = ["CHECKOUT", "Dachs", "Database", "Resolver", "Settings", "load_settin
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 """Top of the checkout: where ``etc/`` and ``resources/`` lie."""
+_PREFIX = "HCVO_"
+_FILE = "HCVO_CONFIG"
+"""Environment variable that names another settings file."""
 
 
 class _Part(BaseModel):
@@ -31,7 +38,7 @@ class _Part(BaseModel):
 class Database(_Part):
     """The site's own PostgreSQL cluster."""
 
-    port: int = Field(default=5433, description="port on 127.0.0.1, and number of its socket")
+    port: int = Field(default=5433, ge=1, le=65535, description="port on 127.0.0.1, and number of its socket")
     name: str = Field(default="hcvo", description="database")
     user: str = Field(default="hcvo", description="owner of the schemas archive and hci")
 
@@ -39,7 +46,7 @@ class Database(_Part):
 class Dachs(_Part):
     """The site's own GAVO DaCHS."""
 
-    port: int = Field(default=8080, description="port on 127.0.0.1")
+    port: int = Field(default=8080, ge=1, le=65535, description="port on 127.0.0.1")
     authority: str = Field(default="org.hcvo.demo", description="IVOA authority of our identifiers")
     public_url: str = Field(default="", description="address users see; empty: http://127.0.0.1:<port>")
 
@@ -49,14 +56,14 @@ class Resolver(_Part):
 
     simbad_url: str = Field(default="", description="TAP service with SIMBAD's tables; empty: SIMBAD itself")
     online: bool = Field(default=True, description="ask the service at all")
-    timeout_s: float = Field(default=10.0, description="seconds to wait for its answer")
+    timeout_s: float = Field(default=10.0, gt=0, description="seconds to wait for its answer")
 
 
 class Settings(BaseSettings):
     """All settings of a site."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="HCVO_", env_nested_delimiter="__"
+        frozen=True, extra="forbid", env_prefix=_PREFIX, env_nested_delimiter="__"
     )
 
     state: Path = Field(default=Path(), description="folder of everything the site makes; empty: chosen")
@@ -152,10 +159,16 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - pydantic chec
     Raises
     ------
     ConfigError
-        If a key is unknown or a value impossible.
+        If a key is unknown or a value impossible, or the file cannot be read.
     """
+    _require_known(os.environ)
+    _require_file()
     try:
         settings = Settings(**overrides)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"settings file {_config_file()} cannot be read: {error}") from error
+    except SettingsError as error:
+        raise ConfigError(f"HCVO_* environment: {error}; it wants JSON, or one name a value") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -170,4 +183,29 @@ def load_settings(**overrides: Any) -> Settings:  # noqa: ANN401 - pydantic chec
 
 
 def _config_file() -> Path:
-    return Path(os.environ.get("HCVO_CONFIG", CHECKOUT / "etc" / "hcvo.toml"))
+    return Path(os.environ.get(_FILE) or CHECKOUT / "etc" / "hcvo.toml")
+
+
+def _require_file() -> None:
+    """A file that is asked for must be there; the checkout's own may be missing."""
+    if os.environ.get(_FILE) and not _config_file().is_file():
+        raise ConfigError(f"{_FILE} is {os.environ[_FILE]!r}, which is no file; correct or unset it")
+
+
+def _require_known(names: Iterable[str]) -> None:
+    """Refuse what starts like a setting but is none: pydantic passes over it in silence."""
+    known = {_FILE, *_variables()}
+    for name in names:
+        if name.upper().startswith(_PREFIX) and name.upper() not in known:
+            close = difflib.get_close_matches(name.upper(), sorted(known), n=1)
+            meant = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(known))}"
+            raise ConfigError(f"{name} in the environment is no setting; {meant}")
+
+
+def _variables() -> Iterator[str]:
+    """Environment variables that are settings: parts as a whole (JSON), and each value in them."""
+    for name, field in Settings.model_fields.items():
+        yield (_PREFIX + name).upper()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            for inner in field.annotation.model_fields:
+                yield f"{_PREFIX}{name}__{inner}".upper()

@@ -43,3 +43,52 @@ def test_settings_are_frozen() -> None:
     settings = load_settings()
     with pytest.raises(ValueError, match="frozen"):
         settings.account = "root"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("HCVO_DATABSE__PORT", "HCVO_DATABASE__PORT"),
+        ("HCVO_DATABASE__PROT", "HCVO_DATABASE__PORT"),
+        ("HCVO_STAET", "HCVO_STATE"),
+        ("hcvo_stat", "HCVO_STATE"),
+    ],
+)
+def test_an_unknown_name_in_the_environment_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, meant: str
+) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(ConfigError, match=rf"{name} in the environment .* did you mean {meant}\?"):
+        load_settings()
+
+
+def test_what_the_installer_reads_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HCVO_ACCOUNT", "astro")
+    assert load_settings().account == "astro"
+
+
+def test_a_missing_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HCVO_CONFIG", str(tmp_path / "absent.toml"))
+    with pytest.raises(ConfigError, match=r"absent\.toml.* is no file"):
+        load_settings()
+
+
+@pytest.mark.parametrize("content", [b"[database\nport = 1\n", b"state = '\xff'\n"])
+def test_a_broken_file_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "broken.toml").write_bytes(content)
+    monkeypatch.setenv("HCVO_CONFIG", str(tmp_path / "broken.toml"))
+    with pytest.raises(ConfigError, match=r"broken\.toml cannot be read"):
+        load_settings()
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http"])
+def test_an_impossible_port_is_refused(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.setenv("HCVO_DACHS__PORT", port)
+    with pytest.raises(ConfigError, match=r"dachs\.port"):
+        load_settings()
+
+
+def test_a_part_that_is_no_json_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HCVO_DATABASE", "port=1")
+    with pytest.raises(ConfigError, match="it wants JSON"):
+        load_settings()
