@@ -1,12 +1,14 @@
-"""Where a product file lies, and how it gets there: written aside, fsync, rename.
+"""Where a product file lies, and how it gets there: written aside, fsync, then the name.
 
-A file of the store is immutable: a new reduction is a new file.
+A file of the store is immutable: a new reduction is a new file. Modes do not depend on the caller's
+umask: the servers run as another account; who may not read has no way into the state folder.
 """
 
+import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from hcvo.model.product import ProductFacts
 __all__ = ["accref", "file_name", "place", "sha256_of", "write_aside"]
 
 _BLOCK = 1 << 20
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
+"""Errors of the disk, not of what is being written."""
 
 
 def file_name(facts: ProductFacts) -> str:
@@ -64,17 +68,24 @@ def write_aside(path: Path) -> Iterator[Path]:
     ------
     Path
         A temporary path in the same folder; on leaving, it is synced to disk and renamed.
+
+    Notes
+    -----
+    StoreError if the folder cannot be made or written to, or the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".aside-", suffix=path.suffix)
-    os.close(handle)
+    with _told(path):
+        _make_folder(path.parent)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".aside-", suffix=path.suffix)
+        os.close(handle)
     aside = Path(name)
     try:
-        yield aside
-        _sync(aside)
-        aside.chmod(0o644)
-        aside.replace(path)
-        _sync(path.parent)
+        with _told(path, _DISK):
+            yield aside
+        with _told(path):
+            aside.chmod(0o644)
+            _sync(aside)
+            aside.replace(path)
+            _sync(path.parent)
     finally:
         aside.unlink(missing_ok=True)
 
@@ -92,15 +103,41 @@ def place(source: Path, target: Path) -> None:
     Raises
     ------
     StoreError
-        If another file has that place: files of the store are immutable.
+        If another file has that place: files of the store are immutable; or the disk refuses.
     """
-    if target.exists():
-        raise StoreError(f"{target} exists already; files of the store are never overwritten")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _sync(source)
-    source.chmod(0o644)
-    source.replace(target)
-    _sync(target.parent)
+    with _told(target):
+        _make_folder(target.parent)
+        source.chmod(0o644)
+        _sync(source)
+        try:
+            os.link(source, target)  # unlike a rename, this refuses a name that is taken
+        except FileExistsError as error:
+            raise StoreError(f"{target} exists already; files of the store are never overwritten") from error
+        _sync(target.parent)
+        source.unlink()
+
+
+@contextmanager
+def _told(path: Path, kinds: Container[int | None] | None = None) -> Iterator[None]:
+    """Turn the system's refusals (only those of some `kinds`, if given) into an error of the store."""
+    try:
+        yield
+    except OSError as error:
+        if kinds is not None and error.errno not in kinds:
+            raise
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its parents, so that they are there after a power cut."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for new in reversed(missing):
+        new.mkdir(exist_ok=True)
+        new.chmod(0o755)
+        _sync(new.parent)
 
 
 def _sync(path: Path) -> None:
