@@ -119,9 +119,9 @@ def search(
     threshold : float
         Significance (Gaussian sigmas) in the stack that makes a candidate.
     inner : float
-        Smallest separation searched, pixels.
+        Smallest separation searched, pixels; what is fitted inside of it is no detection.
     outer : float
-        Largest separation searched, pixels.
+        Largest separation searched, pixels; what is fitted outside of it is no detection.
     limit : int
         Most companions to look for.
 
@@ -142,16 +142,21 @@ def search(
         scene = _without(scene, detections, algorithm)
         latest = _rate(scene, detections[-1], detections)
         doubtful += latest.significance[-1] <= threshold
-    kept, scene = _settle(scene, detections, algorithm, threshold)
+    kept, scene = _settle(scene, detections, algorithm, threshold, (inner, outer))
     return Found(tuple(kept), original, scene)
 
 
 def _settle(
-    scene: Scene, detections: Sequence[Detection], algorithm: Algorithm, threshold: float
+    scene: Scene,
+    detections: Sequence[Detection],
+    algorithm: Algorithm,
+    threshold: float,
+    limits: tuple[float, float],
 ) -> tuple[list[Detection], Scene]:
     """Judge each with the others subtracted, put noise back, fit again what is left, judge again.
 
     A seed that seems weak is judged only here: a second companion on its ring may have hidden it.
+    What was fitted outside the limits counts as noise: it is the flank of something not searched for.
     """
     rated = [_rate(scene, d, detections) for d in detections]
     kept = [d for d in rated if d.significance[-1] > threshold]
@@ -161,8 +166,14 @@ def _settle(
         kept = [_refine(scene, d) for d in kept]
         scene = _without(scene, kept, algorithm)
     rated = [_rate(scene, d, kept) for d in kept]
-    final = sorted((d for d in rated if d.significance[-1] > threshold), key=lambda d: -d.significance[-1])
+    final = [d for d in rated if d.significance[-1] > threshold and _within(scene, d.companion, limits)]
+    final.sort(key=lambda d: -d.significance[-1])
     return final, _without(scene, final, algorithm) if len(final) < len(rated) else scene
+
+
+def _within(scene: Scene, companion: Companion, limits: tuple[float, float]) -> bool:
+    cx, cy = scene.channels[0].centre
+    return limits[0] <= float(np.hypot(companion.x - cx, companion.y - cy)) <= limits[1]
 
 
 def _without(scene: Scene, detections: Sequence[Detection], algorithm: Algorithm) -> Scene:

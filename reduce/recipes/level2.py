@@ -91,7 +91,7 @@ class Level2:
     image : NDArray[np.float32]
         (y, x) weighted mean of the channels, adu.
     snr, significance : NDArray[np.float32]
-        (channel + 1, y, x): the channels, then the stack.
+        (channel + 1, y, x): the channels, then the stack; NaN outside the separations searched.
     weights : NDArray[np.float64]
         (channel,) of the stack.
     contrast : tuple[ContrastRow, ...]
@@ -173,7 +173,7 @@ def run_level2(
     job.progress(0.7)
     contrast = _contrast_rows(level1, found, (inner, outer), parameters, job)
     job.progress(0.9)
-    snr, sigma = _maps(found)
+    snr, sigma = _maps(found, (inner, outer))
     return Level2(
         residual=np.stack([r.image for r in found.original]),
         image=stack([r.image for r in found.original], found.scene.weights),
@@ -220,8 +220,8 @@ def _systematics(given: Systematics, parameters: Level2Parameters) -> Systematic
     )
 
 
-def _maps(found: Found) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Small-sample statistic and significance; noise from the images without the companions."""
+def _maps(found: Found, limits: tuple[float, float]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Small-sample statistic and significance where it was searched; noise without the companions."""
     scene, places = found.scene, [(d.companion.x, d.companion.y) for d in found.detections]
     images = [r.image for r in found.original]
     planes = [
@@ -231,6 +231,7 @@ def _maps(found: Found) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     planes.append((stack(images, scene.weights), scene.image, scene.fwhm))
     pairs = [snr_map(image, fwhm, noise=clean, excluded=places) for image, clean, fwhm in planes]
     snr = np.stack([p[0] for p in pairs])
+    snr[:, ~_between(snr.shape[-1], *limits)] = np.nan
     return snr, significance(snr, np.stack([p[1] for p in pairs])).astype(np.float32)
 
 

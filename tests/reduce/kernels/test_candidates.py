@@ -161,3 +161,10 @@ def test_no_injection_asked_for_is_no_error_known() -> None:
     copies = injected_deviations(found.scene, companion, [companion], 0)
     assert copies.radial.size == copies.independent == 0
     assert np.isnan(spread(copies.radial, copies.independent).error)
+
+
+@pytest.mark.parametrize("sep", [27.5, 4.5])
+def test_what_lies_outside_the_limits_is_no_candidate(sep: float) -> None:
+    found = _search("cadi", _channel(7, [(sep, 60.0, 1500.0), (16.0, 150.0, 700.0)]))
+    places = [np.hypot(d.companion.x - 30, d.companion.y - 30) for d in found.detections]
+    assert places == [pytest.approx(16.0, abs=0.3)]

@@ -124,7 +124,9 @@ def test_what_was_planted_is_in_the_list_within_its_errors(reduced: FolderJob) -
     assert {r.candidate for r in rows} == {1, 2}
     assert [r.channel for r in rows] == [-1, 0, 1] * 2
     for sep, pa, flux in _PLANTED:
-        for row in (r for r in rows if abs(r.sep / _SCALE - sep) < 2):
+        near = [r for r in rows if abs(r.sep / _SCALE - sep) < 2]
+        assert [r.channel for r in near] == [-1, 0, 1]
+        for row in near:
             assert abs(row.sep - sep * _SCALE) < 4 * row.sep_err
             assert abs(row.pa - pa) < 4 * row.pa_err
             assert abs(row.sep - sep * _SCALE) < 0.3 * _SCALE
@@ -159,6 +161,16 @@ def test_significance_of_the_map_at_a_candidate_is_above_the_threshold(reduced: 
     for row in read_candidates(reduced.made[ProductKind.CANDIDATES].path):
         x, y = round(row.x), round(row.y)
         assert np.nanmax(plane[y - 2 : y + 3, x - 2 : x + 3]) > 5
+
+
+@pytest.mark.parametrize("kind", [ProductKind.SNR, ProductKind.SIGNIFICANCE])
+def test_the_maps_are_blank_where_it_was_not_searched(reduced: FolderJob, kind: ProductKind) -> None:
+    planes, header = fits.getdata(reduced.made[kind].path, header=True)
+    side = np.arange(_SIZE) - _SIZE // 2
+    radius = np.hypot(side[None], side[:, None])
+    inside = (radius * _SCALE >= header["INNERMAS"]) & (radius * _SCALE <= header["OUTERMAS"])
+    assert np.isnan(planes[:, ~inside]).all()
+    assert np.isfinite(planes[:, inside]).all()
 
 
 def test_without_a_star_flux_there_is_no_contrast_and_it_is_said(tmp_path: Path) -> None:
