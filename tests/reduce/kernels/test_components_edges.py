@@ -65,4 +65,4 @@ def test_where_nothing_comes_through_the_floor_counts() -> None:
     tried = with_components(reduction, 7)
     noise = radial_noise(aperture_map(tried.image, 4.0), 2.0)
     assert found.depth[1] <= np.log10(noise[8] / 0.003) + 1e-6
-    assert found.best == 1 if found.depth[0] < found.depth[1] else 7
+    assert found.best == (1 if found.depth[0] < found.depth[1] else 7)
