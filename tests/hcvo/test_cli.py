@@ -1,0 +1,65 @@
+"""The program: a plain mistake is one line, and it runs where the home folder cannot be written."""
+
+import os
+import pwd
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_PROGRAM = "from hcvo.cli import main; main()"
+_CACHE = (
+    "import os; from hcvo import cli; cli._give_numba_a_cache(); print(os.environ.get('NUMBA_CACHE_DIR'))"
+)
+
+
+def run(
+    *arguments: str, script: str = _PROGRAM, user: str | None = None, **env: str
+) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("HCVO_", "NUMBA_"))}
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env=kept | env,
+        user=user,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_refusal_of_the_system_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    state = tmp_path / "file" / "site"
+    done = run("site", "up", HCVO_STATE=str(state), HCVO_DATABASE__PORT="1", HCVO_DACHS__PORT="2")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("hcvo: ")
+
+
+def test_out_in_an_unwritable_place_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = run("simulate", "irdis", "--out", str(tmp_path / "file" / "out"))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "Not a directory" in done.stderr
+
+
+def test_a_slip_of_the_pen_in_the_environment_is_one_line() -> None:
+    done = run("site", "status", HCVO_STAET="/srv")
+    assert done.returncode == 1
+    assert done.stderr == "hcvo: HCVO_STAET in the environment is no setting; did you mean HCVO_STATE?\n"
+
+
+def test_numba_has_a_cache_of_ours_without_a_home(tmp_path: Path) -> None:
+    assert run(script=_CACHE, HOME=str(tmp_path)).stdout == "None\n"
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to run as somebody without a home")
+    nobody = pwd.getpwnam("nobody")
+    done = run(script=_CACHE, user="nobody", HOME="/nonexistent", XDG_CACHE_HOME="")
+    if "ModuleNotFoundError" in done.stderr or "Permission" in done.stderr:
+        pytest.skip("nobody cannot read this checkout")
+    cache = Path(done.stdout.strip())
+    assert (cache.stat().st_uid, cache.stat().st_mode & 0o777) == (nobody.pw_uid, 0o700)
