@@ -1,13 +1,18 @@
 """Where a frame says its target is: the telescope's target coordinates, else where the telescope pointed."""
 
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from hcvo.errors import HeaderError
 from hcvo.headers.packed import unpacked
-from hcvo.model.frame import RawFrame
+from hcvo.model.frame import CardValue, RawFrame
 from hcvo.model.motion import julian_year, position_at, separation_arcsec
 
 __all__ = ["TOLERANCE_ARCSEC", "Pointing", "pointing_of"]
+
+_DAY_PACKED, _POLE_PACKED = 240000.0, 900000.0
+_FASTEST_ARCSEC = 15.0
+"""No star moves so far in a year; Barnard's moves 10.4."""
 
 TOLERANCE_ARCSEC = 10.0
 """Positions farther apart than this are of two stars, or one of them is an error."""
@@ -73,13 +78,20 @@ def _followed(frame: RawFrame, seen: Pointing) -> Pointing | None:
     alpha, delta = (frame.cards.get(f"ESO TEL TARG {name}") for name in ("ALPHA", "DELTA"))
     if not isinstance(alpha, int | float) or not isinstance(delta, int | float):
         return None
+    if not 0 <= alpha < _DAY_PACKED or abs(delta) > _POLE_PACKED:
+        return None
     try:
         ra, dec = 15.0 * unpacked(alpha), unpacked(delta)
     except HeaderError:
         return None
     motion = tuple(frame.cards.get(f"ESO TEL TARG {name}") for name in ("PMA", "PMD"))
-    pm_ra, pm_dec = (1000.0 * value if isinstance(value, int | float) else 0.0 for value in motion)
+    pm_ra, pm_dec = (1000.0 * value if _is_motion(value) else 0.0 for value in motion)
     place = position_at(ra, dec, pm_ra, pm_dec, seen.epoch - 2000.0)
     if pm_ra == pm_dec == 0.0:  # nobody filled it in
         return Pointing(seen.name, *place, seen.mjd)
     return Pointing(seen.name, *place, seen.mjd, pm_ra, pm_dec)
+
+
+def _is_motion(value: CardValue) -> TypeGuard[int | float]:
+    """A proper motion that a star may have, arcsec/yr."""
+    return isinstance(value, int | float) and abs(value) < _FASTEST_ARCSEC

@@ -1,10 +1,11 @@
 """Raw frames into the catalogue: checksum, every card, observation, target; one transaction a file."""
 
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, transaction
 
 from hcvo.catalogue.models import RawFrame
 from hcvo.catalogue.setup import answering, setup_django
@@ -83,6 +84,9 @@ def ingest_raw(
 
 
 def _ingest(path: Path, read_frame: Callable[[Path], Frame], terms: _Terms) -> Entry:
+    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+    if shown != str(path):
+        return Entry(shown, Outcome.REFUSED, reason="its name or its folder's is no UTF-8; rename it")
     try:
         frame = read_frame(path)
         outcome = _enter(frame, path, terms)
@@ -105,8 +109,19 @@ def _enter(frame: Frame, path: Path, terms: _Terms) -> Outcome:
         # Another ingest was faster with this file or its observation: what is there now decides.
         if _known(frame, path, write=True):
             return Outcome.KNOWN
-        _insert(frame, path, terms)
+        _insert_again(frame, path, terms)
+    except DataError as error:
+        raise CatalogueError(f"{path}: the database refuses a value of its header: {error}") from error
     return Outcome.NEW
+
+
+def _insert_again(frame: Frame, path: Path, terms: _Terms) -> None:
+    try:
+        _insert(frame, path, terms)
+    except IntegrityError as error:
+        raise CatalogueError(
+            f"{path}: {frame.dp_id} contradicts what the catalogue has: {error}; is ARCFILE right?"
+        ) from error
 
 
 def _known(frame: Frame, path: Path, *, write: bool) -> bool:

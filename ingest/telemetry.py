@@ -1,6 +1,7 @@
 """The atmosphere as SPARTA saw it: tables of the telemetry file to rows."""
 
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,10 @@ from hcvo.errors import HeaderError
 __all__ = ["load_telemetry"]
 
 _TABLE = "AtmPerfParams"
+_COLUMNS = ("Sec", "USec", "R0", "WindSpeed", "StrehlRatio")
+_FAULTS = (OSError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, Warning)
+"""What astropy raises over a table that is none, or whose description is broken."""
+
 _UNIX_MJD = 40587.0
 _WAVELENGTH_M = 500e-9
 _ARCSEC = math.degrees(1.0) * 3600.0
@@ -39,20 +44,13 @@ def load_telemetry(frame: RawFrame, path: Path) -> int:
     Raises
     ------
     HeaderError
-        If the table lacks a column it should have.
+        If it is no table, or lacks a column of numbers it should have.
     """
-    with fits.open(path) as units:
-        if _TABLE not in units:
-            return 0
-        table = units[_TABLE].data
-        try:
-            columns = {name: np.asarray(table[name], dtype=np.float64)
-                       for name in ("Sec", "USec", "R0", "WindSpeed", "StrehlRatio")}  # fmt: skip
-        except KeyError as error:
-            raise HeaderError(
-                f"{path}: table {_TABLE} lacks a column ({error}); not telemetry we know"
-            ) from error
-    mjd = _UNIX_MJD + (columns["Sec"] + columns["USec"] * 1e-6) / 86400.0
+    columns = _columns(path)
+    if columns is None:
+        return 0
+    with np.errstate(all="ignore"):
+        mjd = _UNIX_MJD + (columns["Sec"] + columns["USec"] * 1e-6) / 86400.0
     rights = {name: getattr(frame, name) for name in GUARD_COLUMNS}
     rows = [
         AoCondition(
@@ -60,8 +58,8 @@ def load_telemetry(frame: RawFrame, path: Path) -> int:
             mjd=time,
             r0=r0,
             wind_speed=wind,
-            seeing=None if r0 is None else 0.98 * _WAVELENGTH_M / r0 * _ARCSEC,
-            tau0=None if r0 is None or wind is None else 0.314 * r0 / wind,
+            seeing=None if r0 is None else _finite(0.98 * _WAVELENGTH_M / r0 * _ARCSEC),
+            tau0=None if r0 is None or wind is None else _finite(0.314 * r0 / wind),
             strehl=strehl,
             **rights,
         )
@@ -72,8 +70,32 @@ def load_telemetry(frame: RawFrame, path: Path) -> int:
             _positive(columns["StrehlRatio"]),
             strict=True,
         )
+        if math.isfinite(time)
     ]
     return len(AoCondition.objects.bulk_create(rows, ignore_conflicts=True))
+
+
+def _columns(path: Path) -> dict[str, NDArray[np.float64]] | None:
+    """Columns (sample,) of the table of the atmosphere; None where the file has none."""
+    try:
+        with warnings.catch_warnings(), fits.open(path) as units:
+            warnings.simplefilter("error")
+            if _TABLE not in units:
+                return None
+            table = units[_TABLE].data
+            columns = {name: np.array(table[name], dtype=np.float64) for name in _COLUMNS}
+    except (*_FAULTS, fits.VerifyError) as error:
+        raise HeaderError(
+            f"{path}: {_TABLE} is no table with {', '.join(_COLUMNS)} as numbers "
+            f"({type(error).__name__}: {error}); not telemetry we know, or fetch it again"
+        ) from error
+    if odd := [name for name, values in columns.items() if values.ndim != 1]:
+        raise HeaderError(f"{path}: {_TABLE} has several values a sample in {', '.join(odd)}, wanted one")
+    return columns
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _positive(values: NDArray[np.float64]) -> list[float | None]:

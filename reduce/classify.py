@@ -25,6 +25,12 @@ _MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 _PRINTABLE = re.compile(rb"[ -~]*")  # FITS 4.0, section 3.3.1: a header holds nothing else
 _DP_ID = re.compile(r"[A-Za-z0-9_.:+-]+\Z")
 _DATE_TOLERANCE_S = 2.0  # MJD-OBS and DATE-OBS of one header
+_YEARS = range(1990, 2101)  # no digital detector before, no VLT after
+_MAX_DIT_S = 86400.0
+_MAX_NDIT = 2**31 - 1
+_MAX_OB_ID = 2**63 - 1  # ESO counts from 100,000
+_MAX_TEXT = 250  # characters of a name
+_NAMES = ("PROG ID", "START", "TARG NAME")  # of an observing block
 
 
 def read_raw_frame(path: Path) -> RawFrame:
@@ -69,6 +75,7 @@ def read_frame(path: Path, *, sha256: str) -> RawFrame:
     header = _walk(path, size)
     cards = cards_of(header, path)
     _refuse_foreign(cards, path)
+    _refuse_long_names(cards, path)
     tag = _class_of(cards, path)
     begin, mjd_obs = _start(cards, path)
     dit_s, ndit = _integration(cards, tag, path)
@@ -237,6 +244,13 @@ def _refuse_foreign(cards: Mapping[str, CardValue], path: Path) -> None:
         raise ForeignFrameError(f"{path}: INSTRUME is {instrument!r}, wanted {sphere.INSTRUMENT!r}; left out")
 
 
+def _refuse_long_names(cards: Mapping[str, CardValue], path: Path) -> None:
+    """No name is that long; the catalogue could not index it."""
+    for keyword in ("ARCFILE", "OBJECT", "TELESCOP", *(f"ESO OBS {name}" for name in _NAMES)):
+        if len(text := _text(cards, keyword)) > _MAX_TEXT:
+            raise HeaderError(f"{path}: {keyword} has {len(text)} characters, wanted {_MAX_TEXT} at most")
+
+
 def _class_of(cards: Mapping[str, CardValue], path: Path) -> str:
     names = ("ESO DPR CATG", "ESO DPR TYPE", "ESO DPR TECH", "ESO SEQ ARM", "ESO INS2 COMB IFS")
     values = [_text(cards, name) for name in names]
@@ -278,6 +292,8 @@ def _instant(cards: Mapping[str, CardValue], keyword: str, path: Path) -> dateti
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise HeaderError(f"{path}: {keyword} is {text!r}, wanted YYYY-MM-DDThh:mm:ss.s") from error
+    if moment.year not in _YEARS:
+        raise HeaderError(f"{path}: {keyword} is {text!r}, wanted a year from {_YEARS[0]} to {_YEARS[-1]}")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -298,12 +314,14 @@ def _integration(cards: Mapping[str, CardValue], tag: str, path: Path) -> tuple[
         return 0.0, 0
     keyword = "ESO DET SEQ1 DIT" if "ESO DET SEQ1 DIT" in cards else "EXPTIME"
     dit_s = _number(cards, keyword, path)
-    if dit_s <= 0:
-        raise HeaderError(f"{path}: {keyword} is {dit_s} s, wanted more than 0")
+    if not 0 < dit_s <= _MAX_DIT_S:
+        raise HeaderError(f"{path}: {keyword} is {dit_s} s, wanted more than 0 and at most {_MAX_DIT_S:.0f}")
     planes = cards.get("NAXIS3", 1)
     ndit = cards.get("ESO DET NDIT", planes)
-    if ndit != planes or not isinstance(ndit, int) or ndit < 1:
-        raise HeaderError(f"{path}: DET NDIT is {ndit!r} but NAXIS3 {planes!r}; wanted the same number")
+    if ndit != planes or not isinstance(ndit, int) or not 1 <= ndit <= _MAX_NDIT:
+        raise HeaderError(
+            f"{path}: DET NDIT is {ndit!r} but NAXIS3 {planes!r}; wanted the same number, at most {_MAX_NDIT}"
+        )
     return dit_s, ndit
 
 
@@ -332,4 +350,6 @@ def _ob_id(cards: Mapping[str, CardValue], path: Path) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
         raise HeaderError(f"{path}: OBS ID is {value!r}, wanted a whole number")
+    if value > _MAX_OB_ID:
+        raise HeaderError(f"{path}: OBS ID is {value}, wanted at most {_MAX_OB_ID}")
     return value

@@ -94,6 +94,11 @@ def test_telemetry_has_tables_and_no_images(tmp_path: Path) -> None:
         ({"ARCFILE": "../../etc/x.fits"}, HeaderError, "ARCFILE"),
         ({"RA": 400.0}, HeaderError, "400"),
         ({"ESO_OBS_ID": "many"}, HeaderError, "OBS ID"),
+        ({"ESO_OBS_ID": 2**63}, HeaderError, "OBS ID is 9223372036854775808, wanted at most"),
+        ({"DATE-OBS": "9999-12-31T23:59:59"}, HeaderError, "year from 1990 to 2100"),
+        ({"DATE-OBS": "0001-01-01T00:00:00+05:00"}, HeaderError, "year from 1990 to 2100"),
+        ({"ESO_DET_FRAM UTC": "9999-12-31T23:59:59-05:00"}, HeaderError, "FRAM UTC.*year"),
+        ({"ESO_DET_SEQ1_DIT": 1e300}, HeaderError, "DIT is 1e.300 s"),
     ],
 )
 def test_refusals_name_what_was_found(
