@@ -2,6 +2,8 @@
 # Install what hcvo needs on Debian 12: apt packages, the servers' account, build/venv, STILTS.
 # Each step looks first and acts only when something is missing; a second run takes about a second.
 set -euo pipefail
+# What is made here, others must be able to read: the servers run as an account of their own.
+umask 022
 export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/.."
 
@@ -20,19 +22,22 @@ installed_version() {
     dpkg-query --show --showformat='${db:Status-Status} ${Version}' "$1" 2>/dev/null | sed -n 's/^installed //p' || true
 }
 
-# DaCHS below 2.11 lacks what resources/ is written for (SIA2 parameters, DataLink 1.1).
-is_missing() {
-    local version
-    version=$(installed_version "$1")
-    [[ -z $version ]] && return 0
-    [[ $1 == python3-gavo ]] && dpkg --compare-versions "$version" lt 2.11
-}
-
 missing_packages() {
     local name
     for name in $(wanted_packages); do
-        if is_missing "$name"; then echo "$name"; fi
+        if [[ -z $(installed_version "$name") ]]; then echo "$name"; fi
     done
+}
+
+# DaCHS below 2.11 lacks what resources/ is written for (SIA2 parameters, DataLink 1.1). One that this machine
+# has already may serve others' data: whoever runs it must say when it is upgraded.
+require_new_dachs() {
+    local version
+    version=$(installed_version python3-gavo)
+    if [[ -n $version ]] && dpkg --compare-versions "$version" lt 2.11; then
+        die "this machine has DaCHS $version (python3-gavo), wanted 2.11 or newer; it is left as it is: upgrade it" \
+            "yourself if nothing else needs it (trixie has 2.11), or use another machine or etc/Containerfile"
+    fi
 }
 
 require_debian_12() {
@@ -41,7 +46,7 @@ require_debian_12() {
         id=$(. /etc/os-release && echo "${ID:-}")
         version=$(. /etc/os-release && echo "${VERSION_ID:-}")
     fi
-    [[ $id == debian && $version == 12 ]] && return
+    [[ $id == debian && $version == 12 ]] && return 0
     if ! command -v dpkg-query >/dev/null; then
         die "this system is '$id $version', wanted Debian 12 with: $(wanted_packages | xargs). Use etc/Containerfile."
     fi
@@ -62,7 +67,8 @@ as_root() {
 
 apt() {
     as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get --quiet --yes \
-        --option Acquire::Retries=2 --option Acquire::http::Timeout=30 --option Acquire::https::Timeout=30 "$@"
+        --option DPkg::Lock::Timeout=300 --option Acquire::Retries=2 \
+        --option Acquire::http::Timeout=30 --option Acquire::https::Timeout=30 "$@"
 }
 
 # A foreign source that does not answer must not stop us: what we need is checked when it is installed.
@@ -163,7 +169,8 @@ make_venv() {
     digest=$(sha256sum pyproject.toml)
     [[ -x build/venv/bin/hcvo && -e $stamp && $(<"$stamp") == "$digest" ]] && return
     say "Python packages into build/venv"
-    [[ -x build/venv/bin/python ]] || /usr/bin/python3 -m venv build/venv
+    # Interrupted, it may lack pip.
+    build/venv/bin/python -m pip --version &>/dev/null || /usr/bin/python3 -m venv --clear build/venv
     build/venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
     printf '%s\n' "$digest" >"$stamp"
 }
@@ -186,6 +193,7 @@ unpack_stilts() {
 }
 
 require_debian_12
+require_new_dachs
 install_packages
 repair_pgsphere
 make_account
