@@ -22,7 +22,7 @@ test: install check ## lint, types, contracts, then every test
 check: install ## ruff, mypy, import contracts, docstrings
 	@etc/check.sh
 
-bench: install ## time the parts that have a time to keep
+bench: ## benchmarks (none yet: they come with Level 1, Level 2 and the archive)
 	@etc/bench.sh
 
 up: install ## start the site: PostgreSQL and DaCHS; returns when TAP answers

@@ -1,9 +1,6 @@
 #!/bin/bash
-# Benchmarks: each times itself and prints goal and value.
+# Benchmarks: none yet.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 cat <<'TEXT'
-No benchmark has a script of its own yet. Times that are kept so far:
-  make demo       prints how long each step took
-  make test       pytest --durations=10 shows the slowest tests
+bench: there is no benchmark yet; each comes with its issue: Level 1, Level 2, the archive under load
 TEXT
