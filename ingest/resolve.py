@@ -192,7 +192,7 @@ def _from_simbad(simbad: SimbadClass, name: str) -> Resolved | None:
     row = rows[0]
     if row["ra"] is None or _number(row["ra"]) is None:
         return None
-    names = simbad.query_tap(f"SELECT id FROM ident WHERE oidref = {int(row['oid'])}")  # noqa: S608
+    names = simbad.query_tap(f"SELECT id FROM ident WHERE oidref = {int(row['oid'])}")  # noqa: S608 - a number
     return Resolved(
         name=str(row["main_id"]),
         names=tuple(sorted(str(other) for other in names["id"])),

@@ -46,7 +46,7 @@ class Directions:
 @contextmanager
 def _offline() -> Iterator[None]:
     """Use the Earth-rotation tables that came with the libraries: no download, no age limit."""
-    with iers.conf.set_temp("auto_download", False), iers.conf.set_temp("auto_max_age", None):  # noqa: FBT003
+    with iers.conf.set_temp("auto_download", False), iers.conf.set_temp("auto_max_age", None):  # noqa: FBT003 - the name stands before it
         yield
 
 

@@ -34,7 +34,7 @@ class PolygonField(_Field):
         del connection
         return "spoly"
 
-    def get_placeholder(self, value: Any, compiler: Any, connection: "BaseDatabaseWrapper") -> str:  # noqa: ANN401
+    def get_placeholder(self, value: Any, compiler: Any, connection: "BaseDatabaseWrapper") -> str:  # noqa: ANN401 - Django gives any value
         """Cast the text: pgSphere has no constructor from numbers here."""
         del value, compiler, connection
         return "%s::spoly"
@@ -43,7 +43,7 @@ class PolygonField(_Field):
         """Polygon to text."""
         return None if value is None else value.to_pgsphere()
 
-    def from_db_value(self, value: str | None, expression: object, connection: object) -> Any:  # noqa: ANN401
+    def from_db_value(self, value: str | None, expression: object, connection: object) -> Any:  # noqa: ANN401 - a class known at run time only
         """Text to polygon."""
         del expression, connection
         return None if value is None else SphericalPolygon.from_pgsphere(value)

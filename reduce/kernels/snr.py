@@ -144,7 +144,7 @@ def _map(
             if np.isnan(flux[j, i]):
                 continue
             count, mean, deviation = _ring_statistics(spline, bad, excluded, fwhm, float(i), float(j))
-            if count >= 2 and deviation > 0.0:  # noqa: PLR2004
+            if count >= 2 and deviation > 0.0:  # noqa: PLR2004 - no standard deviation of one value
                 snr[j, i] = (flux[j, i] - mean) / (deviation * np.sqrt(1.0 + 1.0 / count))
                 dof[j, i] = count - 1
 

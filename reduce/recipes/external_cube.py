@@ -120,7 +120,7 @@ def _cube(path: Path) -> NDArray[np.float32]:
     cube = _load(path, "cube")
     if cube.ndim == 3:  # noqa: PLR2004 # one channel
         cube = cube[None]
-    if cube.ndim != 4:  # noqa: PLR2004
+    if cube.ndim != 4:  # noqa: PLR2004 - channel, time, y, x
         raise InputError(f"{path}: cube has axes {cube.shape}, wanted (time, y, x) or (channel, time, y, x)")
     if cube.shape[1] < _LEAST_FRAMES:
         raise InputError(f"{path}: cube has {cube.shape[1]} frames, wanted at least {_LEAST_FRAMES}")
@@ -148,7 +148,7 @@ def _psfs(path: Path, parameters: ExternalCubeParameters, channels: int) -> NDAr
     psf = _load(path, "PSF")
     if psf.ndim == 2:  # noqa: PLR2004 # one channel
         psf = psf[None]
-    if psf.ndim != 3 or len(psf) != channels:  # noqa: PLR2004
+    if psf.ndim != 3 or len(psf) != channels:  # noqa: PLR2004 - channel, y, x
         raise InputError(f"{path}: PSF has axes {psf.shape}, wanted (y, x) or ({channels}, y, x)")
     if psf.shape[1] != psf.shape[2] or psf.shape[1] % 2 == 0:
         raise InputError(
@@ -204,7 +204,7 @@ def _shifted(frame: NDArray[np.float32], centre: tuple[float, float], size: int)
     bad = ~np.isfinite(frame)
     out = recentred(np.where(bad, 0.0, frame), centre, size, (1.0, 1.0))
     if bad.any():  # a pixel that takes more than 1 % from missing ones is missing
-        out[np.abs(recentred(bad.astype(np.float32), centre, size, (1.0, 1.0))) > 0.01] = np.nan  # noqa: PLR2004
+        out[np.abs(recentred(bad.astype(np.float32), centre, size, (1.0, 1.0))) > 0.01] = np.nan  # noqa: PLR2004 - the 1 % above
     return out
 
 

@@ -124,7 +124,7 @@ def _systematics(header: fits.Header) -> Systematics:
 
 def _check(level1: Level1Cube) -> None:
     name, cube = level1.name, level1.cube
-    if cube.ndim != 4 or cube.shape[2] != cube.shape[3] or cube.shape[3] % 2 == 0:  # noqa: PLR2004
+    if cube.ndim != 4 or cube.shape[2] != cube.shape[3] or cube.shape[3] % 2 == 0:  # noqa: PLR2004 - axes of a cube, parity
         raise ReductionError(f"{name}: cube is {cube.shape}, wanted (channel, time, n, n) with n odd")
     if len(level1.angles_deg) != cube.shape[1] or not np.isfinite(level1.angles_deg).all():
         raise ReductionError(
