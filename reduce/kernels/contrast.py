@@ -23,6 +23,8 @@ __all__ = ["CurvePoint", "contrast_curve", "noise_at", "threshold_flux", "throug
 
 _STEADY = 0.03  # relative change of the throughput at which the level is found
 _ROUNDS = 4
+_OPAQUE = 0.003  # throughput below which a companion's flux cannot be told: the fit gives up there as well
+_WHOLE_STAR = 1.0  # contrast above which the number says nothing: brighter than the star
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,8 @@ class CurvePoint:
     radius : float
         Pixels.
     contrast : float
-        Companion to star with a false-positive fraction of 2.87e-7; NaN where nothing comes through.
+        Companion to star with a false-positive fraction of 2.87e-7; NaN where next to nothing comes
+        through (throughput below 0.003) or the number exceeds 1.
     throughput : float
         Flux after to flux before the reduction, median over azimuths.
     dof : float
@@ -143,17 +146,20 @@ def contrast_curve(
             own, common = throughput_at(scene, c, (radius, azimuths), wanted, guesses[c])
             guesses[c] = own if np.isfinite(own) and own > 0 else guesses[c]
             through.append(common)
-            points.append(CurvePoint(c, radius, _contrast(wanted, own * flux[c]), own, count - 1))
+            points.append(CurvePoint(c, radius, _contrast(wanted, own, flux[c]), own, count - 1))
         deviation, count = noise_at(stacked, radius)
         wanted = threshold_flux(deviation, count, nsigma)
-        passed = float(np.dot(share, through))
-        contrast = _contrast(wanted, passed)
-        points.append(CurvePoint(-1, radius, contrast, passed / float(share.sum()), count - 1))
+        reference = float(share.sum())
+        passed = float(np.dot(share, through)) / reference
+        points.append(CurvePoint(-1, radius, _contrast(wanted, passed, reference), passed, count - 1))
     return sorted(points, key=lambda p: (p.channel < 0, p.channel))
 
 
-def _contrast(wanted: float, passed: float) -> float:
-    return wanted / passed if passed > 0 else float("nan")
+def _contrast(wanted: float, throughput: float, star: float) -> float:
+    if not throughput >= _OPAQUE:
+        return float("nan")
+    contrast = wanted / (throughput * star)
+    return contrast if contrast <= _WHOLE_STAR else float("nan")
 
 
 def throughput_at(

@@ -24,6 +24,7 @@ __all__ = ["Level2", "Level2Parameters", "Setting", "run_level2"]
 
 _PSF_REACH = 4.0  # FWHM of the PSF's wings that injections carry
 _NSIGMA = 5.0
+_FEWEST_FRAMES = 3  # a median of fewer is no estimate of the star
 
 
 class Level2Parameters(Parameters):
@@ -143,7 +144,7 @@ def run_level2(
     Raises
     ------
     ReductionError
-        If the field is too small to search.
+        If there are too few frames, too little rotation, or the field is too small to search.
     """
     fwhm = float(np.mean([c.fwhm_px for c in level1.channels]))
     inner = parameters.inner_fwhm * fwhm
@@ -154,6 +155,7 @@ def run_level2(
             f"{level1.name}: {level1.cube.shape[-1]} px leave separations up to {outer:.1f} px, "
             f"wanted more than the inner {inner:.1f} px; enlarge the cube or outer_mas"
         )
+    _check_rotation(level1, outer, fwhm)
     channels = _channels(level1, int(np.ceil(outer + 2 * fwhm)))
     mask = _between(channels[0].cube.shape[-1], inner - fwhm, outer + fwhm)
     job.progress(0.05)
@@ -186,6 +188,24 @@ def run_level2(
         outer_mas=outer * level1.scale_mas,
         systematics=systematics,
     )
+
+
+def _check_rotation(level1: Level1Cube, outer: float, fwhm: float) -> None:
+    """Angular differential imaging lives on companions that move: refuse what would only give numbers."""
+    frames = level1.cube.shape[1]
+    if frames < _FEWEST_FRAMES:
+        raise ReductionError(
+            f"{level1.name}: {frames} frame(s), wanted at least {_FEWEST_FRAMES} for angular differential "
+            "imaging; add exposures or take back the frame selection"
+        )
+    span = float(np.ptp(np.unwrap(level1.angles_deg, period=360.0)))
+    moved = float(np.radians(span)) * outer
+    if moved < fwhm:
+        raise ReductionError(
+            f"{level1.name}: the field turns by {span:.2f} deg, {moved:.1f} px at the outer edge "
+            f"({outer:.0f} px), wanted at least 1 FWHM, {fwhm:.1f} px; angular differential imaging "
+            "needs pupil tracking and a longer sequence"
+        )
 
 
 def _channels(level1: Level1Cube, half: int) -> list[Channel]:

@@ -152,3 +152,14 @@ def test_nothing_positive_through_no_contrast() -> None:
     points = contrast_curve(_scene((-0.5, 0.5)), [14.0])
     assert np.isnan(points[0].contrast)
     assert np.isfinite(points[1].contrast)
+
+
+@pytest.mark.parametrize(
+    ("dim", "star", "known"), [(0.0025, 1e9, False), (0.0035, 1e9, True), (0.5, 20.0, False)]
+)
+def test_no_contrast_where_the_number_would_say_nothing(dim: float, star: float, *, known: bool) -> None:
+    """Throughput below 0.003; brighter than the star."""
+    points = contrast_curve(_scene((dim, 0.5), (star, 1e6)), [14.0])
+    assert np.isfinite(points[0].contrast) == known
+    assert points[0].throughput == pytest.approx(dim, rel=2e-2)
+    assert np.isfinite(points[1].contrast)

@@ -256,3 +256,34 @@ def test_a_file_that_is_no_cube_of_ours_is_named(cube: Path, tmp_path: Path) -> 
         hdus.writeto(tmp_path / "broken.fits")
     with pytest.raises(ReductionError, match="14 derotation angles, 13 finite; wanted 14"):
         run(cadi.RECIPE, {"cube": tmp_path / "broken.fits"}, cadi.CadiParameters(), tmp_path)
+
+
+def _changed(cube: Path, folder: Path, angles: np.ndarray) -> Path:
+    """The cube with other angles, cut to as many frames."""
+    with fits.open(cube) as hdus:
+        hdus[0].data = hdus[0].data[:, : len(angles)]
+        table = hdus["DEROTATION"]
+        table.data = table.data[: len(angles)]
+        table.data["ANGLE"] = angles - table.data["ICRS_ROTATION"]
+        hdus.writeto(folder / cube.name)
+    return folder / cube.name
+
+
+@pytest.mark.parametrize("name", list(_RECIPES))
+@pytest.mark.parametrize(
+    ("angles", "words"),
+    [
+        (np.full(_FRAMES, 33.0), r"turns by 0\.00 deg, 0\.0 px .* wanted at least 1 FWHM, 4\.0 px"),
+        (np.linspace(0.0, 5.0, _FRAMES), r"turns by 5\.00 deg, 2\.7 px"),
+        (np.resize([179.0, -179.0], _FRAMES), r"turns by 2\.00 deg"),
+        (np.array([0.0, 40.0]), r"2 frame\(s\), wanted at least 3"),
+        (np.array([40.0]), "1 frame"),
+    ],
+)
+def test_a_sequence_without_rotation_or_frames_is_refused(
+    cube: Path, tmp_path: Path, name: str, angles: np.ndarray, words: str
+) -> None:
+    recipe, parameters = _RECIPES[name]
+    given = parameters.model_validate({"components": 1} if name == "pca" and len(angles) > 1 else {})
+    with pytest.raises(ReductionError, match=words):
+        run(recipe, {"cube": _changed(cube, tmp_path, angles)}, given, tmp_path)
