@@ -8,6 +8,7 @@ from typing import Any
 from hcvo.catalogue.models import Observation, Process, Product
 from hcvo.catalogue.models.rights import GUARD_COLUMNS
 from hcvo.catalogue.rights import share_rights, within_inputs
+from hcvo.errors import CatalogueError
 from hcvo.model.product import ProductFacts
 from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
 from hcvo.model.sphere import SphericalPolygon
@@ -17,6 +18,9 @@ from ingest.observations import external_observation
 from ingest.resolve import Resolver
 
 __all__ = ["Newcomers", "StoredFile", "load_products"]
+
+_EXTERNAL = "external_cube"
+"""The recipe whose products tell of an observation that no raw frame told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,10 @@ def load_products(process: Process, files: Sequence[StoredFile], newcomers: Newc
     -------
     list[Product]
         Their rows, in the current transaction.
+
+    Notes
+    -----
+    CatalogueError for a product of a target whose observation the catalogue does not have.
     """
     described = [describe(file.path) for file in files]
     region = next((one.region for one in described if one.region is not None), None)
@@ -77,9 +85,7 @@ def _enter(
     newcomers: Newcomers,
 ) -> Product:
     facts = described.facts
-    observation = _observation(process, facts)
-    if observation is None and facts.level > 1:
-        observation = external_observation(facts, newcomers.resolver, newcomers.policy)
+    observation = None if _is_calibration(facts) else _observation(process, facts, newcomers)
     target = observation.target if observation else None
     return Product.objects.create(
         process=process,
@@ -96,17 +102,38 @@ def _enter(
     )
 
 
-def _observation(process: Process, facts: ProductFacts) -> Observation | None:
-    """By name; else by the raw frames the process read, for a name given before all frames were there."""
+def _is_calibration(facts: ProductFacts) -> bool:
+    return facts.level <= 1 and facts.ob_id is None and not facts.target_name
+
+
+def _observation(process: Process, facts: ProductFacts, newcomers: Newcomers) -> Observation:
+    """By name; else by the frame that named it, for a name given before all frames were there."""
     found = Observation.objects.select_related("target").filter(obs_id=facts.obs_id).first()
-    if found or facts.ob_id is None or facts.level <= 1:
+    if found is not None:
         return found
-    return (
-        Observation.objects.select_related("target")
-        .filter(frames__uses__process=process, ob_id=facts.ob_id)
-        .order_by("t_min")
-        .first()
-    )
+    if process.recipe == _EXTERNAL:
+        return external_observation(facts, newcomers.resolver, newcomers.policy)
+    named_by = {"frames__uses__process": process, "frames__uses__role": "observation"}
+    renamed = Observation.objects.filter(**named_by, ob_id=facts.ob_id).first()
+    if renamed is None:
+        raise CatalogueError(
+            f"{facts.kind} of {facts.target_name!r}: no observation {facts.obs_id} in the catalogue, and no "
+            "frame of it among the inputs; ingest its raw frames and reduce again"
+        )
+    return _keep_name(renamed.pk, facts.obs_id)
+
+
+def _keep_name(observation_pk: int, obs_id: str) -> Observation:
+    """An earlier frame came in while its first product was made: the product's file keeps its name for it."""
+    row = Observation.objects.select_related("target").select_for_update(of=("self",)).get(pk=observation_pk)
+    if row.products.exists():
+        raise CatalogueError(
+            f"the observation {obs_id} is called {row.obs_id} since other products of it were made, "
+            "while this reduction ran; reduce again"
+        )
+    row.obs_id = obs_id
+    row.save(update_fields=["obs_id"])
+    return row
 
 
 def _rights(observation: Observation | None, facts: ProductFacts) -> dict[str, Any]:

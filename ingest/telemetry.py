@@ -41,10 +41,9 @@ def load_telemetry(frame: RawFrame, path: Path) -> int:
     int
         Number of samples; 0 where the file has no table of the atmosphere.
 
-    Raises
-    ------
-    HeaderError
-        If it is no table, or lacks a column of numbers it should have.
+    Notes
+    -----
+    HeaderError if it is no table, or lacks a column of numbers it should have.
     """
     columns = _columns(path)
     if columns is None:

@@ -241,7 +241,7 @@ def _files(used: Sequence[Raw | Made], runs: Mapping[str, Run]) -> list[SourceFi
     for one in used:
         if isinstance(one, Raw):
             frame = one.frame
-            files.append(SourceFile(frame.path, frame.sha256, frame.dp_id, one.level))
+            files.append(SourceFile(frame.path, frame.sha256, frame.dp_id, one.level, frame.obs_id))
         else:
             made = [output for output in runs[one.task].outputs if output.kind == one.kind]
             files.extend(_product(output, one.level) for output in made)

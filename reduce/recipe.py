@@ -53,13 +53,15 @@ class SourceFile:
     """One input file as the engine hands it to a recipe.
 
     `name` is the dp_id of a raw frame or the file name of a product; `match_level`
-    is how well it fits (0 calibration plan ... 3 risk).
+    is how well it fits (0 calibration plan ... 3 risk); `obs_id` names the observation of a raw frame
+    where a catalogue has given it a name, '' elsewhere.
     """
 
     path: Path
     sha256: str
     name: str
     match_level: int = 0
+    obs_id: str = ""
 
 
 class Job(Protocol):

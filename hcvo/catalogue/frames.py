@@ -78,7 +78,8 @@ def frames_for(observations: Collection[Observation]) -> list[Frame]:
     own = Q(observation__in=[one.pk for one in observations])
     shared = Q(observation=None) | Q(kind="SKY")
     calibrations = shared & Q(arm__in=arms, mjd_obs__gte=begin, mjd_obs__lte=end)
-    return _frames(RawFrame.objects.filter(own | calibrations).defer("cards").order_by("mjd_obs"))
+    rows = RawFrame.objects.filter(own | calibrations).select_related("observation")
+    return _frames(rows.defer("cards").order_by("mjd_obs"))
 
 
 class _Cards(Mapping[str, CardValue]):
@@ -148,4 +149,5 @@ def _frame(row: RawFrame, path: Path) -> Frame:
         ra_deg=row.ra,
         dec_deg=row.dec,
         cards=_Cards(row.pk),
+        obs_id=row.observation.obs_id if row.observation else "",
     )

@@ -54,6 +54,8 @@ class RawFrame:
         Pointing, ICRS degrees (``RA``, ``DEC``).
     cards : Mapping[str, CardValue]
         Every card of the primary header, keyword (``ESO DET NDIT`` for HIERARCH) to value.
+    obs_id : str
+        Name of its observation where the catalogue has given one; '' where it follows from the frames.
     """
 
     path: Path
@@ -82,6 +84,7 @@ class RawFrame:
     ra_deg: float | None
     dec_deg: float | None
     cards: Mapping[str, CardValue] = field(repr=False)
+    obs_id: str = ""
 
     @property
     def execution(self) -> str:

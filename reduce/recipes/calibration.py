@@ -43,8 +43,11 @@ def origin_of(files: Mapping[str, Sequence[SourceFile]]) -> Origin:
 
 
 def observation_name(files: Mapping[str, Sequence[SourceFile]]) -> str:
-    """Name of the observation: from the first science frame of the block, role 'observation'."""
-    first = read_exposure(files["observation"][0].path).frame
+    """Name of the observation: the catalogue's, else from the first science frame, role 'observation'."""
+    source = files["observation"][0]
+    if source.obs_id:
+        return source.obs_id
+    first = read_exposure(source.path).frame
     return observation_id(first.instrument, first.arm, first.ob_id, first.mjd_obs)
 
 

@@ -45,7 +45,7 @@ def test_a_process_leaves_files_rows_and_rights(catalogue: Settings, source: Pat
     assert {output.path.is_relative_to(catalogue.store) for output in run.outputs} == {True}
     assert all(output.path.is_file() for output in run.outputs)
     process = Process.objects.get()
-    assert (process.state, process.recipe, process.intended) == ("done", "toy", [])
+    assert (process.state, process.recipe, process.intended) == ("done", "external_cube", [])
     assert process.parameters == {"level": 1.0, "fail": False}
     assert "numpy" in process.libraries
     image = Product.objects.get(kind="image")

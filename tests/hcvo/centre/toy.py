@@ -1,4 +1,7 @@
-"""A recipe without science: one input, an image with preview and a candidate list as products."""
+"""A recipe without science: one input, an image with preview and a candidate list as products.
+
+It goes by the name of the one recipe whose products bring their own observation.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -32,7 +35,7 @@ def facts(kind: ProductKind, process_id: int, version: str, axes: str = "y,x") -
         night="2015-02-02", mjd_start=57056.2, mjd_end=57056.3, exptime_s=60.0, dit_s=4.0, ncombine=3,
         wavelength_min_nm=1500.0, wavelength_max_nm=1700.0, pixel_scale_mas=12.25, fwhm_mas=41.0,
         coronagraph="", derotator_mode="ELEV", technique="IMAGE", field_rotation_deg=30.0, match_level=0,
-        process_id=process_id, recipe="toy", recipe_version=version, provenance=("raw",), axes=axes,
+        process_id=process_id, recipe="external_cube", recipe_version=version, provenance=("raw",), axes=axes,
         unit="adu",
     )  # fmt: skip
 
@@ -60,7 +63,7 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
 
 
 TOY = Recipe(
-    name="toy",
+    name="external_cube",
     consumes=(Consume("raw", frozenset({"RAW"})),),
     makes=frozenset({"image", "candidates"}),
     parameters=ToyParameters,
