@@ -89,12 +89,12 @@ def adopt(settings: Settings, account: Account, *, say: Callable[[str], None] = 
     -----
     SiteError if DaCHS refuses a descriptor.
     """
+    database.make_products_view(settings)
     stamp = settings.dachs_root / ".adopted"
     wanted = _adoption_digest(settings)
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
         return False
     say("descriptors and views have changed: DaCHS reads them")
-    database.make_products_view(settings)
     run(settings, account, "imp", "-m", "hci/q")
     run(settings, account, "imp", "//obscore")
     run(settings, account, "pub", *_PUBLISHED)

@@ -1,5 +1,6 @@
 """What stands in the site's cluster: roles, database, extensions, and the view DaCHS delivers files by."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,9 @@ FROM pg_attribute
 JOIN pg_class ON pg_class.oid = attrelid
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE attnum > 0 AND (nspname = 'hci' OR (nspname, relname) IN (('ivoa', 'obscore'), ('dc', 'products')))
+"""
+_PRODUCTS_QUERY = """
+SELECT relkind, obj_description(oid, 'pg_class') FROM pg_class WHERE oid = to_regclass('dc.products')
 """
 
 
@@ -84,17 +88,23 @@ def make_products_view(settings: Settings) -> None:
     """Put a view of our public files in the place of DaCHS's table ``dc.products``.
 
     Getproduct, DataLink and SODA look only there: what is not public does not exist for them.
+    The view's comment tells the definition it was made from; one that is up to date stays.
 
     Parameters
     ----------
     settings : Settings
         Settings of the site; DaCHS is initialised, the catalogue migrated.
     """
+    definition = dc_products_sql(settings.store)
+    digest = hashlib.sha256(definition.encode()).hexdigest()
     with _cursor(settings) as ask:
-        ask.execute("SELECT relkind FROM pg_class WHERE oid = to_regclass('dc.products')")
-        (kind,) = ask.fetchone() or ("",)
+        ask.execute(_PRODUCTS_QUERY)
+        kind, made_from = ask.fetchone() or ("", None)
+        if (kind, made_from) == ("v", digest):
+            return
         ask.execute("DROP {} IF EXISTS dc.products CASCADE".format("TABLE" if kind == "r" else "VIEW"))
-        ask.execute(f"CREATE VIEW dc.products AS {dc_products_sql(settings.store)}")
+        ask.execute(f"CREATE VIEW dc.products AS {definition}")
+        ask.execute("COMMENT ON VIEW dc.products IS %s", [digest])
         ask.execute(
             sql.SQL("ALTER VIEW dc.products OWNER TO {}").format(sql.Identifier(settings.database.user))
         )

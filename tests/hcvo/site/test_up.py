@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,14 @@ def test_a_socket_path_too_long_is_refused_with_the_way_out(live_site: Settings,
     assert not deep.state.exists()
 
 
+@pytest.mark.parametrize("name", ["my site", "site's", "a,b", "50%"])
+def test_a_path_that_servers_cannot_carry_is_refused(live_site: Settings, tmp_path: Path, name: str) -> None:
+    strange = live_site.model_copy(update={"state": tmp_path / name})
+    with pytest.raises(SiteError, match="in its path, which DaCHS's settings cannot carry; set HCVO_STATE"):
+        bring_up(strange)
+    assert not strange.state.exists()
+
+
 def test_a_folder_of_other_things_is_left_alone(live_site: Settings, tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").touch()
     before = tmp_path.stat()
@@ -146,3 +155,19 @@ def test_other_ports_are_taken_at_the_next_up(planted: Planted) -> None:
     assert database.count_products(moved) > 0
     assert bring_up(settings) is True
     assert status_of(settings).up
+
+
+def test_a_moved_state_folder_delivers_its_files(planted: Planted) -> None:
+    settings = planted.settings
+    moved = settings.model_copy(update={"state": settings.state.with_name(settings.state.name + "-moved")})
+    bring_down(settings)
+    settings.state.rename(moved.state)
+    try:
+        assert bring_up(moved) is True
+        address = f"{moved.base_url}/getproduct/{planted.accref('image')}"
+        with urllib.request.urlopen(address, timeout=30) as answer:
+            assert answer.read() == (moved.store / planted.accref("image")).read_bytes()
+    finally:
+        bring_down(moved)
+        moved.state.rename(settings.state)
+    assert bring_up(settings) is True
