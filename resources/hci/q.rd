@@ -110,7 +110,7 @@
 					<code>
 						PRODUCT = """
 							SELECT p.accref, p.obs_id, p.kind, p.algorithm, p.process_id, p.calib_level,
-								p.obs_title, p.dataproduct_type, p.access_format, f.accesspath, f.preview
+								p.obs_title, p.dataproduct_type, p.access_format, p.filesize, f.accesspath, f.preview
 							FROM hci.product AS p JOIN dc.products AS f USING (accref)
 						"""
 						# What a process read, what the makers of that read, and so on.
@@ -147,7 +147,7 @@
 								return self.makeLink(self.address(row["accref"]),
 									description=row["obs_title"], semantics=semantics,
 									contentType=row["access_format"],
-									contentLength=os.path.getsize(row["accesspath"]),
+									contentLength=row["filesize"],
 									contentQualifier="#" + qualifier, localSemantics=row["kind"])
 					</code>
 				</setup>
@@ -199,7 +199,6 @@
 							descriptor.address(descriptor.accref) + "?preview=True",
 							description="Preview of " + descriptor.row["obs_title"],
 							contentType="image/png",
-							contentLength=os.path.getsize(descriptor.preview),
 							contentQualifier="#image",
 							localSemantics="preview")
 				</code>

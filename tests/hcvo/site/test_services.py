@@ -112,6 +112,24 @@ def get_url(url: str) -> bytes:
         return content
 
 
+def test_a_lost_file_breaks_no_link_and_no_path_is_told(planted: Planted) -> None:
+    lost = [planted.files["snr"], planted.files["image"].with_suffix(".png")]
+    for path in lost:
+        path.rename(path.with_suffix(".lost"))
+    try:
+        for kind in ("snr", "image"):
+            query = urllib.parse.urlencode({"ID": planted.did(kind)})
+            answer = get_url(f"{planted.settings.base_url}/hci/q/dl/dlmeta?{query}")
+            assert b"Fault" not in answer
+            assert str(planted.settings.state).encode() not in answer
+            assert {"snr", "image", "cube"} <= {
+                str(link["local_semantics"]) for link in links_of(planted, kind)
+            }
+    finally:
+        for path in lost:
+            path.with_suffix(".lost").rename(path)
+
+
 def test_from_a_curve_the_image_is_what_it_was_made_from(planted: Planted) -> None:
     relations = {str(link["local_semantics"]): link["semantics"] for link in links_of(planted, "contrast")}
     assert relations["image"] == "#progenitor"
