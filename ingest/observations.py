@@ -1,6 +1,6 @@
 """Observations: which frames belong together, and the name that does not depend on the order they came in."""
 
-from datetime import date
+from datetime import date, datetime
 
 from django.db.models import Max, Min
 
@@ -8,7 +8,7 @@ from hcvo.catalogue.models import Observation, Programme, RawFrame
 from hcvo.model.frame import RawFrame as Frame
 from hcvo.model.observation import is_science, observation_id, observation_key, opening_frame
 from hcvo.model.product import ProductFacts
-from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
+from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time, same_terms
 from ingest.pointing import Pointing, pointing_of
 from ingest.report import IngestReport
 from ingest.resolve import Resolver
@@ -18,6 +18,7 @@ __all__ = [
     "FACILITIES",
     "belongs_to_observation",
     "external_observation",
+    "from_when",
     "observation_of",
     "refresh",
 ]
@@ -45,7 +46,7 @@ def observation_of(
     policy : ReleasePolicy
         When a new observation becomes public.
     report : IngestReport
-        Takes notes on doubtful targets.
+        Takes notes on doubtful targets, and on an observation that has other release terms.
 
     Returns
     -------
@@ -57,6 +58,7 @@ def observation_of(
     key = observation_key(frame)
     found = Observation.objects.select_for_update().filter(group_key=key).first()
     if found is not None:
+        _note_terms(found, release_time(DataKind.SCIENCE, from_mjd(frame.mjd_obs), policy), report)
         return found
     target, ra, dec = target_row(pointing_of(frame), resolver, report)
     telescope = str(frame.cards.get("TELESCOP") or "")
@@ -102,6 +104,7 @@ def external_observation(facts: ProductFacts, resolver: Resolver, policy: Releas
         obs_id=facts.obs_id,
         group_key=facts.obs_id,
         target=target,
+        programme=_programme_row(facts.programme),
         object_name=facts.target_name,
         facility=FACILITIES.get(facts.telescope, facts.telescope),
         instrument=facts.instrument,
@@ -149,8 +152,24 @@ def refresh(observation: Observation) -> None:
     observation.save()
 
 
+def _note_terms(observation: Observation, asked: datetime, report: IngestReport) -> None:
+    if not same_terms(observation.release_time, asked):
+        report.note(
+            f"{observation.obs_id} keeps its release terms, public {from_when(observation.release_time)}; "
+            f"for a new observation it would be {from_when(asked)}"
+        )
+
+
+def from_when(release: datetime | None) -> str:
+    """A release time in words: ``from 2015-02-03``, ``never``."""
+    return f"from {release:%Y-%m-%d}" if release else "never"
+
+
 def _programme(frame: Frame) -> Programme | None:
-    if not frame.programme:
+    return _programme_row(frame.programme, str(frame.cards.get("ESO OBS PI-COI NAME") or ""))
+
+
+def _programme_row(programme: str, pi: str = "") -> Programme | None:
+    if not programme:
         return None
-    pi = str(frame.cards.get("ESO OBS PI-COI NAME") or "")
-    return Programme.objects.get_or_create(programme=frame.programme, defaults={"pi": pi})[0]
+    return Programme.objects.get_or_create(programme=programme, defaults={"pi": pi})[0]

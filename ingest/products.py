@@ -110,6 +110,8 @@ def _observation(process: Process, facts: ProductFacts, newcomers: Newcomers) ->
     """By name; else by the frame that named it, for a name given before all frames were there."""
     found = Observation.objects.select_related("target").filter(obs_id=facts.obs_id).first()
     if found is not None:
+        if process.recipe == _EXTERNAL:
+            _refuse_another(found, facts)
         return found
     if process.recipe == _EXTERNAL:
         return external_observation(facts, newcomers.resolver, newcomers.policy)
@@ -121,6 +123,19 @@ def _observation(process: Process, facts: ProductFacts, newcomers: Newcomers) ->
             "frame of it among the inputs; ingest its raw frames and reduce again"
         )
     return _keep_name(renamed.pk, facts.obs_id)
+
+
+def _refuse_another(known: Observation, facts: ProductFacts) -> None:
+    """Cubes of one star and start are of one observation when filter and programme are the same."""
+    for what, there, here in (
+        ("filter", known.filter, facts.filter),
+        ("programme", known.programme_id or "", facts.programme),
+    ):
+        if there != here:
+            raise CatalogueError(
+                f"the observation {known.obs_id} is in the catalogue with {what} {there!r}, this cube has "
+                f"{here!r}: another observation; give its start to the second with --date"
+            )
 
 
 def _keep_name(observation_pk: int, obs_id: str) -> Observation:

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from django.db import DataError, IntegrityError, transaction
@@ -13,8 +14,8 @@ from hcvo.config import Settings
 from hcvo.errors import CatalogueError, InputError
 from hcvo.model.frame import RawFrame as Frame
 from hcvo.model.names import url_safe
-from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
-from ingest.observations import observation_of, refresh
+from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time, same_terms
+from ingest.observations import from_when, observation_of, refresh
 from ingest.report import Entry, IngestReport, Outcome
 from ingest.resolve import Resolver
 from ingest.targets import identify_again
@@ -30,6 +31,8 @@ class _Terms:
     policy: ReleasePolicy
     resolver: Resolver
     report: IngestReport
+    kept: dict[str, tuple[datetime | None, datetime]] = field(default_factory=dict)
+    """Known frames with other release terms than asked for: dp_id to theirs and those."""
 
 
 def raw_accref(dp_id: str) -> str:
@@ -78,6 +81,7 @@ def ingest_raw(
         for path in paths:
             report.entries.append(_ingest(path.absolute(), read_frame, terms))
             advance()
+        _note_kept(terms)
         if not report.dry_run:
             identify_again([entry.dp_id for entry in report.entries if entry.dp_id], terms.resolver, report)
     return report
@@ -99,7 +103,7 @@ def _ingest(path: Path, read_frame: Callable[[Path], Frame], terms: _Terms) -> E
 
 
 def _enter(frame: Frame, path: Path, terms: _Terms) -> Outcome:
-    if _known(frame, path, write=not terms.report.dry_run):
+    if _known(frame, path, terms):
         return Outcome.KNOWN
     if terms.report.dry_run:
         return Outcome.NEW
@@ -107,7 +111,7 @@ def _enter(frame: Frame, path: Path, terms: _Terms) -> Outcome:
         _insert(frame, path, terms)
     except IntegrityError:
         # Another ingest was faster with this file or its observation: what is there now decides.
-        if _known(frame, path, write=True):
+        if _known(frame, path, terms):
             return Outcome.KNOWN
         _insert_again(frame, path, terms)
     except DataError as error:
@@ -124,8 +128,8 @@ def _insert_again(frame: Frame, path: Path, terms: _Terms) -> None:
         ) from error
 
 
-def _known(frame: Frame, path: Path, *, write: bool) -> bool:
-    row = RawFrame.objects.filter(dp_id=frame.dp_id).only("sha256", "path").first()
+def _known(frame: Frame, path: Path, terms: _Terms) -> bool:
+    row = RawFrame.objects.filter(dp_id=frame.dp_id).only("sha256", "path", "release_time").first()
     if row is None:
         return False
     if row.sha256 != frame.sha256:
@@ -133,18 +137,34 @@ def _known(frame: Frame, path: Path, *, write: bool) -> bool:
             f"{path}: the catalogue has {frame.dp_id} with another content (sha256 {row.sha256[:12]}..., "
             f"here {frame.sha256[:12]}..., from {row.path}); one of the two is broken or renamed"
         )
-    if write and not Path(row.path).exists():
+    asked = _release(frame, terms.policy)
+    if not same_terms(row.release_time, asked):
+        terms.kept[frame.dp_id] = (row.release_time, asked)
+    if not terms.report.dry_run and not Path(row.path).exists():
         row.path = str(path)
         row.save(update_fields=["path"])
     return True
 
 
+def _note_kept(terms: _Terms) -> None:
+    if terms.kept:
+        first, (there, asked) = next(iter(terms.kept.items()))
+        terms.report.note(
+            f"{len(terms.kept)} files known already keep their release terms (the first, {first}: public "
+            f"{from_when(there)}; with --release {terms.policy} a new file would be {from_when(asked)}); "
+            "nothing was changed"
+        )
+
+
+def _release(frame: Frame, policy: ReleasePolicy) -> datetime:
+    # Telemetry is filed under CALIB too, but tells target and programme as science frames do.
+    shared = frame.category == "CALIB" and frame.kind != _TELEMETRY
+    return release_time(DataKind.CALIBRATION if shared else DataKind.RAW, from_mjd(frame.mjd_obs), policy)
+
+
 @transaction.atomic
 def _insert(frame: Frame, path: Path, terms: _Terms) -> None:
     observation = observation_of(frame, terms.resolver, terms.policy, terms.report)
-    # Telemetry is filed under CALIB too, but tells target and programme as science frames do.
-    shared = frame.category == "CALIB" and frame.kind != _TELEMETRY
-    kind = DataKind.CALIBRATION if shared else DataKind.RAW
     row = RawFrame.objects.create(
         dp_id=frame.dp_id,
         accref=raw_accref(frame.dp_id),
@@ -175,7 +195,7 @@ def _insert(frame: Frame, path: Path, terms: _Terms) -> None:
         dec=frame.dec_deg,
         at_eso=not frame.simulated,
         cards=dict(frame.cards),
-        release_time=release_time(kind, from_mjd(frame.mjd_obs), terms.policy),
+        release_time=_release(frame, terms.policy),
     )
     if frame.kind == _TELEMETRY:
         load_telemetry(row, path)

@@ -8,14 +8,16 @@ from typing import Any
 from astropy.time import Time
 from pydantic import ValidationError
 
+from hcvo.catalogue.models import Observation
 from hcvo.catalogue.setup import answering
 from hcvo.centre.catalogue_recorder import CatalogueRecorder
 from hcvo.centre.recovery import recover
 from hcvo.centre.reduction import Parameters, level2_of
 from hcvo.config import Settings
 from hcvo.errors import ConfigError, ResolveError
-from hcvo.model.release import ReleasePolicy
+from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time, same_terms
 from hcvo.store import sha256_of
+from ingest.observations import from_when
 from ingest.resolve import Resolver
 from reduce.engine import Level, Summary
 from reduce.process import run_recipe
@@ -107,6 +109,7 @@ def ingest_cube(
     until: Level,
     level2_parameters: Parameters,
     on_progress: Callable[[str, float], None] = lambda _recipe, _fraction: None,
+    on_note: Callable[[str], None] = lambda _text: None,
 ) -> Summary:
     """Enter a cube and reduce it to level 2; what is in already is not made again.
 
@@ -126,6 +129,8 @@ def ingest_cube(
         Recipe name to parameters that differ from the defaults.
     on_progress : Callable[[str, float], None]
         Told the recipe and how far it is, 0 to 1.
+    on_note : Callable[[str], None]
+        Told in words when the observation is there already with other release terms.
 
     Returns
     -------
@@ -144,6 +149,7 @@ def ingest_cube(
             logs=settings.logs / "processes",
         )
         (cube,) = run.outputs
+        _note_terms(cube.path.name, policy, on_note)
         made = Summary(int(not run.reused), int(run.reused), 0, (cube.path,), ())
         if until == "level1":
             return made
@@ -156,3 +162,14 @@ def ingest_cube(
         made.products + after.products,
         after.refusals,
     )
+
+
+def _note_terms(cube: str, policy: ReleasePolicy, on_note: Callable[[str], None]) -> None:
+    observation = Observation.objects.get(products__name=cube)
+    asked = release_time(DataKind.SCIENCE, from_mjd(observation.t_min), policy)
+    if not same_terms(observation.release_time, asked):
+        on_note(
+            f"{observation.obs_id} was in the catalogue already and keeps its release terms, public "
+            f"{from_when(observation.release_time)}; with --release {policy} a new one would be "
+            f"{from_when(asked)}; nothing was changed"
+        )

@@ -163,6 +163,7 @@ def cube(  # noqa: PLR0913 - one argument an option
             until=until,
             level2_parameters=parse_parameters(set_),
             on_progress=lambda name, done: progress.update(bar, description=name, completed=done),
+            on_note=lambda text: click.echo(f"note: {text}", err=True),
         )
     show_summary(summary)
 

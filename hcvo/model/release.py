@@ -3,9 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-__all__ = ["DataKind", "ReleasePolicy", "from_mjd", "release_time"]
+__all__ = ["DataKind", "ReleasePolicy", "from_mjd", "release_time", "same_terms"]
 
 _YEAR = timedelta(days=365.25)
+_NIGHT = timedelta(days=1)
 _MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
 
 
@@ -44,6 +45,13 @@ def release_time(kind: DataKind, observed: datetime, policy: ReleasePolicy) -> d
     if policy is ReleasePolicy.NOW or kind is DataKind.CALIBRATION:
         return observed
     return observed + (_YEAR if kind is DataKind.RAW else 2 * _YEAR)
+
+
+def same_terms(one: datetime | None, other: datetime | None) -> bool:
+    """Whether two release times are of the same terms: frames of one observation differ by hours."""
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) < _NIGHT
 
 
 def from_mjd(mjd: float) -> datetime:

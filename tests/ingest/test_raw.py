@@ -169,6 +169,33 @@ def test_release_terms(
         assert waited == pytest.approx(years, abs=1e-4)
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_known_files_keep_their_terms_and_the_report_says_so(
+    catalogue: Settings, tmp_path: Path, *, dry_run: bool
+) -> None:
+    paths = [frames.write_frame(tmp_path, frames.header(minute=minute)) for minute in (0, 1)]
+    paths.append(frames.write_frame(tmp_path, frames.header(frames.DARK, 2)))
+    assert not ingest_raw(paths, read_raw_frame, catalogue).notes
+    assert not ingest_raw(paths, read_raw_frame, catalogue).notes
+    before = _rows()
+    report = IngestReport(dry_run=dry_run)
+    ingest_raw(paths, read_raw_frame, catalogue, report, policy=ReleasePolicy.NOW)
+    (note,) = report.notes
+    assert "2 files known already keep their release terms" in note  # the dark is public anyhow
+    assert "public from 2016-02-03; with --release now a new file would be from 2015-02-03" in note
+    assert (report.usable, _rows()) == (True, before)
+
+
+def test_a_new_frame_of_a_private_observation_says_that_it_stays_so(
+    catalogue: Settings, tmp_path: Path
+) -> None:
+    ingest_raw([frames.write_frame(tmp_path, frames.header())], read_raw_frame, catalogue)
+    later = frames.write_frame(tmp_path, frames.header(minute=5))
+    (note,) = ingest_raw([later], read_raw_frame, catalogue, policy=ReleasePolicy.NOW).notes
+    observation = Observation.objects.get()
+    assert f"{observation.obs_id} keeps its release terms, public from 2017-02-0" in note
+
+
 @pytest.mark.parametrize(
     ("keyword", "value", "at_eso"),
     [

@@ -173,6 +173,33 @@ def test_an_external_cube_brings_its_companion(site: Settings, tmp_path: Path) -
     assert CliRunner().invoke(store, ["check"]).exit_code == 0
 
 
+def test_release_of_a_cube_that_is_in_already_is_not_silent(site: Settings, tmp_path: Path) -> None:
+    del site
+    words = [*_cube(tmp_path), "--until", "level1"]
+    first = CliRunner().invoke(ingest, words)
+    assert (first.exit_code, "note" in first.stderr) == (0, False), first.output
+    before = Observation.objects.get().release_time
+    again = CliRunner().invoke(ingest, [*words, "--release", "now"])
+    assert again.exit_code == 0
+    assert "keeps its release terms, public from 2015-0" in again.stderr
+    assert Observation.objects.get().release_time == before
+
+
+@pytest.mark.parametrize(("option", "value"), [("--filter", "M'"), ("--programme", "60.A-9800(J)")])
+def test_a_cube_of_another_observation_does_not_inherit_rights(
+    site: Settings, tmp_path: Path, option: str, value: str
+) -> None:
+    del site
+    words = [*_cube(tmp_path), "--until", "level1"]
+    assert CliRunner().invoke(ingest, [*words, "--release", "now"]).exit_code == 0
+    other = CliRunner().invoke(ingest, [*words, option, value])
+    assert f"this cube has {value!r}" in str(other.exception)
+    assert Product.objects.count() == 1
+    apart = CliRunner().invoke(ingest, [*words, option, value, "--date", "2013-02-01T02:00:00"])
+    assert apart.exit_code == 0, apart.output
+    assert len(set(Observation.objects.values_list("release_time", flat=True))) == 2
+
+
 def test_an_external_cube_without_a_star_is_refused(site: Settings, tmp_path: Path) -> None:
     del site
     words = _cube(tmp_path)
