@@ -12,7 +12,7 @@ from django.utils import timezone
 from hcvo.catalogue.models import Process, ProcessInput, Product, RawFrame
 from hcvo.catalogue.setup import setup_django
 from hcvo.centre.recovery import remove_intended, staging_of
-from hcvo.centre.worker import Worker
+from hcvo.centre.worker import Worker, machine
 from hcvo.config import Settings
 from hcvo.errors import CatalogueError, StoreError
 from hcvo.headers.product import read_product_facts
@@ -21,7 +21,7 @@ from hcvo.model.release import ReleasePolicy
 from hcvo.store import accref, place
 from ingest.products import Newcomers, StoredFile, load_products
 from ingest.resolve import Resolver
-from reduce.environment import host, libraries
+from reduce.environment import libraries
 
 __all__ = ["CatalogueRecorder"]
 
@@ -90,7 +90,7 @@ class CatalogueRecorder:
                 digest=key.digest,
                 state=ProcessState.RUNNING,
                 started=timezone.now(),
-                host=host(),
+                host=machine(),
                 worker=str(Worker.current()),
                 libraries=dict(libraries()),
                 log=str(log) if log else "",

@@ -8,10 +8,9 @@ from django.utils import timezone
 
 from hcvo.catalogue.models import Process, Product
 from hcvo.catalogue.setup import setup_django
-from hcvo.centre.worker import Worker
+from hcvo.centre.worker import Worker, machine
 from hcvo.config import Settings
 from hcvo.model.provenance import ProcessState
-from reduce.environment import host
 
 __all__ = ["dead_processes", "recover", "remove_intended", "staging_of"]
 
@@ -35,7 +34,7 @@ def dead_processes(settings: Settings) -> list[Process]:
         Oldest first.
     """
     setup_django(settings)
-    running = Process.objects.filter(state=ProcessState.RUNNING, host=host()).order_by("pk")
+    running = Process.objects.filter(state=ProcessState.RUNNING, host=machine()).order_by("pk")
     return [process for process in running if not _alive(process)]
 
 

@@ -1,11 +1,14 @@
 """Who runs a process: told so that a later program can see whether it still does."""
 
 import os
+import platform
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Worker"]
+__all__ = ["Worker", "machine"]
 
+_MACHINE_ID = re.compile("[0-9a-f]{32}")  # 'uninitialized' stands there before the first boot
 _START_FIELD = 19  # of /proc/<pid>/stat after the command's closing parenthesis: field 22, starttime
 
 
@@ -41,6 +44,26 @@ class Worker:
     def alive(self) -> bool:
         """It still runs, on this machine."""
         return self.boot == _boot() and self.started == _started(self.pid)
+
+
+def machine(identity: Path = Path("/etc/machine-id")) -> str:
+    """What this machine is known by, also after it got another host name.
+
+    Parameters
+    ----------
+    identity : Path
+        File with the number that systemd gives a machine once.
+
+    Returns
+    -------
+    str
+        That number; the host name where there is none.
+    """
+    try:
+        number = identity.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        number = ""
+    return number if _MACHINE_ID.fullmatch(number) else platform.node()
 
 
 def _started(pid: int) -> str | None:

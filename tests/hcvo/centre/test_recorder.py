@@ -1,4 +1,5 @@
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from hcvo.catalogue.models import Detection, Observation, Process, ProcessInput,
 from hcvo.centre.catalogue_recorder import CatalogueRecorder
 from hcvo.centre.recovery import recover
 from hcvo.centre.store_check import check_store, clean_store
-from hcvo.centre.worker import Worker
+from hcvo.centre.worker import Worker, machine
 from hcvo.config import Settings
 from hcvo.errors import CatalogueError, StoreError
 from hcvo.model.provenance import ProcessKey
@@ -184,6 +185,27 @@ def test_kill_at_any_point_then_the_same_again(catalogue: Settings, source: Path
     assert (Product.objects.count(), Observation.objects.count(), Target.objects.count()) == (2, 1, 1)
     clean_store(catalogue, check_store(catalogue))
     assert check_store(catalogue, checksums=True).sound
+
+
+def test_what_a_killed_program_left_is_found_under_another_host_name(
+    catalogue: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not Path("/etc/machine-id").is_file():
+        pytest.skip("this machine has no /etc/machine-id")
+    recorder = CatalogueRecorder(catalogue)
+    number = recorder.begin(ProcessKey("toy", "1", {}, ()), None)
+    Process.objects.update(worker=str(replace(Worker.current(), started="1")))
+    monkeypatch.setattr(platform, "node", lambda: "renamed")
+    assert recover(catalogue) == [number]
+
+
+def test_a_machine_is_known_by_its_number_else_by_its_name(tmp_path: Path) -> None:
+    identity = tmp_path / "machine-id"
+    assert machine(identity) == platform.node()
+    identity.write_text("uninitialized\n")
+    assert machine(identity) == platform.node()
+    identity.write_text("0123456789abcdef0123456789abcdef\n")
+    assert machine(identity) == "0123456789abcdef0123456789abcdef"
 
 
 def test_two_programs_at_once_make_it_once(catalogue: Settings, source: Path) -> None:
