@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from reduce.kernels.aperture import aperture_flux, aperture_map
@@ -11,6 +12,7 @@ from reduce.kernels.channels import Channel, channel_weights, reduce_without
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion, inject, prepare_psf
 from reduce.kernels.photometry import normalised
+from reduce.kernels.reduction import WholeReduction
 from reduce.kernels.snr import prepare_rings, ring_noise, significance
 
 _ANGLES = np.linspace(0.0, 90.0, 8)
@@ -157,3 +159,62 @@ def test_noise_put_into_the_list_by_a_low_glance_is_put_back() -> None:
         assert found.detections == ()
         original = reduce_without(channels, (), reduce_cadi)
         np.testing.assert_allclose(found.scene.reductions[0].image, original[0].image, atol=1e-6)
+
+
+def _dented() -> NDArray[np.float32]:
+    """Two rings of bright and dark blobs in turn: the dark ones make the noise of each ring for a t test."""
+    y, x = np.indices((61, 61)) - 30.0
+    image = np.zeros((61, 61))
+    for ring, number in ((9.0, 6), (16.0, 8)):
+        for k in range(number):
+            angle = 2 * np.pi * k / number
+            spot = np.hypot(x + ring * np.sin(angle), y - ring * np.cos(angle))
+            image += 30 * (-1) ** k * np.exp(-4 * np.log(2) * spot**2 / 16)
+    return image.astype(np.float32)
+
+
+def _blinking(cube: NDArray[np.floating], angles_deg: NDArray[np.floating]) -> WholeReduction:
+    """The mean over time with the blobs added, whatever the frames hold."""
+    whole = np.asarray(cube, np.float32)
+    return WholeReduction(whole, angles_deg, lambda c, _: np.asarray(c + _dented(), np.float32), "mean")
+
+
+def _still(flux: float) -> Channel:
+    psf = prepare_psf(_psf(4.0))
+    cube = np.random.default_rng(5).normal(size=(8, 61, 61))
+    return Channel(inject(cube, np.zeros(8), psf, [(30.0, 54.0, flux)]), np.zeros(8), psf, 4.0, 1e5)
+
+
+def test_residuals_that_prove_weak_do_not_hide_a_peak_that_is_significant() -> None:
+    """Seven bright blobs, none of them 5 sigma in the t statistic, and a fainter companion farther out."""
+    found = search([_still(20.0)], _blinking, inner=6.0, outer=26.0)
+    (detection,) = found.detections
+    assert (detection.companion.x, detection.companion.y) == pytest.approx((30.0, 54.0), abs=0.3)
+    assert "proved weak" in found.untried
+
+
+def test_a_search_that_ends_at_its_limit_says_so() -> None:
+    channels = _channels((42.0, 30.0, 25.0), (30.0, 50.0, 25.0))
+    assert (
+        "1 companions were asked for" in search(channels, reduce_cadi, inner=6.0, outer=26.0, limit=1).untried
+    )
+    assert search(channels, reduce_cadi, inner=6.0, outer=26.0).untried == ""
+
+
+@pytest.mark.parametrize(
+    ("converged", "left", "good"), [(True, 2.9, True), (True, 3.1, False), (False, 1.0, False)]
+)
+def test_a_fit_is_good_when_it_converged_and_left_noise(*, converged: bool, left: float, good: bool) -> None:
+    assert Detection(Companion(1.0, 2.0, (3.0,)), converged, left=left).good is good
+
+
+def test_a_source_of_another_shape_is_not_called_a_good_fit() -> None:
+    """Three times as wide as the PSF."""
+    wide = prepare_psf(
+        normalised(np.exp(-4 * np.log(2) * sum(g**2 for g in np.mgrid[-14:15, -14:15]) / 144), 4.0)
+    )
+    (base, *_) = _channels()
+    broad = Channel(inject(base.cube, _ANGLES, wide, [(48.0, 30.0, 200.0)]), _ANGLES, base.psf, 4.0, 1e5)
+    found = search([broad], reduce_cadi, inner=6.0, outer=26.0)
+    assert found.detections
+    assert not found.detections[0].good

@@ -21,34 +21,39 @@ def test_the_grid_grows_by_a_factor_to_a_third_of_the_frames() -> None:
     assert component_grid(99) == (1, 2, 3, 4, 6, 8, 11, 15, 21, 29, 33)
 
 
-def _channel() -> Channel:
+def _channel(fwhm: float = 4.0, size: int = 51) -> Channel:
     y, x = np.mgrid[-7:8, -7:8]
-    psf = prepare_psf(normalised(np.exp(-4 * np.log(2) * (x**2 + y**2) / 16.0), 4.0))
+    psf = prepare_psf(normalised(np.exp(-4 * np.log(2) * (x**2 + y**2) / fwhm**2), fwhm))
     rng = np.random.default_rng(1)
-    cube = rng.normal(size=(8, 51, 51))
+    cube = rng.normal(size=(8, size, size))
     for strength in (40.0, 20.0, 10.0):
-        cube += strength * rng.normal(size=(8, 1, 1)) * rng.normal(size=(51, 51))
-    return Channel(cube.astype(np.float32), np.linspace(0.0, 80.0, 8), psf, 4.0, 1e6)
+        cube += strength * rng.normal(size=(8, 1, 1)) * rng.normal(size=(size, size))
+    return Channel(cube.astype(np.float32), np.linspace(0.0, 80.0, 8), psf, fwhm, 1e6)
 
 
 @pytest.mark.parametrize(
-    ("limits", "radii"),
-    [((0.0, 25.0), (8.0, 12.0, 20.0)), ((8.0, 12.0), (8.0, 12.0)), ((13.0, 17.0), (15.0,))],
+    ("fwhm", "limits", "radii"),
+    [
+        (4.0, (0.0, 25.0), (8.0, 12.0, 20.0)),
+        (4.0, (8.0, 12.0), (8.0, 12.0)),
+        (4.0, (13.0, 17.0), (15.0,)),
+        (1.5, (0.0, 60.0), (3.0, 4.5, 7.5, 12.0, 19.5, 31.5, 51.0)),
+    ],
 )
 def test_the_deepest_mean_of_noise_over_throughput_is_taken(
-    limits: tuple[float, float], radii: tuple[float, ...]
+    fwhm: float, limits: tuple[float, float], radii: tuple[float, ...]
 ) -> None:
-    channel = _channel()
+    channel = _channel(fwhm, 51 if fwhm == 4.0 else 121)
     reduction = reduce_pca(channel.cube, channel.angles_deg, 1)
     found = choose_components(channel, reduction, (1, 3, 6), limits)
     depth = []
     for count in (1, 3, 6):
         tried = with_components(reduction, count)
-        noise = radial_noise(aperture_map(tried.image, 4.0), 2.0)
+        noise = radial_noise(aperture_map(tried.image, fwhm), fwhm / 2)
         scene, logs = Scene([channel], [tried], np.ones(1)), []
         for radius in radii:
             level = noise[round(radius)]
-            wanted = threshold_flux(level, ring_size(radius, 4.0) - 1)
+            wanted = threshold_flux(level, ring_size(radius, fwhm) - 1)
             azimuths = np.radians([25.0, 145.0, 265.0])
             through, _ = throughput_at(scene, 0, (radius, azimuths), wanted, 0.3)
             logs.append(np.log10(level / max(through, 0.003)))

@@ -51,6 +51,17 @@ def test_the_noise_is_that_of_the_other_apertures_on_the_ring(
     assert deviation == pytest.approx(wanted.std(ddof=1), rel=1e-4)
 
 
+def test_a_look_up_that_touches_a_gap_with_any_corner_is_left_out() -> None:
+    rng = np.random.default_rng(8)
+    image = _image(8)
+    for x, y in ((9, 20), (21, 22), (20, 9), (8, 11), (15, 24)):
+        image[y, x] = np.nan
+    rings = prepare_rings(image, _FWHM)
+    for x, y in rng.uniform(4.0, 26.0, size=(150, 2)):
+        if np.hypot(x - 15, y - 15) > _FWHM:
+            assert ring_noise(rings, x, y)[0] == len(_ring(image, x, y))
+
+
 @pytest.mark.parametrize("shape", [(31, 21), (21, 31)])
 def test_a_ring_that_leaves_the_image_is_counted_where_there_are_data(shape: tuple[int, int]) -> None:
     image = _image(2, shape)
