@@ -1,8 +1,8 @@
 """Raw frames into the catalogue: checksum, every card, observation, target; one transaction a file."""
 
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -84,6 +84,7 @@ def ingest_raw(
         _note_kept(terms)
         if not report.dry_run:
             identify_again([entry.dp_id for entry in report.entries if entry.dp_id], terms.resolver, report)
+            report.entries[:] = _with_observations(report.entries)
     return report
 
 
@@ -98,8 +99,7 @@ def _ingest(path: Path, read_frame: Callable[[Path], Frame], terms: _Terms) -> E
         return Entry(str(path), Outcome.REFUSED, reason=str(error).removeprefix(f"{path}: "))
     except OSError as error:
         return Entry(str(path), Outcome.REFUSED, reason=f"cannot be read: {error.strerror or error}")
-    obs_id = "" if terms.report.dry_run else _obs_id(frame.dp_id)
-    return Entry(str(path), outcome, frame.dp_id, frame.frame_class, obs_id)
+    return Entry(str(path), outcome, frame.dp_id, frame.frame_class)
 
 
 def _enter(frame: Frame, path: Path, terms: _Terms) -> Outcome:
@@ -140,10 +140,18 @@ def _known(frame: Frame, path: Path, terms: _Terms) -> bool:
     asked = _release(frame, terms.policy)
     if not same_terms(row.release_time, asked):
         terms.kept[frame.dp_id] = (row.release_time, asked)
-    if not terms.report.dry_run and not Path(row.path).exists():
+    if not terms.report.dry_run and not _lies_at(Path(row.path), frame.size):
         row.path = str(path)
         row.save(update_fields=["path"])
     return True
+
+
+def _lies_at(path: Path, size: int) -> bool:
+    """Whether the catalogue's copy is there and whole, as far as its size tells."""
+    try:
+        return path.is_file() and path.stat().st_size == size
+    except OSError:
+        return False
 
 
 def _note_kept(terms: _Terms) -> None:
@@ -203,6 +211,8 @@ def _insert(frame: Frame, path: Path, terms: _Terms) -> None:
         refresh(observation)
 
 
-def _obs_id(dp_id: str) -> str:
-    row = RawFrame.objects.select_related("observation").only("observation__obs_id").get(dp_id=dp_id)
-    return row.observation.obs_id if row.observation else ""
+def _with_observations(entries: Sequence[Entry]) -> list[Entry]:
+    """Entries with the names their observations have now, after the last file."""
+    rows = RawFrame.objects.filter(dp_id__in={entry.dp_id for entry in entries if entry.dp_id})
+    names = dict(rows.exclude(observation=None).values_list("dp_id", "observation__obs_id"))
+    return [replace(entry, obs_id=names.get(entry.dp_id, "")) for entry in entries]

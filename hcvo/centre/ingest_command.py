@@ -65,8 +65,11 @@ def raw(*, places: tuple[Path, ...], release: str, dry_run: bool, as_json: bool)
     Files stay where they are. A file that cannot be used is named with the reason and the rest goes in;
     a file that is in already changes nothing. Exit code 1 only when no file could be used.
     """
-    paths = [path for place in places for path in _files(place)]
+    files = {place: _files(place) for place in places}
+    paths = [path for found in files.values() for path in found]
     report = IngestReport(dry_run=dry_run)
+    for place in (place for place, found in files.items() if not found):
+        report.note(f"{place}: no file in this folder or below; hidden ones are not looked at")
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("raw frames", total=len(paths))

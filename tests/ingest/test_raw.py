@@ -72,6 +72,29 @@ def test_a_moved_file_is_found_at_its_new_place(catalogue: Settings, tmp_path: P
     assert RawFrame.objects.get().path == str(moved)
 
 
+@pytest.mark.parametrize("keep", [0, 2880, 5000])
+def test_a_good_copy_takes_the_place_of_a_broken_one(catalogue: Settings, tmp_path: Path, keep: int) -> None:
+    path = frames.write_frame(tmp_path, frames.header())
+    good = tmp_path / "good.fits"
+    good.write_bytes(path.read_bytes())
+    ingest_raw([path], read_raw_frame, catalogue)
+    ingest_raw([good], read_raw_frame, catalogue)
+    assert RawFrame.objects.get().path == str(path)  # both are good: nothing changes
+    path.write_bytes(path.read_bytes()[:keep])
+    ingest_raw([good], read_raw_frame, catalogue, IngestReport(dry_run=True))
+    assert RawFrame.objects.get().path == str(path)
+    ingest_raw([good], read_raw_frame, catalogue)
+    assert RawFrame.objects.get().path == str(good)
+
+
+def test_the_report_has_the_names_of_the_end(catalogue: Settings, tmp_path: Path) -> None:
+    sequence = (frames.FLUX, frames.CENTER, frames.SCIENCE, frames.DARK)
+    paths = [frames.write_frame(tmp_path, frames.header(dpr, minute)) for minute, dpr in enumerate(sequence)]
+    report = ingest_raw(paths, read_raw_frame, catalogue)
+    name = Observation.objects.get().obs_id
+    assert [entry.obs_id for entry in report.entries] == [name, name, name, ""]
+
+
 def test_each_bad_file_is_named_with_its_reason_and_the_rest_goes_in(
     catalogue: Settings, tmp_path: Path
 ) -> None:

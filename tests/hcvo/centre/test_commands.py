@@ -18,6 +18,7 @@ from hcvo.centre.store_command import store
 from hcvo.config import Settings
 from tests.ingest import frames
 from tests.reduce.kernels.planted import FWHM, airy, airy_flux, speckle_sequence, track
+from tests.reduce.raw_files import irdis_cards, write_raw
 
 SCALE_MAS, STAR_FLUX = 12.25, 2e6
 SEP_PX, PA_DEG, FLUX = 14.0, 120.0, 700.0
@@ -73,6 +74,15 @@ def test_ingest_raw_of_nothing_usable_ends_with_1(site: Settings, tmp_path: Path
     assert CliRunner().invoke(ingest, ["raw", str(tmp_path)]).exit_code == 1
 
 
+def test_ingest_raw_of_an_empty_folder_says_so(site: Settings, tmp_path: Path) -> None:
+    del site
+    folder = tmp_path / "nothing"
+    folder.mkdir()
+    result = CliRunner().invoke(ingest, ["raw", str(folder)], env={"COLUMNS": "300"})
+    assert result.exit_code == 1
+    assert "nothing: no file in this folder or below" in " ".join(result.stdout.split())
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -111,17 +121,22 @@ def test_reduce_refuses_when_raw_files_are_gone(site: Settings, tmp_path: Path) 
     assert "ingest them again" in str(result.exception)
 
 
-def test_reducing_a_folder_imports_no_django() -> None:
+def test_reducing_a_folder_imports_no_django(tmp_path: Path) -> None:
+    write_raw(tmp_path, irdis_cards("DARK"))
     code = (
         "import sys; from hcvo.centre.reduce_command import reduce\n"
-        "reduce(['.', '--dry-run'], standalone_mode=False) if len(sys.argv) > 1 else None\n"
-        "print(sorted(m for m in sys.modules if m.split('.')[0] in {'django', 'psycopg2'}))"
+        "try: reduce([sys.argv[1], '--out', sys.argv[2], '--dry-run'], standalone_mode=False)\n"
+        "except SystemExit: pass\n"
+        "print('left out' if 'reduce.associate' not in sys.modules else 'planned', 'modules',"
+        " sorted(m for m in sys.modules if m.split('.')[0] in {'django', 'psycopg2'}))"
     )
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
     ended = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
-    )
-    assert ended.stdout.strip() == "[]"
+        [sys.executable, "-c", code, str(tmp_path), str(tmp_path / "out")],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "no IRDIS imaging science frames" in ended.stdout + ended.stderr  # the folder was read
+    assert ended.stdout.endswith("planned modules []\n")
 
 
 def test_parameters_are_read_as_yaml() -> None:
