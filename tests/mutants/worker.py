@@ -10,6 +10,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -78,6 +79,8 @@ def _test(order: dict[str, object]) -> None:
     code = 3
     try:
         os.setsid()
+        seconds = int(float(str(order["limit_s"]))) + 1  # ends even if nobody is left to end it
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         log = os.open(Path(str(order["log"])), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
