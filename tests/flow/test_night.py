@@ -53,7 +53,7 @@ def test_sia2_finds_the_star_and_its_file_opens(reduced: Reduced) -> None:
     service = pyvo.dal.SIA2Service(f"{settings.base_url}/hci/q/sia/siap2.xml")
     target = ask(settings, "SELECT ra, dec FROM hci.target")[0]
     records = service.search(pos=(target["ra"], target["dec"], 0.01), calib_level=3, data_type="image")
-    assert {record.instr_name for record in records} == {"SPHERE/IRDIS"}
+    assert {record["instrument_name"] for record in records} == {"SPHERE/IRDIS"}
     links = records[0].getdatalink()
     assert "#this" in {str(link.semantics) for link in links}
 
