@@ -47,7 +47,8 @@ def test_the_same_commands_again_change_nothing(reduced: Reduced) -> None:
     assert [ask(settings, f"SELECT count(*) AS n FROM hci.{one}")["n"][0] for one in _TABLES] == before
 
 
-@pytest.mark.filterwarnings("ignore:.*Unknown (xsi|element)")  # pyvo does not know every element of DaCHS capabilities
+# pyvo does not know every element of DaCHS's capabilities
+@pytest.mark.filterwarnings("ignore:.*Unknown (xsi|element)")
 def test_sia2_finds_the_star_and_its_file_opens(reduced: Reduced) -> None:
     settings = reduced.operator.settings
     service = pyvo.dal.SIA2Service(f"{settings.base_url}/hci/q/sia/siap2.xml")
