@@ -3,7 +3,8 @@
 Sources: [M16] Maire et al. 2016, SPIE 9908, 990834 (astrometric calibration of
 SPHERE); [D17] Delorme et al. 2017, SF2A (the SPHERE Data Center); [TC] the
 filter and neutral-density transmission curves measured for SPHERE (A. Vigan,
-2015); [H20] real SPHERE headers of 2020.
+2015); [H20] real SPHERE headers of 2020; [UM] SPHERE user manual, table of the
+coronagraphs of IRDIS.
 """
 
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ __all__ = [
     "Channel",
     "astrometry_at",
     "channels_of",
+    "mask_radius_mas",
 ]
 
 FIELD_PX = 1024
@@ -58,6 +60,16 @@ WAFFLE_LAMBDA_D = 14.14 * 0.97
 
 TELESCOPE_M = 8.0
 """Diameter of the pupil in use, m: 41 mas for lambda/D at 1.593 um."""
+
+
+_MASK_DIAMETER_MAS = {
+    "N_ALC_YJ_S": 145.0,
+    "N_ALC_YJ_L": 185.0,
+    "N_ALC_YJH_S": 185.0,
+    "N_ALC_YJH_L": 240.0,
+    "N_ALC_Ks": 240.0,
+}
+"""Diameters of the focal masks by ``INS COMB ICOR``. [UM]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +193,22 @@ def channels_of(filter_name: str) -> tuple[Channel, ...]:
     if filter_name not in FILTERS:
         raise ReductionError(f"filter {filter_name!r} is unknown; wanted one of {', '.join(FILTERS)}")
     return FILTERS[filter_name]
+
+
+def mask_radius_mas(coronagraph: str) -> float:
+    """Radius of a coronagraph's focal mask.
+
+    Parameters
+    ----------
+    coronagraph : str
+        ``INS COMB ICOR``.
+
+    Returns
+    -------
+    float
+        mas; 0 where there is no mask or none is known by that name.
+    """
+    return _MASK_DIAMETER_MAS.get(coronagraph, 0.0) / 2
 
 
 def astrometry_at(night: date, filter_name: str) -> Astrometry:

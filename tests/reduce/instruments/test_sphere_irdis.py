@@ -57,3 +57,9 @@ def test_astrometry_holds_from_first_light() -> None:
     assert (row.scale_mas, row.north_deg) == (12.255, -1.75)
     with pytest.raises(ReductionError, match="2014-05-01"):
         irdis.astrometry_at(date(2013, 1, 1), "DB_H23")
+
+
+def test_the_mask_of_a_coronagraph_has_a_radius_and_no_mask_has_none() -> None:
+    assert irdis.mask_radius_mas("N_ALC_YJH_S") == 92.5
+    assert irdis.mask_radius_mas("N_ALC_Ks") == 120.0
+    assert irdis.mask_radius_mas("N_NS_CLEAR") == irdis.mask_radius_mas("") == 0.0
