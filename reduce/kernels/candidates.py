@@ -1,7 +1,8 @@
 """Find companions: the brightest peak of the stack, fitted, subtracted, judged, and again.
 
 A bright companion leaves lobes in an ADI image and raises the noise of its own ring.
-So a peak is a *seed* when it stands out by a robust noise or by the exact t statistic;
+So a peak is a *seed* when it stands out by a robust noise or by the exact t statistic
+(once four of the former kind have proved weak, only the latter are tried);
 it becomes a detection when its significance, measured against the ring with the
 companion subtracted from the frames, is above the threshold. The lobes vanish with
 it before the next look: they never become candidates.
@@ -17,7 +18,7 @@ from scipy import ndimage
 from reduce.kernels.aperture import aperture_flux, aperture_map
 from reduce.kernels.cadi import reduce_cadi
 from reduce.kernels.channels import Channel, channel_weights, reduce_without, stack
-from reduce.kernels.fit import Scene, fit_companion, nearby_peak
+from reduce.kernels.fit import POOR, Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion
 from reduce.kernels.reduction import Algorithm, Parts, Reduction
 from reduce.kernels.snr import Rings, prepare_rings, ring_noise, significance
@@ -25,7 +26,7 @@ from reduce.kernels.snr import Rings, prepare_rings, ring_noise, significance
 __all__ = ["Detection", "Found", "local_maxima", "search"]
 
 _GLANCE = 3.0  # peaks lower than this by the robust noise are not looked at
-_DOUBTFUL = 4  # seeds below the threshold once subtracted before the search ends
+_DOUBTFUL = 4  # seeds by the robust noise alone that prove weak before only exact ones are tried
 _MAD = 1.4826  # standard deviation of a Gaussian per median absolute deviation
 
 
@@ -41,12 +42,20 @@ class Detection:
         False where the fit did not converge: place of the peak, flux by a linear subtraction.
     snr, significance : tuple[float, ...]
         t statistic and Gaussian equivalent at the peak, channels then stack, other companions subtracted.
+    left : float
+        Mean square the best fit left, in units of the noise.
     """
 
     companion: Companion
     fitted: bool
     snr: tuple[float, ...] = ()
     significance: tuple[float, ...] = ()
+    left: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        """Place and flux can be trusted: the fit converged and left about noise."""
+        return self.fitted and self.left < POOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +70,23 @@ class Found:
         Reductions of the data as they are.
     scene : Scene
         Reductions with every detection subtracted.
+    untried : str
+        Why peaks were left on which nothing was tried; '' when none were.
     """
 
     detections: tuple[Detection, ...]
     original: Sequence[Reduction]
     scene: Scene
+    untried: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seed:
+    """A peak that may be a companion; exact: its t statistic says so, not the robust noise alone."""
+
+    x: int
+    y: int
+    exact: bool
 
 
 def local_maxima(
@@ -133,17 +154,26 @@ def search(
     original = reduce_without(channels, (), algorithm)
     scene = Scene(channels, original, channel_weights(channels, original))
     detections: list[Detection] = []
-    doubtful = 0
-    while len(detections) < limit and doubtful < _DOUBTFUL:
-        seed = _seed(scene, [d.companion for d in detections], threshold, (inner, outer))
-        if seed is None:
+    doubtful, untried = 0, ""
+    while seed := _seed(
+        scene,
+        [d.companion for d in detections],
+        threshold,
+        (inner, outer),
+        exact_first=doubtful >= _DOUBTFUL,
+    ):
+        if doubtful >= _DOUBTFUL and not seed.exact:
+            untried = f"{doubtful} peaks that stood out by the robust noise alone proved weak"
             break
-        detections.append(_fit_peak(scene, detections, *seed))
+        if len(detections) >= limit:
+            untried = f"{limit} companions were asked for at most"
+            break
+        detections.append(_fit_peak(scene, detections, seed.x, seed.y))
         scene = _without(scene, detections, algorithm)
-        latest = _rate(scene, detections[-1], detections)
-        doubtful += latest.significance[-1] <= threshold
+        if not seed.exact:
+            doubtful += _rate(scene, detections[-1], detections).significance[-1] <= threshold
     kept, scene = _settle(scene, detections, algorithm, threshold, (inner, outer))
-    return Found(tuple(kept), original, scene)
+    return Found(tuple(kept), original, scene, untried)
 
 
 def _settle(
@@ -186,8 +216,13 @@ def _seed(
     known: Sequence[Companion],
     threshold: float,
     limits: tuple[float, float],
-) -> tuple[int, int] | None:
-    """Largest peak of the stack, in units of a robust noise, that may be a companion."""
+    *,
+    exact_first: bool,
+) -> _Seed | None:
+    """Largest peak of the stack, in units of a robust noise, that may be a companion.
+
+    With `exact_first` any peak that the t statistic holds for one goes before all others.
+    """
     image, fwhm = scene.image, scene.fwhm
     rows, columns = np.indices(image.shape)
     radius = np.hypot(columns - image.shape[1] // 2, rows - image.shape[0] // 2)
@@ -196,11 +231,16 @@ def _seed(
         where &= np.hypot(columns - c.x, rows - c.y) > fwhm
     robust = _robust_snr(aperture_map(image, fwhm), radius)
     rings = prepare_rings(image, fwhm, [(c.x, c.y) for c in known])
+    doubtful: _Seed | None = None
     for x, y in local_maxima(robust, min(_GLANCE, threshold), fwhm, where):
         value, dof = _t_statistic(float(rings.flux[y, x]), rings, x, y)
-        if robust[y, x] > threshold or float(significance(value, dof)) > threshold:
-            return x, y
-    return None
+        if float(significance(value, dof)) > threshold:
+            return _Seed(x, y, exact=True)
+        if doubtful is None and robust[y, x] > threshold:
+            doubtful = _Seed(x, y, exact=False)
+        if doubtful is not None and not exact_first:
+            return doubtful
+    return doubtful
 
 
 def _robust_snr(flux: NDArray[np.float32], radius: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -234,7 +274,7 @@ def _fit_peak(scene: Scene, subtracted: Sequence[Detection], x: int, y: int) -> 
             for r, c in zip(scene.reductions, scene.channels, strict=True)
         ]
         companion = Companion(float(x), float(y), tuple(float(np.nan_to_num(f)) for f in fluxes))
-    return Detection(companion, fit.ok)
+    return Detection(companion, fit.ok, left=fit.left)
 
 
 def _guided(scene: Scene, subtracted: Sequence[Detection], x: float, y: float) -> Companion | None:
@@ -251,7 +291,7 @@ def _refine(scene: Scene, detection: Detection) -> Detection:
         return detection
     c = detection.companion
     fit = fit_companion(scene, scene.parts(c), c.x, c.y, guess=c)
-    return replace(detection, companion=fit.companion) if fit.ok else detection
+    return replace(detection, companion=fit.companion, left=fit.left) if fit.ok else detection
 
 
 def _rate(scene: Scene, detection: Detection, subtracted: Sequence[Detection]) -> Detection:

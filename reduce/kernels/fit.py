@@ -20,7 +20,10 @@ from reduce.kernels.channels import Channel, radial_noise, stack
 from reduce.kernels.inject import Companion, Stamps, companion_stamps
 from reduce.kernels.reduction import Parts, Reduction
 
-__all__ = ["Fit", "Scene", "fit_companion", "nearby_peak"]
+__all__ = ["POOR", "Fit", "Scene", "fit_companion", "nearby_peak"]
+
+POOR = 3.0
+"""Mean square left, in units of the noise, from which a fit needs a better start or is not to be trusted."""
 
 _DISC = 1.5  # FWHM: radius of the disc in which the residual is minimised
 _SHIFT = 0.05  # pixel: step of the numerical derivative
@@ -30,7 +33,6 @@ _FAR = 0.3  # pixel: the derivative is too old after such a step
 _FAR_FLUX = 0.1  # relative: likewise
 _DAMPING = 1e-3  # first damping of Levenberg and Marquardt, a share of the diagonal
 _STEPS = 30
-_POOR = 3.0  # mean square left, in units of the noise, that makes a fit look for a better start
 _SCAN_FROM = 0.9  # first flux tried, in units of what the image shows
 _SCAN_STEP = 1.7  # factor between fluxes tried
 _SCAN_LEAST = 5  # fluxes tried at least ...
@@ -58,7 +60,7 @@ class Fit:
     @property
     def good(self) -> bool:
         """Converged, and what is left is about noise."""
-        return self.ok and self.left < _POOR
+        return self.ok and self.left < POOR
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,12 @@ from pydantic import Field
 from hcvo.errors import ReductionError
 from hcvo.headers.level2_tables import CandidateRow, ContrastRow
 from hcvo.headers.wcs import sky_of_offset
+from reduce.instruments.sphere_irdis import mask_radius_mas
 from reduce.kernels.candidates import Detection, Found, search
 from reduce.kernels.channels import Channel, stack
 from reduce.kernels.characterise import Deviations, injected_deviations, spread
 from reduce.kernels.contrast import contrast_curve
+from reduce.kernels.fit import POOR
 from reduce.kernels.inject import prepare_psf
 from reduce.kernels.reduction import Algorithm
 from reduce.kernels.snr import significance, snr_map
@@ -24,6 +26,7 @@ __all__ = ["Level2", "Level2Parameters", "Setting", "run_level2"]
 
 _PSF_REACH = 4.0  # FWHM of the PSF's wings that injections carry
 _NSIGMA = 5.0
+_SMEAR_FWHM = 0.3  # turn from frame to frame at the outer edge from which injections are too sharp
 _FEWEST_FRAMES = 3  # a median of fewer is no estimate of the star
 
 
@@ -31,7 +34,9 @@ class Level2Parameters(Parameters):
     """Parameters that all algorithms of level 2 share."""
 
     inner_fwhm: float = Field(
-        default=1.5, gt=0.5, description="smallest separation searched and modelled, FWHM"
+        default=1.5,
+        gt=0.5,
+        description="smallest separation searched and modelled, FWHM; never inside the coronagraph's mask",
     )
     outer_mas: float | None = Field(
         default=None,
@@ -147,7 +152,7 @@ def run_level2(
         If there are too few frames, too little rotation, or the field is too small to search.
     """
     fwhm = float(np.mean([c.fwhm_px for c in level1.channels]))
-    inner = parameters.inner_fwhm * fwhm
+    inner = max(parameters.inner_fwhm * fwhm, mask_radius_mas(level1.facts.coronagraph) / level1.scale_mas)
     edge = level1.cube.shape[-1] // 2 - fwhm
     outer = min(edge, (parameters.outer_mas or np.inf) / level1.scale_mas)
     if outer <= inner:
@@ -156,6 +161,7 @@ def run_level2(
             f"wanted more than the inner {inner:.1f} px; enlarge the cube or outer_mas"
         )
     _check_rotation(level1, outer, fwhm)
+    _warn_of_smear(level1, outer, fwhm, job)
     channels = _channels(level1, int(np.ceil(outer + 2 * fwhm)))
     mask = _between(channels[0].cube.shape[-1], inner - fwhm, outer + fwhm)
     job.progress(0.05)
@@ -168,6 +174,8 @@ def run_level2(
         outer=outer,
         limit=parameters.max_candidates,
     )
+    if found.untried:
+        job.log.warning("search ended with peaks left", why=found.untried)
     job.log.info("searched", candidates=len(found.detections), inner_px=inner, outer_px=outer)
     job.progress(0.3)
     systematics = _systematics(level1.systematics, parameters)
@@ -205,6 +213,20 @@ def _check_rotation(level1: Level1Cube, outer: float, fwhm: float) -> None:
             f"{level1.name}: the field turns by {span:.2f} deg, {moved:.1f} px at the outer edge "
             f"({outer:.0f} px), wanted at least 1 FWHM, {fwhm:.1f} px; angular differential imaging "
             "needs pupil tracking and a longer sequence"
+        )
+
+
+def _warn_of_smear(level1: Level1Cube, outer: float, fwhm: float, job: Job) -> None:
+    """Say where injected companions are sharper than real ones, which turn while a frame is exposed."""
+    turn = float(np.median(np.abs(np.diff(np.unwrap(level1.angles_deg, period=360.0)))))
+    moved = float(np.radians(turn)) * outer
+    if moved > _SMEAR_FWHM * fwhm:
+        job.log.warning(
+            "rotation within a frame is not modelled: far out, companions are smeared, injected ones are not",
+            deg_per_frame=round(turn, 3),
+            px_at_outer=round(moved, 2),
+            from_mas=round(_SMEAR_FWHM * fwhm / float(np.radians(turn)) * level1.scale_mas),
+            wanted_px=round(_SMEAR_FWHM * fwhm, 2),
         )
 
 
@@ -304,15 +326,23 @@ def _candidate_rows(
     companions = [d.companion for d in found.detections]
     rows: list[CandidateRow] = []
     for number, detection in enumerate(found.detections, start=1):
-        wanted = injections if detection.fitted else 0  # no error without a fit
+        wanted = injections if detection.good else 0  # no error without a fit
         copies = injected_deviations(found.scene, detection.companion, companions, wanted)
         job.log.info(
             "candidate",
             number=number,
-            fitted=detection.fitted,
+            fitted=detection.good,
             snr=detection.snr[-1],
             copies=len(copies.radial),
         )
+        if not detection.good:
+            job.log.warning(
+                "candidate without a good fit: no contrast and no errors are given",
+                number=number,
+                converged=detection.fitted,
+                left=round(detection.left, 2),
+                wanted=f"at most {POOR:g} times the noise, squared",
+            )
         rows += _rows_of(level1, found, (number, detection), copies, systematics)
         job.progress(0.3 + 0.4 * number / len(companions))
     return tuple(rows)
@@ -385,7 +415,7 @@ def _photometry(
     flux = np.array(detection.companion.flux)
     share = found.scene.weights if channel < 0 else np.eye(len(star))[channel]
     total, reference = float(share @ flux), float(np.sum(share[share > 0] * star[share > 0]))
-    if not detection.fitted:
+    if not detection.good:
         return float("nan"), float("nan")
     relative = spread(copies.flux @ (share * flux) / total, copies.independent)
     contrast = total / reference / (1 + np.nan_to_num(relative.bias))

@@ -287,3 +287,50 @@ def test_a_sequence_without_rotation_or_frames_is_refused(
     given = parameters.model_validate({"components": 1} if name == "pca" and len(angles) > 1 else {})
     with pytest.raises(ReductionError, match=words):
         run(recipe, {"cube": _changed(cube, tmp_path, angles)}, given, tmp_path)
+
+
+def test_search_and_curve_begin_outside_the_mask(cube: Path, tmp_path: Path) -> None:
+    """185 mas across; the mask of an unknown coronagraph is not known either."""
+    starts = []
+    for number, name in enumerate(("N_ALC_YJH_S", "")):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        with fits.open(cube) as hdus:
+            hdus[0].header["CORONAGR"] = name
+            hdus.writeto(folder / cube.name)
+        given = cadi.CadiParameters(injections=4, step_fwhm=6.0)
+        made = run(cadi.RECIPE, {"cube": folder / cube.name}, given, folder).made
+        first = min(row.sep for row in read_contrast(made[ProductKind.CONTRAST].path))
+        assert fits.getheader(made[ProductKind.IMAGE].path)["INNERMAS"] == pytest.approx(first)
+        starts.append(first)
+    assert starts == pytest.approx([92.5, 1.5 * FWHM * _SCALE])
+
+
+def test_rotation_within_a_frame_is_warned_of(cube: Path, tmp_path: Path) -> None:
+    """Four degrees a frame are 2.2 px at the edge of 31.7 px."""
+    for number, (step, warned) in enumerate(((4.0, True), (1.5, False))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = _changed(cube, folder, step * np.arange(_FRAMES))
+        with structlog.testing.capture_logs() as logs:
+            run(cadi.RECIPE, {"cube": path}, cadi.CadiParameters(injections=4, step_fwhm=6.0), folder)
+        assert any("rotation within a frame" in entry["event"] for entry in logs) is warned
+
+
+def test_a_fit_that_leaves_much_gives_no_contrast_and_is_told_of(tmp_path: Path) -> None:
+    """A source three times as wide as the PSF, at 22 px."""
+    path = _level1(tmp_path)
+    side = np.arange(_SIZE) - _SIZE // 2
+    with fits.open(path, mode="update") as hdus:
+        for angle, frame in zip(_ANGLES, range(_FRAMES), strict=True):
+            turn = np.radians(250.0 - angle)
+            spot = np.hypot(side[None] + 22 * np.sin(turn), side[:, None] - 22 * np.cos(turn))
+            hdus[0].data[:, frame] += (400 * np.exp(-4 * np.log(2) * spot**2 / 144)).astype(np.float32)
+    with structlog.testing.capture_logs() as logs:
+        made = run(cadi.RECIPE, {"cube": path}, cadi.CadiParameters(step_fwhm=6.0), tmp_path).made
+    rows = read_candidates(made[ProductKind.CANDIDATES].path)
+    poor = {e["number"] for e in logs if e["event"].startswith("candidate without a good fit")}
+    assert poor
+    for row in rows:
+        numbers = [row.contrast, row.contrast_err, row.dmag, row.dmag_err, row.sep_err, row.pa_err]
+        assert np.isnan(numbers).all() == (row.candidate in poor)
