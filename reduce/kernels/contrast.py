@@ -134,23 +134,22 @@ def contrast_curve(
     ]
     stacked = prepare_rings(scene.image, scene.fwhm, places)
     flux = np.array([c.star_flux for c in scene.channels])
-    share = scene.weights * flux
+    reference = float(scene.weights @ flux)
     points: list[CurvePoint] = []
     guesses = [0.5] * len(rings)
     for radius in radii:
         through = []
+        azimuths, _ = clear_azimuths(scene.channels[0].centre, radius, scene.fwhm, companions, branches)
         for c, ring in enumerate(rings):
             deviation, count = noise_at(ring, radius)
             wanted = threshold_flux(deviation, count, nsigma)
-            azimuths, _ = clear_azimuths(scene.channels[c].centre, radius, scene.fwhm, companions, branches)
             own, common = throughput_at(scene, c, (radius, azimuths), wanted, guesses[c])
             guesses[c] = own if np.isfinite(own) and own > 0 else guesses[c]
-            through.append(common)
+            through.append((own, common))
             points.append(CurvePoint(c, radius, _contrast(wanted, own, flux[c]), own, count - 1))
         deviation, count = noise_at(stacked, radius)
         wanted = threshold_flux(deviation, count, nsigma)
-        reference = float(share.sum())
-        passed = float(np.dot(share, through)) / reference
+        passed = _through_stack(scene, (radius, azimuths), wanted, np.array(through))
         points.append(CurvePoint(-1, radius, _contrast(wanted, passed, reference), passed, count - 1))
     return sorted(points, key=lambda p: (p.channel < 0, p.channel))
 
@@ -160,6 +159,25 @@ def _contrast(wanted: float, throughput: float, star: float) -> float:
         return float("nan")
     contrast = wanted / (throughput * star)
     return contrast if contrast <= _WHOLE_STAR else float("nan")
+
+
+def _through_stack(
+    scene: Scene, ring: tuple[float, NDArray[np.float64]], wanted: float, through: NDArray[np.float64]
+) -> float:
+    """Throughput of the stack at its own limit, which is deeper than those of the channels.
+
+    A median over time takes a larger share of a fainter companion. `through` is (channel, 2), in each
+    channel's own aperture and in the stack's, at the limits of the channels.
+    """
+    flux = np.array([c.star_flux for c in scene.channels])
+    reference = float(scene.weights @ flux)
+    share = scene.weights * flux / reference
+    first = float(share @ through[:, 1])
+    if not (first > 0 and (through[:, 0] > 0).all()):
+        return first
+    levels = zip(wanted / (first * reference) * flux * through[:, 0], through[:, 0], strict=True)
+    again = [throughput_at(scene, c, ring, float(w), float(own))[1] for c, (w, own) in enumerate(levels)]
+    return float(share @ again)
 
 
 def throughput_at(
