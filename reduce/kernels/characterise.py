@@ -1,19 +1,23 @@
 """Errors of a companion's place and flux, from copies of it injected at other azimuths.
 
 Copies of the same flux are put at the same separation, one at a time, into data
-from which every companion was subtracted, and fitted in the identical way. Their
+from which every companion was subtracted, and fitted as the companion was when found:
+from the peak, and where that leaves much, from where classical ADI sees the copy. Their
 mean deviation is the bias (taken off), their scatter the error: it holds speckle
 noise, self-subtraction and the fit itself, whatever the noise looks like.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from reduce.kernels.fit import Scene, fit_companion, nearby_peak
+from reduce.kernels.cadi import reduce_cadi
+from reduce.kernels.channels import reduce_without
+from reduce.kernels.fit import Fit, Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion
 
 __all__ = ["Deviations", "Spread", "clear_azimuths", "injected_deviations", "spread"]
@@ -33,12 +37,18 @@ class Deviations:
         (n, channel) relative.
     independent : int
         How many of them do not overlap on the ring.
+    failed : int
+        Copies that could not be fitted; they are not among the rows.
+    poor : int
+        Copies among the rows whose fit left more than noise.
     """
 
     radial: NDArray[np.float64]
     tangential: NDArray[np.float64]
     flux: NDArray[np.float64]
     independent: int
+    failed: int = 0
+    poor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,19 +123,46 @@ def injected_deviations(
     cx, cy = scene.channels[0].centre
     radius = float(np.hypot(companion.x - cx, companion.y - cy))
     angles, independent = clear_azimuths((cx, cy), radius, scene.fwhm, companions, number)
-    rows = []
+    rows, poor = [], 0
+    plain = _Plain(scene, companions)
     for angle in angles:
         truth = Companion(cx - radius * np.sin(angle), cy + radius * np.cos(angle), companion.flux)
-        added = scene.parts(truth)
-        fit = fit_companion(scene, added, *nearby_peak(scene, added, truth.x, truth.y), guess=truth)
+        fit = _fit_copy(scene, plain, truth)
         if fit.ok:
+            poor += not fit.good
             dx, dy = fit.companion.x - truth.x, fit.companion.y - truth.y
             radial = -dx * np.sin(angle) + dy * np.cos(angle)
             tangential = -dx * np.cos(angle) - dy * np.sin(angle)
             ratio = np.array(fit.companion.flux) / np.array(companion.flux) - 1
             rows.append([radial, tangential, *ratio])
     table = np.array(rows, np.float64).reshape(len(rows), 2 + len(companion.flux))
-    return Deviations(table[:, 0], table[:, 1], table[:, 2:], min(independent, len(rows)))
+    independent = min(independent, len(rows))
+    failed = len(angles) - len(rows)
+    return Deviations(table[:, 0], table[:, 1], table[:, 2:], independent, failed, poor)
+
+
+@dataclass(frozen=True)
+class _Plain:
+    """The same frames by classical ADI, reduced when first asked for."""
+
+    of: Scene
+    companions: Sequence[Companion]
+
+    @cached_property
+    def scene(self) -> Scene:
+        reductions = reduce_without(self.of.channels, self.companions, reduce_cadi)
+        return replace(self.of, reductions=reductions)
+
+
+def _fit_copy(scene: Scene, plain: _Plain, truth: Companion) -> Fit:
+    """Fit a copy knowing no more of it than was known of the companion: its peak."""
+    added = scene.parts(truth)
+    start = nearby_peak(scene, added, truth.x, truth.y)
+    fit = fit_companion(scene, added, *start)
+    if fit.good:
+        return fit
+    guided = fit_companion(plain.scene, added, *nearby_peak(plain.scene, added, *start))
+    return fit_companion(scene, added, *start, guess=guided.companion) if guided.ok else fit
 
 
 def spread(values: NDArray[np.floating], independent: int) -> Spread:

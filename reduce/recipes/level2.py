@@ -334,6 +334,8 @@ def _candidate_rows(
             fitted=detection.good,
             snr=detection.snr[-1],
             copies=len(copies.radial),
+            copies_failed=copies.failed,
+            copies_poor=copies.poor,
         )
         if not detection.good:
             job.log.warning(
