@@ -78,7 +78,7 @@ def test_throughput_is_the_factor_of_the_reduction() -> None:
     scene = _scene()
     azimuths = np.radians([10.0, 100.0, 250.0])
     for channel, factor in enumerate((0.5, 0.25)):
-        for guess in (0.05, 0.5, 1.0):
+        for guess in (0.0, 0.05, 0.5, 1.0):
             own, common = throughput_at(scene, channel, (14.3, azimuths), 40.0, guess)
             assert own == pytest.approx(factor, rel=2e-2)
             wide = 4.25 / (4.0 + channel)  # the stack's aperture in units of the channel's
@@ -146,6 +146,30 @@ def test_a_curve_is_the_threshold_over_throughput_and_star() -> None:
         deviation, count = noise_at(prepare_rings(scene.image, 4.25, places), point.radius)
         wanted = threshold_flux(deviation, count, 4.0)
         assert point.contrast == pytest.approx(wanted / float(share @ common), rel=2e-2)
+
+
+def test_a_companion_at_the_stacks_contrast_has_the_stacks_threshold() -> None:
+    """The reductions dim what is bright: throughputs must be those at the stack's own limit."""
+    plain = _scene((1.0, 1.0))
+    reductions = [
+        WholeReduction(r.cube, r.angles_deg, lambda c, _: _levelled(c, 1.5), "mean")  # type: ignore[attr-defined]
+        for r in plain.reductions
+    ]
+    scene = Scene(plain.channels, reductions, plain.weights)
+    (point,) = [p for p in contrast_curve(scene, [14.0], branches=6) if p.channel < 0]
+    deviation, count = noise_at(prepare_rings(scene.image, scene.fwhm), 14.0)
+    wanted = threshold_flux(deviation, count)
+    reached = []
+    for azimuth in clear_azimuths((30.0, 30.0), 14.0, scene.fwhm, (), 6)[0]:
+        x, y = 30.0 - 14.0 * np.sin(azimuth), 30.0 + 14.0 * np.cos(azimuth)
+        total = 0.0
+        for number, (channel, reduction) in enumerate(zip(scene.channels, reductions, strict=True)):
+            stamps = scene.stamps(number, x, y)
+            flux = point.contrast * channel.star_flux
+            change = reduction.patch([(stamps, flux)], 30, 30, 25) - reduction.patch([], 30, 30, 25)
+            total += scene.weights[number] * aperture_flux(change, scene.fwhm, x - 5, y - 5)
+        reached.append(total)
+    assert np.median(reached) == pytest.approx(wanted, rel=0.05)
 
 
 def test_nothing_positive_through_no_contrast() -> None:

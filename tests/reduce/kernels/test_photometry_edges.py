@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reduce.kernels.photometry import find_star, fit_star, half_maximum_width, normalised
+from reduce.kernels.photometry import find_star, fit_star, half_maximum_width, normalised, without_core
 
 _SIGMA = 4.0 / 2.3548200450309493
 
@@ -62,6 +62,27 @@ def test_only_the_core_is_fitted() -> None:
     with_rim = _gauss((41, 41), 20.0, 20.0)
     with_rim[20, 24] = 0.5
     assert fit_star(with_rim, (20.0, 20.0), 4.0).fwhm != pytest.approx(4.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.7, 2.0])
+def test_a_star_is_parted_from_the_rest(turn: float) -> None:
+    star = 300.0 * _gauss((41, 45), 22.3, 19.6, (3.4, 4.8), turn)
+    y, x = np.indices((41, 45))
+    rest = np.where(np.hypot(x - 22, y - 20) > 6, 0.1 * x, 7.0)  # no part of the fitted core
+    image = star + rest
+    image[20, 23] = np.nan
+    core, left = without_core(image, (22.0, 20.0), 4.0)
+    np.testing.assert_allclose(core, star, atol=1e-4)
+    there = np.isfinite(image)
+    np.testing.assert_allclose(left[there], rest[there], atol=1e-4)
+    assert np.argwhere(np.isnan(left)).tolist() == [[20, 23]]
+
+
+def test_too_few_good_pixels_are_no_star() -> None:
+    image = _gauss((41, 41), 20, 20)
+    image[np.hypot(*(np.indices((41, 41)) - 20)) > 1.0] = np.nan
+    with pytest.raises(ValueError, match="5 good pixels, wanted more than 7"):
+        fit_star(image, (20.0, 20.0), 4.0)
 
 
 @pytest.mark.parametrize("shape", [(21, 31), (31, 21)])
