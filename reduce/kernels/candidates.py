@@ -27,6 +27,7 @@ __all__ = ["Detection", "Found", "local_maxima", "search"]
 
 _GLANCE = 3.0  # peaks lower than this by the robust noise are not looked at
 _DOUBTFUL = 4  # seeds by the robust noise alone that prove weak before only exact ones are tried
+_SMALL_SHARE = 0.05  # of the companion's own mean square: a fifth in amplitude
 _MAD = 1.4826  # standard deviation of a Gaussian per median absolute deviation
 
 
@@ -44,6 +45,8 @@ class Detection:
         t statistic and Gaussian equivalent at the peak, channels then stack, other companions subtracted.
     left : float
         Mean square the best fit left, in units of the noise.
+    shown : float
+        Mean square of what it took away, in the same units.
     """
 
     companion: Companion
@@ -51,11 +54,15 @@ class Detection:
     snr: tuple[float, ...] = ()
     significance: tuple[float, ...] = ()
     left: float = 0.0
+    shown: float = 0.0
 
     @property
     def good(self) -> bool:
-        """Place and flux can be trusted: the fit converged and left about noise."""
-        return self.fitted and self.left < POOR
+        """Place and flux can be trusted: the fit converged and left about noise, or little of the companion.
+
+        A bright companion leaves more than noise where the PSF is known to some per cent only.
+        """
+        return self.fitted and (self.left < POOR or self.left < _SMALL_SHARE * self.shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +281,7 @@ def _fit_peak(scene: Scene, subtracted: Sequence[Detection], x: int, y: int) -> 
             for r, c in zip(scene.reductions, scene.channels, strict=True)
         ]
         companion = Companion(float(x), float(y), tuple(float(np.nan_to_num(f)) for f in fluxes))
-    return Detection(companion, fit.ok, left=fit.left)
+    return Detection(companion, fit.ok, left=fit.left, shown=fit.shown)
 
 
 def _guided(scene: Scene, subtracted: Sequence[Detection], x: float, y: float) -> Companion | None:
@@ -291,7 +298,9 @@ def _refine(scene: Scene, detection: Detection) -> Detection:
         return detection
     c = detection.companion
     fit = fit_companion(scene, scene.parts(c), c.x, c.y, guess=c)
-    return replace(detection, companion=fit.companion, left=fit.left) if fit.ok else detection
+    if not fit.ok:
+        return detection
+    return replace(detection, companion=fit.companion, left=fit.left, shown=fit.shown)
 
 
 def _rate(scene: Scene, detection: Detection, subtracted: Sequence[Detection]) -> Detection:

@@ -51,11 +51,14 @@ class Fit:
         It converged on a positive flux within 1 FWHM of its start.
     left : float
         Mean square left in the disc, in units of the noise.
+    shown : float
+        Mean square of what the companion's subtraction took from the disc, in the same units.
     """
 
     companion: Companion
     ok: bool
     left: float
+    shown: float = 0.0
 
     @property
     def good(self) -> bool:
@@ -247,7 +250,9 @@ def _fit_from(trial: _Trial, start: Companion) -> Fit:
     companion = Companion(float(theta[0]), float(theta[1]), tuple(float(f) for f in theta[2:]))
     near = np.hypot(companion.x - start.x, companion.y - start.y) <= trial.scene.fwhm
     positive = float(np.dot(trial.scene.weights, companion.flux)) > 0
-    return Fit(companion, bool(found and near and positive), float(np.mean(base**2)))
+    before = trial.all_channels(np.array([companion.x, companion.y, *np.zeros(len(companion.flux))]))
+    shown = float(np.mean((before - base) ** 2))
+    return Fit(companion, bool(found and near and positive), float(np.mean(base**2)), shown)
 
 
 def _descend(
