@@ -49,6 +49,15 @@ def test_noise_is_judged_by_its_logarithm() -> None:
     assert noisy(level, 11.5 / 8.8956).sum() == 1
 
 
+def test_noise_far_above_the_typical_whatever_that_is() -> None:
+    rng = np.random.default_rng(4)
+    logarithm = 5.0 + rng.normal(size=(11, 11)) ** 2  # median and mean differ, and are not 0
+    away = logarithm - np.median(logarithm)
+    spread = 1.4826 * np.median(np.abs(away))
+    for sigma in (1.0, 2.0, 3.0, 4.0):
+        np.testing.assert_array_equal(noisy(np.exp(logarithm), sigma), away > sigma * spread)
+
+
 def test_unknown_noise_is_no_bad_noise() -> None:
     level = np.exp(np.arange(25.0) - 12.0).reshape(5, 5)
     level[0, 0], level[0, 1], level[0, 2] = np.nan, 0.0, -1.0

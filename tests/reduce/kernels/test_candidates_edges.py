@@ -1,5 +1,7 @@
 """The parts of a search, one by one: peaks, robust noise, t statistic, judgement, what is kept."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -7,7 +9,17 @@ from scipy import stats
 
 from reduce.kernels.aperture import aperture_flux, aperture_map
 from reduce.kernels.cadi import reduce_cadi
-from reduce.kernels.candidates import Detection, _rate, _robust_snr, _t_statistic, local_maxima, search
+from reduce.kernels.candidates import (
+    Detection,
+    Found,
+    _rate,
+    _robust_snr,
+    _seed,
+    _t_statistic,
+    _within,
+    local_maxima,
+    search,
+)
 from reduce.kernels.channels import Channel, channel_weights, reduce_without
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion, inject, prepare_psf
@@ -217,3 +229,101 @@ def test_a_source_of_another_shape_is_not_called_a_good_fit() -> None:
     found = search([broad], reduce_cadi, inner=6.0, outer=26.0)
     assert found.detections
     assert not found.detections[0].good
+
+
+def _plain(*sources: tuple[float, float, float], seed: int = 3) -> Scene:
+    """One frame, no star, white noise of deviation 1; the reduction changes nothing."""
+    rng = np.random.default_rng(seed)
+    psf = prepare_psf(_psf(4.0))
+    cube = inject(rng.normal(size=(1, 61, 61)), np.zeros(1), psf, list(sources))
+    channel = Channel(cube, np.zeros(1), psf, 4.0, 1e5)
+    reduction = WholeReduction(cube, np.zeros(1), lambda c, _: c, "mean")
+    return Scene([channel], [reduction], np.ones(1))
+
+
+def _identity(cube: np.ndarray, angles: np.ndarray) -> WholeReduction:
+    return WholeReduction(cube, angles, lambda c, _: c, "mean")
+
+
+def test_a_seed_lies_within_the_limits_that_it_may_meet() -> None:
+    scene = _plain((42.0, 30.0, 400.0))
+    wide = _seed(scene, (), 5.0, (5.0, 24.0), exact_first=False)
+    assert wide is not None
+    assert wide.exact
+    assert (abs(wide.x - 42), wide.y) in ((0, 30), (1, 30))
+    out = float(wide.x - 30)
+    for limits in ((out, 20.0), (5.0, out), (out, out)):
+        assert _seed(scene, (), 5.0, limits, exact_first=False) == wide
+    for limits in ((out + 0.01, 20.0), (5.0, out - 0.01)):
+        assert _seed(scene, (), 5.0, limits, exact_first=False) != wide
+
+
+def test_a_seed_keeps_one_fwhm_from_what_is_known() -> None:
+    scene = _plain((42.0, 30.0, 400.0))
+    wide = _seed(scene, (), 5.0, (5.0, 26.0), exact_first=False)
+    assert wide is not None
+    assert _seed(scene, [Companion(42.0, 30.0, (1.0,))], 5.0, (20.0, 26.0), exact_first=False) is None
+    for away, same in ((4.0, False), (4.01, True)):
+        known = [Companion(float(wide.x), wide.y + away, (1.0,))]
+        assert (_seed(scene, known, 5.0, (5.0, 26.0), exact_first=False) == wide) is same
+
+
+def test_noise_alone_gives_no_seed() -> None:
+    assert _seed(_plain(), (), 5.0, (6.0, 24.0), exact_first=False) is None
+    assert _seed(_plain(), (), 5.0, (6.0, 24.0), exact_first=True) is None
+
+
+def test_a_peak_that_only_stands_out_waits_where_exact_ones_go_first() -> None:
+    """Two on a small ring hide each other from the t statistic; a fainter one outside is plain."""
+    scene = _plain((38.0, 30.0, 300.0), (22.0, 30.0, 300.0), (30.0, 52.0, 60.0))
+    first = _seed(scene, (), 5.0, (6.0, 26.0), exact_first=False)
+    assert first is not None
+    assert abs(first.x - 30) in (8, 9)
+    assert (first.y, first.exact) == (30, False)
+    exact = _seed(scene, (), 5.0, (6.0, 26.0), exact_first=True)
+    assert exact is not None
+    assert (exact.x, exact.y, exact.exact) == (30, 52, True)
+    alone = _seed(scene, (), 5.0, (6.0, 12.0), exact_first=True)
+    assert alone is not None
+    assert not alone.exact
+
+
+def test_five_sigma_is_the_threshold_unless_another_is_given() -> None:
+    psf = prepare_psf(_psf(4.0))
+
+    def searched(flux: float, **limit: Any) -> Found:  # noqa: ANN401 - options of the search
+        cube = _plain((30.0, 50.0, flux)).channels[0].cube
+        return search([Channel(cube, np.zeros(1), psf, 4.0, 1e5)], _identity, inner=17.0, outer=23.0, **limit)
+
+    fluxes = np.arange(18.0, 38.0, 2.0)
+    sigmas = [
+        max((d.significance[-1] for d in searched(f, threshold=3.5).detections), default=0.0) for f in fluxes
+    ]
+    weak = float(fluxes[int(np.argmin(np.abs(np.array(sigmas) - 4.6)))])
+    strong = float(fluxes[int(np.argmin(np.abs(np.array(sigmas) - 5.4)))])
+    assert searched(weak).detections == ()
+    assert len(searched(strong).detections) == 1
+    assert len(searched(weak, threshold=4.0).detections) == 1
+    assert searched(strong, threshold=6.0).detections == ()
+
+
+def test_what_is_fitted_beyond_the_limits_is_no_detection() -> None:
+    psf = prepare_psf(_psf(4.0))
+    cube = _plain((42.0, 30.0, 400.0)).channels[0].cube
+    channel = Channel(cube, np.zeros(1), psf, 4.0, 1e5)
+    for inner, outer, number in ((6.0, 10.0, 0), (14.0, 24.0, 0), (6.0, 24.0, 1)):
+        found = search([channel], _identity, inner=inner, outer=outer)
+        assert len(found.detections) == number
+    assert _within(found.scene, Companion(42.0, 30.0, ()), (12.0, 12.0))
+    assert not _within(found.scene, Companion(42.0, 30.0, ()), (12.1, 20.0))
+    assert not _within(found.scene, Companion(42.0, 30.0, ()), (1.0, 11.9))
+
+
+def test_a_search_that_stops_early_says_why() -> None:
+    psf = prepare_psf(_psf(4.0))
+    places = [(45.0, 30.0, 300.0), (30.0, 48.0, 250.0), (9.0, 30.0, 200.0)]
+    channel = Channel(_plain(*places).channels[0].cube, np.zeros(1), psf, 4.0, 1e5)
+    assert search([channel], _identity, inner=6.0, outer=25.0).untried == ""
+    some = search([channel], _identity, inner=6.0, outer=25.0, limit=2)
+    assert len(some.detections) == 2
+    assert some.untried == "2 companions were asked for at most"
