@@ -282,7 +282,8 @@ def test_a_peak_that_only_stands_out_waits_where_exact_ones_go_first() -> None:
     assert (first.y, first.exact) == (30, False)
     exact = _seed(scene, (), 5.0, (6.0, 26.0), exact_first=True)
     assert exact is not None
-    assert (exact.x, exact.y, exact.exact) == (30, 52, True)
+    assert (exact.x, exact.exact) == (30, True)
+    assert exact.y in (52, 53)  # in units of its ring's noise
     alone = _seed(scene, (), 5.0, (6.0, 12.0), exact_first=True)
     assert alone is not None
     assert not alone.exact
