@@ -61,7 +61,9 @@ class Share:
 
 @click.command()
 @click.option("--module", "names", multiple=True, help="Only this target; may be given several times.")
-@click.option("--sample", default=0, help="At most this many mutants a module, drawn by seed; 0 tries all.")
+@click.option(
+    "--sample", default=40, show_default=True, help="At most this many mutants a module, drawn; 0 tries all."
+)
 @click.option("--seed", default=1, show_default=True, help="Of the draw.")
 @click.option("--workers", default=2, show_default=True, help="Copies of the tree at work.")
 @click.option("--report", default="mutants", show_default=True, help="Name of the report.")
