@@ -5,58 +5,19 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import click
 from rich.console import Console
 
 from hcvo.config import CHECKOUT
-from hcvo.report import Row, publish_report
+from hcvo.report import publish_report
 from hcvo.store import write_aside
 from tests.mutants.bench import BaselineError, Bench, Verdict
 from tests.mutants.population import Mutant, mutants_of, sampled
+from tests.mutants.shares import Share, whole
 from tests.mutants.targets import Equivalent, Target, read_equivalents, read_targets
-
-_GOAL = 0.90
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What is known of one target: its whole population, what was tried, and what cannot be seen."""
-
-    target: Target
-    population: int
-    equivalent: int
-    verdicts: tuple[Verdict, ...]
-    stale: Sequence[str] = ()
-    failure: str = ""
-
-    @property
-    def survivors(self) -> tuple[Verdict, ...]:
-        return tuple(verdict for verdict in self.verdicts if verdict.outcome == "survived")
-
-    def row(self) -> Row:
-        """The line of the report."""
-        if self.failure or not self.verdicts:
-            why = self.failure.splitlines()[0] if self.failure else "no mutant"
-            return Row(self.target.name, why, None, "%", f">= {_GOAL:.0%}", ok=False)
-        tried, killed = len(self.verdicts), len(self.verdicts) - len(self.survivors)
-        said = f"killed {killed} of {tried}"
-        if tried + self.equivalent < self.population:
-            said += f" drawn from {self.population}"
-        if self.equivalent:
-            said += f", {self.equivalent} equivalent apart"
-        if self.stale:
-            said += f", {len(self.stale)} stale in equivalent.toml"
-        return Row(
-            self.target.name,
-            said,
-            100.0 * killed / tried,
-            "%",
-            f">= {_GOAL:.0%}",
-            ok=killed >= _GOAL * tried and not self.stale,
-        )
 
 
 @click.command()
@@ -86,10 +47,13 @@ def main(
     with ExitStack() as stack:
         benches = [stack.enter_context(Bench(CHECKOUT)) for _ in range(workers)]
         for target in targets:
+            started = time.monotonic()
             shares.append(_share(target, sample, seed, benches))
-            console.print(f"{shares[-1].row().case:16} {shares[-1].row().quantity}", highlight=False)
+            said, seconds = shares[-1].row().quantity, time.monotonic() - started
+            console.print(f"{target.name:16} {said} ({seconds:.0f} s)", highlight=False)
     survivors = _write_survivors(shares, report)
-    ok = publish_report(report, [share.row() for share in shares], console)
+    rows = [share.row() for share in shares]
+    ok = publish_report(report, [*rows, whole(shares)] if len(rows) > 1 else rows, console)
     console.print(f"{(time.monotonic() - began) / 60:.1f} min; survivors: {survivors.relative_to(CHECKOUT)}")
     raise SystemExit(0 if ok else 1)
 
@@ -99,11 +63,12 @@ def _share(target: Target, sample: int, seed: int, benches: Sequence[Bench]) -> 
     drawn = sampled(population, sample or len(population), seed)
     known = read_equivalents()
     tried = [mutant for mutant in drawn if not _equivalent(mutant, known)]
+    equivalent = sum(_equivalent(mutant, known) for mutant in population)
+    found = Share(target, len(population) - equivalent, equivalent, (), _stale(population, known))
     try:
-        verdicts = _judged(target, tried, benches)
+        return replace(found, verdicts=_judged(target, tried, benches))
     except BaselineError as error:
-        return Share(target, len(population), 0, (), failure=str(error))
-    return Share(target, len(population), len(drawn) - len(tried), verdicts, _stale(population, known))
+        return replace(found, failure=str(error))
 
 
 def _equivalent(mutant: Mutant, known: Sequence[Equivalent]) -> bool:

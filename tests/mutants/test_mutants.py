@@ -1,15 +1,28 @@
 """The mutants are what they claim to be, drawn again the same, and no kernel goes without."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hcvo.config import CHECKOUT
+from tests.mutants.bench import Verdict
 from tests.mutants.population import Mutant, mutants_of, sampled
+from tests.mutants.shares import Share, whole
 from tests.mutants.targets import Target, TextMutant, read_equivalents, read_targets
 
 _WITHOUT = {"__init__", "compiled"}  # nothing in them but the compiler's settings
+_OTHERS = {
+    "reduce/ephemeris.py",
+    "reduce/exposure.py",
+    "reduce/recipes/ird_level1.py",  # the derotation angles of a cube
+    "hcvo/headers/packed.py",
+    "hcvo/headers/wcs.py",
+    "hcvo/published/ddl.py",  # the public-or-not rule
+    "hcvo/catalogue/rights.py",
+}
 
 _SOURCE = """\
 import numpy as np
@@ -29,9 +42,35 @@ def _of(tmp_path: Path, source: str, *text: TextMutant) -> tuple[Mutant, ...]:
     return mutants_of(Target("module", "module.py", text=text), tmp_path)
 
 
-def test_each_kernel_is_mutated() -> None:
-    kernels = {path.stem for path in (CHECKOUT / "reduce" / "kernels").glob("*.py")}
-    assert kernels - _WITHOUT <= {Path(target.module).stem for target in read_targets()}
+def test_each_kernel_and_angles_times_wcs_and_the_public_rule_are_mutated() -> None:
+    kernels = {f"reduce/kernels/{path.name}" for path in (CHECKOUT / "reduce" / "kernels").glob("*.py")}
+    wanted = {name for name in kernels if Path(name).stem not in _WITHOUT} | _OTHERS
+    assert len(kernels) > 20
+    assert wanted <= {target.module for target in read_targets()}
+
+
+def _share(name: str, tried: int, survived: int, population: int) -> Share:
+    mutant = Mutant("m.py", "f", 1, "number", "0", "1", "0", "1")
+    verdicts = [Verdict(mutant, "survived" if k < survived else "killed", 0.1) for k in range(tried)]
+    return Share(Target(name, "m.py"), population, 0, tuple(verdicts))
+
+
+def test_the_whole_is_judged_with_each_module_at_its_weight() -> None:
+    row = whole([_share("small", 40, 8, 40), _share("large", 40, 2, 360)])
+    assert row.value == pytest.approx(80.0 * 0.1 + 95.0 * 0.9)
+    assert row.ok
+    left_open = 100 * 0.9 * np.sqrt(39 / 42 * 3 / 42 / 40 * (1 - 40 / 360))  # the large one's draw alone
+    assert row.quantity == f"of 400 mutants, 80 tried, modules weighted; +- {left_open:.1f}"
+    assert not whole([_share("small", 40, 2, 40), _share("large", 40, 8, 360)]).ok
+    missing = whole([_share("small", 40, 0, 40), _share("large", 0, 0, 360)])
+    assert (missing.value, missing.ok) == (None, False)
+
+
+def test_a_module_is_held_to_less_for_its_draw_is_small() -> None:
+    assert _share("one", 40, 8, 400).row().ok
+    assert not _share("one", 40, 9, 400).row().ok
+    assert not replace(_share("one", 40, 0, 400), stale=["gone"]).row().ok
+    assert not replace(_share("one", 0, 0, 400), failure="tests fail\nlong").row().ok
 
 
 def test_targets_and_their_tests_are_there() -> None:
