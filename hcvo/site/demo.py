@@ -34,11 +34,11 @@ METHODS = ("cadi", "pca")
 """Algorithms whose candidates the demo looks at."""
 
 CANDIDATES_QUERY = """\
-SELECT method, candidate, channel, sep_mas, sep_mas_err, pa, pa_err,
+SELECT method, process_id, candidate, channel, sep_mas, sep_mas_err, pa, pa_err,
        contrast, contrast_err, snr, significance
 FROM hci.detection
 WHERE obs_id = '{obs_id}'
-ORDER BY method, candidate, channel"""
+ORDER BY method, process_id, candidate, channel"""
 """The question the demo ends with."""
 
 
@@ -187,9 +187,10 @@ def ask(settings: Settings, query: str) -> Table:
 
 
 def found_by(answer: Table, method: str) -> list[Found]:
-    """Rows of one algorithm in the answer to `CANDIDATES_QUERY`."""
-    columns = answer.colnames[1:]
-    return [Found(*(row[name].item() for name in columns)) for row in answer if str(row["method"]) == method]
+    """Rows of one algorithm's newest run in the answer to `CANDIDATES_QUERY`: the archive keeps every run."""
+    rows = answer[[str(one) == method for one in answer["method"]]]
+    newest = rows[rows["process_id"] == max(rows["process_id"], default=0)]
+    return [Found(*(row[name].item() for name in answer.colnames[2:])) for row in newest]
 
 
 def preview_of(settings: Settings, obs_id: str) -> Path:

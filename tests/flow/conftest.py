@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hcvo.config import Settings
+from hcvo.site.demo import ask
 from tests.fixtures_site import throwaway_settings
 
 SEED = 7
@@ -63,6 +64,7 @@ class Reduced:
     raw: Path
     ingested: str
     reduced: str
+    last_process: int
 
 
 @pytest.fixture(scope="session")
@@ -81,4 +83,5 @@ def reduced() -> Iterator[Reduced]:
         (raw / "SPHER.2018-04-21T12:00:00.000.fits").write_bytes(whole[: len(whole) // 2])
         ingested = operator.run("ingest", "raw", str(raw), "--release", "now")
         done = operator.run("reduce", "--night", NIGHT, "--target", TARGET)
-        yield Reduced(operator, truth / "truth.json", raw, ingested, done)
+        last = ask(settings, "SELECT max(process_id) AS n FROM hci.process")["n"][0]
+        yield Reduced(operator, truth / "truth.json", raw, ingested, done, int(last))

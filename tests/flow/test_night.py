@@ -21,6 +21,7 @@ def test_tap_tells_the_planted_companions(reduced: Reduced) -> None:
     settings = reduced.operator.settings
     obs_id = str(ask(settings, "SELECT obs_id FROM hci.observation WHERE n_science > 0")["obs_id"][0])
     answer = ask(settings, CANDIDATES_QUERY.format(obs_id=obs_id))
+    answer = answer[answer["process_id"] <= reduced.last_process]  # another test reduces it with 4 components
     for method in METHODS:
         rows = compare(method, read_truth(reduced.truth), found_by(answer, method), 12.255)
         # A quick night has a quarter of the demo's frames: less S/N, half a pixel, errors still true.
