@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from reduce.kernels.inject import add_stamps, companion_stamps, inject, prepare_psf
+from reduce.kernels.inject import MARGIN, add_stamps, companion_stamps, inject, prepare_psf
+from reduce.kernels.spline import coefficients
 
 _WIDTH = 1.6
 
@@ -99,3 +101,74 @@ def test_a_psf_with_gaps_is_refused() -> None:
     psf[0, 0] = np.nan
     with pytest.raises(ValueError, match="without data"):
         prepare_psf(psf)
+
+
+def _in_frame(planes: np.ndarray, left: int, low: int, shape: tuple[int, int]) -> np.ndarray:
+    """What of a plane whose first pixel is (left, low) lies in a frame, zeros elsewhere."""
+    out = np.zeros(shape, planes.dtype)
+    right, top = min(left + planes.shape[1], shape[1]), min(low + planes.shape[0], shape[0])
+    if right > max(left, 0) and top > max(low, 0):
+        out[max(low, 0) : top, max(left, 0) : right] = planes[
+            max(low, 0) - low : top - low, max(left, 0) - left : right - left
+        ]
+    return out
+
+
+@pytest.mark.parametrize("place", [(11.2, 9.3), (10.7, 8.6), (11.5, 9.5), (11.49, 8.5)])
+def test_a_psf_between_pixels_is_whole_on_all_its_sides(place: tuple[float, float]) -> None:
+    """Against scipy's spline of a PSF that does not fade to its rim."""
+    psf = np.random.default_rng(4).uniform(1.0, 2.0, size=(7, 7))
+    stamps = companion_stamps(prepare_psf(psf), *place, np.zeros(1), (11.0, 10.0))
+    drawn = np.zeros((45, 45))
+    drawn[19:26, 19:26] = psf
+    ix, iy = int(np.floor(place[0] + 0.5)), int(np.floor(place[1] + 0.5))
+    moved = ndimage.shift(drawn, (place[1] - iy, place[0] - ix), order=3, mode="mirror")
+    assert (stamps.left[0], stamps.low[0]) == (ix - 4, iy - 4)
+    np.testing.assert_allclose(stamps.data[0], moved[18:27, 18:27], atol=2e-3)
+    assert np.abs(moved[18:27, 18:27][[0, -1]]).max() > 0.05
+
+
+_PLACES = [
+    (20.0, 15.0),
+    (3.2, 12.0),
+    (29.4, 12.3),
+    (14.0, 2.4),
+    (15.7, 28.2),
+    (-1.3, 14.0),
+    (33.6, 33.3),
+    (-2.4, -3.1),
+]
+
+
+@pytest.mark.parametrize("place", _PLACES)
+@pytest.mark.parametrize("angle", [0.0, 25.0])
+def test_the_splines_of_a_stamp_are_those_of_the_frame(place: tuple[float, float], angle: float) -> None:
+    """A frame's spline sees the frame mirrored at its edges: so must the source's."""
+    shape = (31, 33)
+    psf = prepare_psf(np.random.default_rng(5).uniform(1.0, 2.0, size=(9, 9)))
+    angles = np.array([angle, angle + 3.0])
+    frames = inject(np.zeros((2, *shape)), angles, psf, [(*place, 1.0)])
+    stamps = companion_stamps(psf, *place, angles, (16.0, 15.0), shape)
+    for frame, spline, left, low in zip(
+        coefficients(frames), stamps.spline, stamps.left, stamps.low, strict=True
+    ):
+        found = _in_frame(spline, left - MARGIN, low - MARGIN, shape)
+        np.testing.assert_allclose(found, frame, atol=0.03)
+
+
+def test_the_margin_holds_the_spline_to_a_thousandth_of_the_last_pixel() -> None:
+    psf = prepare_psf(np.ones((5, 5)))
+    frame = inject(np.zeros((1, 45, 45)), np.zeros(1), psf, [(22.0, 22.0, 1.0)])
+    stamps = companion_stamps(psf, 22.0, 22.0, np.zeros(1), (22.0, 22.0))
+    whole = coefficients(frame)[0]
+    left = whole - _in_frame(stamps.spline[0], stamps.left[0] - MARGIN, stamps.low[0] - MARGIN, (45, 45))
+    assert np.abs(left).max() < 1e-3
+
+
+def test_stamps_need_not_be_square() -> None:
+    values = np.arange(1.0, 16.0, dtype=np.float32).reshape(1, 3, 5)
+    for turned in (values, values.transpose(0, 2, 1)):
+        box = np.zeros((9, 9, 1), np.float32)
+        add_stamps(box, turned, np.array([2]), np.array([3]), 1.0)
+        np.testing.assert_array_equal(box[3 : 3 + turned.shape[1], 2 : 2 + turned.shape[2], 0], turned[0])
+        assert box.sum() == values.sum()
