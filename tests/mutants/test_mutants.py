@@ -20,6 +20,8 @@ _OTHERS = {
     "reduce/recipes/ird_level1.py",  # the derotation angles of a cube
     "hcvo/headers/packed.py",
     "hcvo/headers/wcs.py",
+    "hcvo/model/motion.py",
+    "hcvo/model/release.py",  # when a row becomes public
     "hcvo/published/ddl.py",  # the public-or-not rule
     "hcvo/catalogue/rights.py",
 }
