@@ -13,7 +13,7 @@ __all__ = ["Star", "find_star", "fit_star", "half_maximum_width", "normalised", 
 _SIGMA_TO_FWHM = 2.3548200450309493  # 2 sqrt(2 ln 2)
 _CORE = 2.0  # area of the fitted core over that above half maximum
 _LEAST_CORE = 5.0  # squared radius with enough different distances for four coefficients
-_REAL = 1e-9
+_REAL = 1e-9  # what is smaller is rounding
 
 
 class Star(NamedTuple):
@@ -154,7 +154,7 @@ def _fit_core(image: NDArray[np.floating], near: tuple[float, float], fwhm: floa
         raise ValueError(f"star at {near}: {data.size} good pixels, wanted more than {len(start)}")
     fit = optimize.least_squares(misfit, start, x_scale=[1, 1, 1, width, width, width, 1])
     peak, dx, dy, a, b, c, base = (float(value) for value in fit.x)
-    if not fit.success or a * b <= c**2 / 4.0 or min(peak, a) <= 0 or max(abs(dx), abs(dy)) > reach:
+    if not fit.success or a * b <= c**2 / 4.0 or min(peak, a) <= _REAL or max(abs(dx), abs(dy)) > reach:
         raise ValueError(f"no star at {near}: the fit of a Gaussian failed")
     return _Core(x0 + dx, y0 + dy, (a, b, c), peak * scale, base * scale)
 
@@ -207,16 +207,14 @@ def half_maximum_width(psf: NDArray[np.floating]) -> float:
     ValueError
         If the profile never falls to half.
     """
-    middle = psf.shape[0] // 2
+    middle = psf.shape[0] // 2, psf.shape[1] // 2
     rows, columns = np.ogrid[: psf.shape[0], : psf.shape[1]]
-    square = (rows - middle) ** 2.0 + (columns - middle) ** 2.0
-    labels, _ = ndimage.label(psf > psf[middle, middle] / 2.0)
-    area = float((labels == labels[middle, middle]).sum())
+    square = (rows - middle[0]) ** 2.0 + (columns - middle[1]) ** 2.0
+    labels, _ = ndimage.label(psf > psf[middle] / 2.0)
+    area = float((labels == labels[middle]).sum())
     core = square <= max(_CORE * area / np.pi, _LEAST_CORE)
-    if labels[middle, middle] == 0 or core.all():
-        raise ValueError(
-            f"the profile does not fall to half its peak of {psf[middle, middle]:g} in {psf.shape}"
-        )
+    if labels[middle] == 0 or core.all():
+        raise ValueError(f"the profile does not fall to half its peak of {psf[middle]:g} in {psf.shape}")
     profile = np.polynomial.Polynomial.fit(square[core], np.asarray(psf, np.float64)[core], 3)
     limit = float(square[core].max())
     roots = np.asarray((profile - profile(0.0) / 2.0).roots(), dtype=np.complex128)

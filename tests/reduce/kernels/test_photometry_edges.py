@@ -129,3 +129,65 @@ def test_a_second_star_does_not_widen_the_first() -> None:
 def test_a_profile_that_never_falls_has_no_width(psf: np.ndarray) -> None:
     with pytest.raises(ValueError, match="does not fall to half its peak"):
         half_maximum_width(psf)
+
+
+def test_the_search_smooths_by_the_width_of_a_star() -> None:
+    """Smoothed too little a hot pixel would win, smoothed too much a wide nebula."""
+    star, nebula = _gauss((61, 101), 20.0, 30.0), 0.5 * _gauss((61, 101), 70.0, 30.0, (9.42, 9.42))
+    hot = np.zeros_like(star)
+    hot[30, 70] = 8.0
+    for other in (nebula, hot):
+        assert find_star(star + other, (45.0, 30.0), 45.0, 4.0) == (20, 30)
+
+
+def _quadratic(a: float, b: float, c: float) -> np.ndarray:
+    y, x = np.indices((41, 41)) - 20.0
+    return np.asarray(np.exp(-(a * x**2 + b * y**2 + c * x * y)))
+
+
+def test_a_ridge_that_rises_away_from_its_middle_is_no_star() -> None:
+    """An ellipse has 4 a b > c^2: just so, and just not."""
+    star = fit_star(_quadratic(0.10, 0.10, 0.19), (20, 20), 4.0)
+    assert star.fwhm == pytest.approx(2 * np.sqrt(np.log(2)) / (0.01 - 0.19**2 / 4) ** 0.25, rel=1e-4)
+    for form in ((0.1, 0.1, 0.21), (0.1, 0.1, -0.21), (0.1, -0.02, 0.0), (-0.02, -0.02, 0.0)):
+        with pytest.raises(ValueError, match="no star at"):
+            fit_star(_quadratic(*form), (20, 20), 4.0)
+
+
+def test_a_dip_is_no_star() -> None:
+    with pytest.raises(ValueError, match="no star at"):
+        fit_star(1.0 - 0.5 * _gauss((41, 41), 20, 20), (20, 20), 4.0)
+
+
+@pytest.mark.parametrize(("x", "y"), [(26.0, 20.0), (14.0, 20.0), (20.0, 26.0), (20.0, 14.0)])
+def test_a_star_outside_of_what_is_fitted_is_not_taken(x: float, y: float) -> None:
+    with pytest.raises(ValueError, match="no star at"):
+        fit_star(_gauss((41, 41), x, y), (20, 20), 4.0)
+
+
+def test_the_size_of_the_numbers_does_not_matter() -> None:
+    for scale in (1e-6, 1e-3, 1e6):
+        star = fit_star(scale * _gauss((41, 41), 20.3, 19.8), (20, 20), 4.0)
+        assert star == pytest.approx((20.3, 19.8, 4.0, scale, 0.0), rel=1e-5, abs=1e-5 * scale)
+    with pytest.raises(ValueError, match="no star at"):
+        fit_star(np.zeros((41, 41)), (20, 20), 4.0)
+
+
+def test_seven_pixels_are_as_many_as_there_are_unknowns() -> None:
+    image = _gauss((41, 41), 20, 20)
+    away = np.hypot(*(np.indices((41, 41)) - 20))
+    image[away > 1.0] = np.nan
+    image[21, 21] = image[19, 19] = 0.8
+    with pytest.raises(ValueError, match="7 good pixels, wanted more than 7"):
+        fit_star(image, (20, 20), 4.0)
+
+
+@pytest.mark.parametrize("shape", [(31, 51), (51, 31)])
+def test_a_psf_need_not_be_square_to_have_a_width(shape: tuple[int, int]) -> None:
+    psf = _gauss(shape, shape[1] // 2, shape[0] // 2)
+    assert half_maximum_width(psf) == pytest.approx(4.0, rel=4e-3)
+
+
+@pytest.mark.parametrize(("fwhm", "near"), [(1.8, 0.05), (2.0, 0.03), (2.3, 0.01)])
+def test_a_narrow_psf_has_its_width_from_few_pixels(fwhm: float, near: float) -> None:
+    assert half_maximum_width(_gauss((21, 21), 10, 10, (fwhm, fwhm))) == pytest.approx(fwhm, rel=near)
