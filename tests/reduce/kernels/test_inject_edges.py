@@ -128,27 +128,31 @@ def test_a_psf_between_pixels_is_whole_on_all_its_sides(place: tuple[float, floa
     assert np.abs(moved[18:27, 18:27][[0, -1]]).max() > 0.05
 
 
-_PLACES = [
-    (20.0, 15.0),
-    (3.2, 12.0),
-    (29.4, 12.3),
-    (14.0, 2.4),
-    (15.7, 28.2),
-    (-1.3, 14.0),
-    (33.6, 33.3),
-    (-2.4, -3.1),
-]
-
-
-@pytest.mark.parametrize("place", _PLACES)
-@pytest.mark.parametrize("angle", [0.0, 25.0])
-def test_the_splines_of_a_stamp_are_those_of_the_frame(place: tuple[float, float], angle: float) -> None:
+@pytest.mark.parametrize(
+    ("shape", "place"),
+    [
+        ((31, 33), (20.0, 15.0)),
+        ((31, 33), (3.2, 12.0)),
+        ((31, 33), (29.4, 12.3)),
+        ((31, 33), (14.0, 2.4)),
+        ((31, 33), (15.7, 28.2)),
+        ((31, 33), (33.6, 33.3)),
+        ((31, 33), (-2.4, -3.1)),
+        ((31, 33), (-10.0, 14.0)),
+        ((31, 33), (14.0, 40.0)),
+        ((23, 45), (31.2, 11.3)),
+        ((45, 23), (11.3, 31.2)),
+        ((45, 23), (11.3, 23.0)),
+    ],
+)
+def test_the_splines_of_a_stamp_are_those_of_the_frame(
+    shape: tuple[int, int], place: tuple[float, float]
+) -> None:
     """A frame's spline sees the frame mirrored at its edges: so must the source's."""
-    shape = (31, 33)
     psf = prepare_psf(np.random.default_rng(5).uniform(1.0, 2.0, size=(9, 9)))
-    angles = np.array([angle, angle + 3.0])
-    frames = inject(np.zeros((2, *shape)), angles, psf, [(*place, 1.0)])
-    stamps = companion_stamps(psf, *place, angles, (16.0, 15.0), shape)
+    angles = np.array([0.0, 25.0, 90.0, 180.0])
+    frames = inject(np.zeros((4, *shape)), angles, psf, [(*place, 1.0)])
+    stamps = companion_stamps(psf, *place, angles, (shape[1] // 2, shape[0] // 2), shape)
     for frame, spline, left, low in zip(
         coefficients(frames), stamps.spline, stamps.left, stamps.low, strict=True
     ):
@@ -156,13 +160,13 @@ def test_the_splines_of_a_stamp_are_those_of_the_frame(place: tuple[float, float
         np.testing.assert_allclose(found, frame, atol=0.03)
 
 
-def test_the_margin_holds_the_spline_to_a_thousandth_of_the_last_pixel() -> None:
+def test_the_margin_holds_the_spline_to_four_ten_thousandths_of_the_last_pixel() -> None:
     psf = prepare_psf(np.ones((5, 5)))
     frame = inject(np.zeros((1, 45, 45)), np.zeros(1), psf, [(22.0, 22.0, 1.0)])
     stamps = companion_stamps(psf, 22.0, 22.0, np.zeros(1), (22.0, 22.0))
     whole = coefficients(frame)[0]
     left = whole - _in_frame(stamps.spline[0], stamps.left[0] - MARGIN, stamps.low[0] - MARGIN, (45, 45))
-    assert np.abs(left).max() < 1e-3
+    assert np.abs(left).max() < 4e-4
 
 
 def test_stamps_need_not_be_square() -> None:
