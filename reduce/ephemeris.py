@@ -11,12 +11,14 @@ from astropy.time import Time
 from astropy.utils import iers
 from numpy.typing import NDArray
 
+from hcvo.errors import ReductionError
 from reduce.exposure import Exposure, Pointing, Site
 from reduce.instruments import sphere_irdis
 from reduce.kernels import angles
 
 __all__ = ["Directions", "directions", "icrs_rotation", "place_at", "sidereal_time"]
 
+_J2000, _YEAR_D = 51544.5, 365.25
 _STEP_DEG = 1e-3  # small against the rotation's change over the sky, large against rounding
 
 
@@ -25,7 +27,8 @@ class Directions:
     """Times and field angles of one file's planes; arrays (plane,), degrees and MJD UTC.
 
     The angle of date is the sum parang + pupil_offset + instrument_offset + true_north + correction;
-    `icrs_rotation` turns it to the north of ICRS.
+    `icrs_rotation` turns it to the north of ICRS; `smear` is how far the field turns on the detector
+    during each plane, signed as the angle.
     """
 
     times: angles.PlaneTimes
@@ -35,6 +38,7 @@ class Directions:
     true_north: float
     correction: float
     icrs_rotation: float
+    smear: NDArray[np.float64]
 
     @property
     def angle(self) -> NDArray[np.float64]:
@@ -79,7 +83,7 @@ def place_at(pointing: Pointing, mjd: float) -> tuple[float, float]:
     Parameters
     ----------
     pointing : Pointing
-        Mean place 2000 and proper motion.
+        Mean place at its epoch, equinox 2000, and proper motion.
     mjd : float
         Epoch, UTC.
 
@@ -88,7 +92,7 @@ def place_at(pointing: Pointing, mjd: float) -> tuple[float, float]:
     tuple[float, float]
         (ra, dec) degrees; motion along a straight line, good to a milliarcsecond over decades.
     """
-    years = (mjd - 51544.5) / 365.25
+    years = (mjd - _J2000) / _YEAR_D - (pointing.epoch_yr - 2000.0)
     dec = pointing.dec_icrs_deg + pointing.pm_dec_arcsec * years / 3600.0
     ra = pointing.ra_icrs_deg + pointing.pm_ra_arcsec * years / 3600.0 / np.cos(
         np.radians(pointing.dec_icrs_deg)
@@ -133,31 +137,61 @@ def directions(exposure: Exposure) -> Directions:
     Returns
     -------
     Directions
-        In field tracking north stays put: `parang` is 0 and the pupil offset is ``DROT2 POSANG``
-        (its sign is not verified for angles other than 0).
+        In field tracking north stays put: `parang` and `smear` are 0 and the pupil offset is
+        ``DROT2 POSANG`` (its sign is not verified for angles other than 0). In pupil tracking `parang`
+        runs on through the meridian: 0..360 for a star that culminates north of the zenith.
+
+    Raises
+    ------
+    ReductionError
+        If the clocks leave no room for the integrations, or the derotator did neither.
     """
-    pointing, site = exposure.pointing(), exposure.site()
-    frame = exposure.frame
-    times = angles.plane_times(
-        frame.mjd_obs, exposure.written_mjd, frame.ndit, exposure.real_dit_s, exposure.delay_s
-    )
+    pointing, frame = exposure.pointing(), exposure.frame
+    times = _times(exposure)
     middle = float(times.middle.mean())
     north = sphere_irdis.astrometry_at(frame.night, frame.filter).north_deg
     turn = icrs_rotation(*place_at(pointing, middle), middle)
     if frame.derotator_mode == "SKY":
         still = np.zeros(frame.ndit)
-        return Directions(times, still, pointing.position_angle_deg, 0.0, north, 0.0, turn)
-    hour_angle = sidereal_time(times.middle, site) - pointing.ra_of_date_deg
-    parang = angles.parallactic_angle(hour_angle, pointing.dec_of_date_deg, site.latitude_deg)
-    correction = 0.0
-    if frame.night < sphere_irdis.DEROTATOR_FIXED:
-        correction = angles.derotator_correction(pointing.altitude_deg, pointing.derotator_begin_deg)
+        return Directions(times, still, pointing.position_angle_deg, 0.0, north, 0.0, turn, still)
+    if frame.derotator_mode != "ELEV":
+        raise ReductionError(
+            f"{frame.dp_id}: ESO INS4 DROT2 MODE is {frame.derotator_mode!r}, wanted 'ELEV' (pupil tracking) "
+            "or 'SKY' (field tracking): the field's direction is not known"
+        )
+    start, parang, end = (_parang(each, pointing, exposure.site()) for each in times)
     return Directions(
         times,
-        angles.unwrapped(parang),
+        parang,
         sphere_irdis.PUPIL_OFFSET_DEG,
         sphere_irdis.INSTRUMENT_OFFSET_DEG,
         north,
-        correction,
+        _correction(exposure, pointing),
         turn,
+        end - start,
     )
+
+
+def _times(exposure: Exposure) -> angles.PlaneTimes:
+    frame = exposure.frame
+    try:
+        return angles.plane_times(
+            frame.mjd_obs, exposure.written_mjd, frame.ndit, exposure.real_dit_s, exposure.delay_s
+        )
+    except ValueError as error:
+        raise ReductionError(
+            f"{frame.dp_id}: {error}: DATE-OBS, DET FRAM UTC, DIT or NDIT is wrong"
+        ) from error
+
+
+def _parang(mjd: NDArray[np.float64], pointing: Pointing, site: Site) -> NDArray[np.float64]:
+    hour_angle = sidereal_time(mjd, site) - pointing.ra_of_date_deg
+    parang = angles.parallactic_angle(hour_angle, pointing.dec_of_date_deg, site.latitude_deg)
+    return angles.through_meridian(parang, pointing.dec_of_date_deg, site.latitude_deg)
+
+
+def _correction(exposure: Exposure, pointing: Pointing) -> float:
+    """Of the derotator's clock; whole nights count: it was repaired by day."""
+    if exposure.night >= sphere_irdis.DEROTATOR_FIXED:
+        return 0.0
+    return angles.derotator_correction(pointing.altitude_deg, pointing.derotator_begin_deg)

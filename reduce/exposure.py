@@ -16,6 +16,8 @@ from reduce.classify import read_frame
 
 __all__ = ["Exposure", "Pointing", "Site", "read_exposure", "read_planes"]
 
+_EQUINOX = 2000.0
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -35,13 +37,15 @@ class Pointing:
     ra_of_date_deg, dec_of_date_deg : float
         ``INS4 DROT2 RA/DEC``: apparent place of date.
     ra_icrs_deg, dec_icrs_deg : float
-        ``TEL TARG ALPHA/DELTA``: mean place, equinox and epoch 2000.
+        ``TEL TARG ALPHA/DELTA``: mean place, equinox 2000.
     pm_ra_arcsec, pm_dec_arcsec : float
         ``TEL TARG PMA/PMD``, arcsec a year; PMA is taken as motion on the sky (cos dec in it).
     altitude_deg : float
         ``TEL ALT`` at the start.
     derotator_begin_deg, position_angle_deg : float
         ``INS4 DROT2 BEGIN`` and ``POSANG``.
+    epoch_yr : float
+        ``TEL TARG EPOCH``: when the star stood at that mean place.
     """
 
     ra_of_date_deg: float
@@ -53,6 +57,7 @@ class Pointing:
     altitude_deg: float
     derotator_begin_deg: float
     position_angle_deg: float
+    epoch_yr: float = 2000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +97,20 @@ class Exposure:
         return Site(*(_number(self.frame, f"ESO TEL {name}") for name in ("GEOLAT", "GEOLON", "GEOELEV")))
 
     def pointing(self) -> Pointing:
-        """Where it looks; only frames on the sky have it."""
+        """Where it looks; only frames on the sky have it.
+
+        Raises
+        ------
+        HeaderError
+            If a card is missing, or the target's place is not of equinox 2000.
+        """
         number = self._number
+        equinox = number("ESO TEL TARG EQUINOX", _EQUINOX)
+        if equinox != _EQUINOX:
+            raise HeaderError(
+                f"{self.frame.path}: ESO TEL TARG EQUINOX is {equinox:g}, wanted {_EQUINOX:g}; "
+                "the star's place would be wrong by degrees"
+            )
         return Pointing(
             15.0 * unpacked(number("ESO INS4 DROT2 RA")),
             unpacked(number("ESO INS4 DROT2 DEC")),
@@ -104,6 +121,7 @@ class Exposure:
             number("ESO TEL ALT"),
             number("ESO INS4 DROT2 BEGIN"),
             number("ESO INS4 DROT2 POSANG", 0.0),
+            number("ESO TEL TARG EPOCH", 2000.0),
         )
 
     def _number(self, keyword: str, default: float | None = None) -> float:

@@ -5,7 +5,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PlaneTimes", "derotator_correction", "parallactic_angle", "plane_times", "unwrapped"]
+__all__ = [
+    "PlaneTimes",
+    "derotator_correction",
+    "parallactic_angle",
+    "plane_times",
+    "through_meridian",
+    "unwrapped",
+]
 
 _DAY_S = 86400.0
 
@@ -74,6 +81,31 @@ def parallactic_angle(
     east = np.sin(hour_angle)
     north = np.cos(dec) * np.tan(latitude) - np.sin(dec) * np.cos(hour_angle)
     return np.asarray(np.degrees(np.arctan2(east, north)))
+
+
+def through_meridian(
+    parang_deg: NDArray[np.float64], dec_deg: float, latitude_deg: float
+) -> NDArray[np.float64]:
+    """Parallactic angles on the branch that has no jump at the upper culmination, however few there are.
+
+    Parameters
+    ----------
+    parang_deg : NDArray[np.float64]
+        Of `parallactic_angle`, degrees, any shape.
+    dec_deg : float
+        Declination of date, degrees.
+    latitude_deg : float
+        Geodetic latitude, degrees.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        0..360 for a star that culminates north of the zenith (it passes 180 there), -180..180 for
+        another (it passes 0): differences are true turns even where a star runs through the zenith
+        between two times.
+    """
+    north = dec_deg > latitude_deg
+    return np.asarray(np.mod(parang_deg, 360.0) if north else parang_deg, dtype=np.float64)
 
 
 def unwrapped(angles_deg: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from reduce.kernels.angles import PlaneTimes
 def test_the_angle_adds_every_part() -> None:
     times = PlaneTimes(*(np.zeros(2) for _ in range(3)))
     parang = np.array([10.0, 20.0])
-    seen = Directions(times, parang, 100.0, 1000.0, 10000.0, 100000.0, 1e6)
+    seen = Directions(times, parang, 100.0, 1000.0, 10000.0, 100000.0, 1e6, np.array([7e7, 7e7]))
     np.testing.assert_array_equal(seen.angle, [111110.0, 111120.0])
 
 

@@ -27,7 +27,7 @@ def _seen(parang: list[float], **changes: float) -> Directions:
         "correction": 0.5,
         "icrs_rotation": 0.25,
     } | changes
-    return Directions(times, np.array(parang), **parts)
+    return Directions(times, np.array(parang), **parts, smear=0.01 * np.array(parang))
 
 
 def _table(tmp_path: Path, *seen: Directions) -> _DerotationTable:
