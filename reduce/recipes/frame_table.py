@@ -1,0 +1,276 @@
+"""The table FRAMES of a level 1 cube: quality of each plane, and whether it is kept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from reduce.kernels import frame_choice, frame_quality
+from reduce.product_file import Column, table_hdu
+from reduce.sparta import Atmosphere, Conditions
+
+__all__ = ["EXTENSION", "FrameRule", "FrameTable", "Planes", "frame_table"]
+
+EXTENSION = "FRAMES"
+_REASON_LENGTH = 48
+
+
+class FrameRule(BaseModel):
+    """Which planes are rejected: the rule's numbers, all against the sequence's own median."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    strehl_drop: float = Field(
+        default=0.22, gt=0, lt=1, description="a plane that loses more of the Strehl ratio is bad (share)"
+    )
+    centre_px: float = Field(
+        default=0.75, gt=0, description="a plane whose star stands further off is bad (px)"
+    )
+    faintest: float = Field(
+        default=0.5, ge=0, lt=1, description="a plane with less of the star's light is bad (share)"
+    )
+    most_lost: float = Field(
+        default=0.5, ge=0, le=1, description="share of the planes that may be rejected without a warning"
+    )
+    inner_fwhm: float = Field(
+        default=2.0, ge=0, description="the annulus begins so many FWHM outside the mask (FWHM)"
+    )
+    outer_fwhm: float = Field(default=28.0, gt=4, description="and ends at this radius (FWHM)")
+    usual_strehl: float = Field(
+        default=0.8, gt=0, lt=1, description="the sequence's Strehl ratio where no telemetry tells it"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """What level 1 knows of its planes before it looks at them.
+
+    Attributes
+    ----------
+    names : Sequence[str]
+        dp_id of each plane's file, (time,).
+    mjd_mid : NDArray[np.float64]
+        (time,).
+    star : NDArray[np.float64]
+        (channel, time, 2): (x, y) on the field, px 0-based, dithering included.
+    star_err : NDArray[np.float64]
+        (time,) px, each axis.
+    method : Sequence[str]
+        How the star was found, (time,): 'waffle', 'star', 'halo'.
+    background : NDArray[np.float64]
+        (channel, time) level taken off, adu.
+    """
+
+    names: Sequence[str]
+    mjd_mid: NDArray[np.float64]
+    star: NDArray[np.float64]
+    star_err: NDArray[np.float64]
+    method: Sequence[str]
+    background: NDArray[np.float64]
+
+
+class _Light(NamedTuple):
+    """Of all channels: halo and spots (channel, time) as measured, star's flux over its median, width px."""
+
+    halo: NDArray[np.float64]
+    star: NDArray[np.float64]
+    width: NDArray[np.float64]
+    asymmetry: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTable:
+    """Quality of each plane, and what was decided.
+
+    Attributes
+    ----------
+    planes : Planes
+        As given.
+    light : _Light
+        As measured.
+    air : Conditions
+        At the middle of each plane.
+    verdict : frame_choice.Verdict
+        Kept or rejected, and why.
+    photometry : str
+        What FLUX rests on: 'waffle' or 'halo'.
+    """
+
+    planes: Planes
+    light: _Light
+    air: Conditions
+    verdict: frame_choice.Verdict
+    photometry: str
+
+    @property
+    def kept(self) -> NDArray[np.bool_]:
+        """(time,)."""
+        return self.verdict.kept
+
+    @property
+    def warning(self) -> str:
+        """'' where all is well."""
+        return self.verdict.warning
+
+    def hdu(self) -> fits.BinTableHDU:
+        """The extension FRAMES, one row a plane."""
+        return table_hdu(EXTENSION, self._columns(), "quality of each plane; only KEPT planes are used")
+
+    def cards(self) -> dict[str, tuple[object, str]]:
+        """QC numbers of the sequence for the primary header; what is unknown is left out."""
+        rejected = ~self.kept
+        halo = self.light.halo[0] / _median(self.light.halo[0])
+        values: Mapping[str, tuple[object, str]] = {
+            "NFRAMES": (int(rejected.size), "planes"),
+            "NKEPT": (int(self.kept.sum()), "planes kept"),
+            "NREJECT": (int(rejected.sum()), "planes rejected"),
+            "LOST": (float(rejected.mean()), "share of the planes rejected"),
+            "LOSTWARN": (bool(self.warning), "more planes are bad than may be rejected"),
+            "FLUXBY": (self.photometry, "what the planes' FLUX rests on"),
+            "FLUXSTD": (
+                _spread(self.light.star.mean(axis=0)[self.kept]),
+                "robust scatter of FLUX, kept planes",
+            ),
+            "HALOSTD": (_spread(halo[self.kept]), "robust scatter of the halo, kept planes"),
+            "HALOPX": (_median(self.light.width), "[pix] radius that halves the halo's light"),
+            "WINDHALO": (_median(self.light.asymmetry), "cos 2(angle) of the halo over its mean"),
+            "RESIDUAL": (_rms(self.light.offset[self.kept]), "[pix] rms wander of the star, kept planes"),
+            "STREHL": (_median(self.air.strehl), "median Strehl ratio, 1.6 um, SPARTA"),
+            "SEEING": (_median(self.air.seeing_arcsec), "[arcsec] median seeing, 500 nm, SPARTA"),
+            "TAU0": (_median(self.air.tau0_s), "[s] median coherence time, 500 nm, SPARTA"),
+            "WIND": (_median(self.air.wind_m_s), "[m/s] median wind, SPARTA"),
+        }
+        known = {name: value for name, value in values.items() if not _unknown(value[0])}
+        return {f"HCVO QC {name}": value for name, value in known.items()}
+
+    def _columns(self) -> list[Column]:
+        channels, planes = self.planes.star.shape[0], self.planes
+        many = f"{channels}D"
+        return [
+            ("STAR_X", many, "pix", planes.star[:, :, 0].T),
+            ("STAR_Y", many, "pix", planes.star[:, :, 1].T),
+            ("STAR_ERR", "D", "pix", planes.star_err),
+            ("METHOD", "8A", "", list(planes.method)),
+            ("BACKGROUND", many, "adu", planes.background.T),
+            ("FLUX", many, "", self.light.star.T),
+            ("HALO", many, "adu", self.light.halo.T),
+            ("HALO_WIDTH", "D", "pix", self.light.width),
+            ("ASYMMETRY", "D", "", self.light.asymmetry),
+            ("RESIDUAL", "D", "pix", self.light.offset),
+            ("STREHL", "D", "", self.air.strehl),
+            ("SEEING", "D", "arcsec", self.air.seeing_arcsec),
+            ("TAU0", "D", "s", self.air.tau0_s),
+            ("WIND", "D", "m/s", self.air.wind_m_s),
+            ("KEPT", "L", "", self.kept),
+            ("REASON", f"{_REASON_LENGTH}A", "", list(self.verdict.reasons)),
+        ]
+
+
+def frame_table(
+    cube: Sequence[frame_quality.Frames] | NDArray[np.floating],
+    planes: Planes,
+    fwhm_px: Sequence[float] | NDArray[np.floating],
+    mask_px: float,
+    atmosphere: Atmosphere | None,
+    rule: FrameRule,
+    spots: Sequence[NDArray[np.floating]] | None = None,
+) -> FrameTable:
+    """Measure every plane of a cube and decide which are kept.
+
+    Parameters
+    ----------
+    cube : Sequence[frame_quality.Frames] | NDArray[np.floating]
+        (channel, time, y, x), star on pixel size // 2; read one plane at a time.
+    planes : Planes
+        What is known of its planes.
+    fwhm_px : Sequence[float] | NDArray[np.floating]
+        (channel,).
+    mask_px : float
+        Radius of the coronagraph's mask, px; 0 without.
+    atmosphere : Atmosphere | None
+        Of `reduce.sparta.read_atmosphere`.
+    rule : FrameRule
+        What makes a plane bad.
+    spots : Sequence[NDArray[np.floating]] | None
+        Where the waffle is on: (x, y) of the four spots off the star in each channel, px.
+
+    Returns
+    -------
+    FrameTable
+        For the file, its header, and whoever must know which planes are kept.
+    """
+    measured = [
+        frame_quality.measure(one, width, mask_px + rule.inner_fwhm * width, rule.outer_fwhm * width)
+        for one, width in zip(cube, fwhm_px, strict=True)
+    ]
+    air = _conditions(atmosphere, planes.mjd_mid)
+    halo = np.stack([one.flux for one in measured])
+    star = _relative(halo)
+    if spots is not None:
+        in_spots = [
+            frame_quality.spot_flux(one, where, width)
+            for one, where, width in zip(cube, spots, fwhm_px, strict=True)
+        ]
+        star = _relative(np.stack(in_spots))
+    light = _Light(
+        halo,
+        star,
+        np.mean([one.width for one in measured], axis=0),
+        np.mean([one.asymmetry for one in measured], axis=0),
+        np.hypot(*np.mean([one.shift for one in measured], axis=0).T),
+    )
+    limits = frame_choice.Limits(rule.strehl_drop, rule.centre_px, rule.faintest, rule.most_lost)
+    verdict = frame_choice.judge(_evidence(light, air, rule, waffle=spots is not None), limits)
+    return FrameTable(planes, light, air, verdict, "halo" if spots is None else "waffle")
+
+
+def _evidence(light: _Light, air: Conditions, rule: FrameRule, *, waffle: bool) -> frame_choice.Evidence:
+    """Means over the channels; its flux is that of its spots, else of the sensor, else of the halo."""
+    known = _median(air.strehl)
+    usual = rule.usual_strehl if np.isnan(known) else known
+    image = np.stack([frame_choice.strehl_of_halo(each, air.star_adu, usual) for each in light.halo])
+    star = light.star.mean(axis=0)
+    sensor = air.star_adu / _median(air.star_adu)
+    empty = np.asarray(~np.isfinite(light.halo).all(axis=0), dtype=np.bool_)
+    return frame_choice.Evidence(
+        image.mean(axis=0),
+        air.strehl / usual,
+        light.offset,
+        star if waffle else np.where(np.isfinite(sensor), sensor, star),
+        empty,
+    )
+
+
+def _conditions(atmosphere: Atmosphere | None, mjd: NDArray[np.float64]) -> Conditions:
+    if atmosphere is None:
+        return Conditions(*(np.full(mjd.shape, np.nan) for _ in Conditions._fields))
+    return atmosphere.at(mjd)
+
+
+def _relative(light: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(channel, time) over each channel's median."""
+    return np.stack([each / _median(each) for each in light])
+
+
+def _median(values: NDArray[np.floating]) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else float("nan")
+
+
+def _spread(values: NDArray[np.floating]) -> float:
+    """Standard deviation of a Gaussian with the same median deviation."""
+    return 1.4826 * _median(np.abs(values - _median(values)))
+
+
+def _rms(values: NDArray[np.floating]) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.sqrt(np.mean(known**2))) if known.size else float("nan")
+
+
+def _unknown(value: object) -> bool:
+    return isinstance(value, float) and not np.isfinite(value)
