@@ -51,11 +51,11 @@ def test_the_part_that_is_needed_gives_the_same(
 
 def test_the_part_that_is_needed_is_small_and_inside() -> None:
     rows, columns = footprint((200, 300), (150.0, 90.0), 21, (1.0, 0.5))
-    assert (columns.start, columns.stop) == (123, 178)  # 150 -+ (10.5 + 16)
-    assert (rows.start, rows.stop) == (53, 129)  # 90 -+ (21 + 16)
+    assert (columns.start, columns.stop) == (126, 175)  # 150 -+ (10.5 + 13)
+    assert (rows.start, rows.stop) == (56, 126)  # 90 -+ (21 + 13)
     rows, columns = footprint((60, 50), (5.0, 55.0), 21, (1.0, 1.0))
-    assert (columns.start, columns.stop) == (0, 33)
-    assert (rows.start, rows.stop) == (28, 60)
+    assert (columns.start, columns.stop) == (0, 30)
+    assert (rows.start, rows.stop) == (31, 60)
     rows, columns = footprint((60, 50), (45.0, 5.0), 21, (1.0, 1.0))
     assert columns.stop == 50
     assert rows.start == 0
