@@ -13,9 +13,10 @@ from reduce.kernels import frame_choice, frame_quality
 from reduce.product_file import Column, table_hdu
 from reduce.sparta import Atmosphere, Conditions
 
-__all__ = ["EXTENSION", "FrameRule", "FrameTable", "Planes", "frame_table"]
+__all__ = ["ATMOSPHERE", "EXTENSION", "FrameRule", "FrameTable", "Planes", "frame_table"]
 
 EXTENSION = "FRAMES"
+ATMOSPHERE = "ATMOSPHERE"
 _REASON_LENGTH = 48
 
 
@@ -99,6 +100,8 @@ class FrameTable:
         Kept or rejected, and why.
     photometry : str
         What FLUX rests on: 'waffle' or 'halo'.
+    atmosphere : Atmosphere | None
+        All samples of the telemetry.
     """
 
     planes: Planes
@@ -106,6 +109,7 @@ class FrameTable:
     air: Conditions
     verdict: frame_choice.Verdict
     photometry: str
+    atmosphere: Atmosphere | None = None
 
     @property
     def kept(self) -> NDArray[np.bool_]:
@@ -121,6 +125,12 @@ class FrameTable:
         """The extension FRAMES, one row a plane."""
         return table_hdu(EXTENSION, self._columns(), "quality of each plane; only KEPT planes are used")
 
+    def hdus(self) -> list[fits.BinTableHDU]:
+        """FRAMES and, where there is telemetry, ATMOSPHERE: every sample of it."""
+        if self.atmosphere is None:
+            return [self.hdu()]
+        return [self.hdu(), _atmosphere_hdu(self.atmosphere)]
+
     def cards(self) -> dict[str, tuple[object, str]]:
         """QC numbers of the sequence for the primary header; what is unknown is left out."""
         rejected = ~self.kept
@@ -130,23 +140,23 @@ class FrameTable:
             "NKEPT": (int(self.kept.sum()), "planes kept"),
             "NREJECT": (int(rejected.sum()), "planes rejected"),
             "LOST": (float(rejected.mean()), "share of the planes rejected"),
-            "LOSTWARN": (bool(self.warning), "more planes are bad than may be rejected"),
+            "LOSTWARN": (bool(self.warning), "more bad planes than may be rejected"),
             "FLUXBY": (self.photometry, "what the planes' FLUX rests on"),
             "FLUXSTD": (
                 _spread(self.light.star.mean(axis=0)[self.kept]),
-                "robust scatter of FLUX, kept planes",
+                "robust scatter of FLUX, kept",
             ),
-            "HALOSTD": (_spread(halo[self.kept]), "robust scatter of the halo, kept planes"),
-            "HALOPX": (_median(self.light.width), "[pix] radius that halves the halo's light"),
+            "HALOSTD": (_spread(halo[self.kept]), "robust scatter of the halo, kept"),
+            "HALOPX": (_median(self.light.width), "[pix] radius that halves the halo"),
             "WINDHALO": (_median(self.light.asymmetry), "cos 2(angle) of the halo over its mean"),
-            "RESIDUAL": (_rms(self.light.offset[self.kept]), "[pix] rms wander of the star, kept planes"),
+            "RESIDUAL": (_rms(self.light.offset[self.kept]), "[pix] rms wander of the star, kept"),
             "STREHL": (_median(self.air.strehl), "median Strehl ratio, 1.6 um, SPARTA"),
             "SEEING": (_median(self.air.seeing_arcsec), "[arcsec] median seeing, 500 nm, SPARTA"),
             "TAU0": (_median(self.air.tau0_s), "[s] median coherence time, 500 nm, SPARTA"),
             "WIND": (_median(self.air.wind_m_s), "[m/s] median wind, SPARTA"),
         }
         known = {name: value for name, value in values.items() if not _unknown(value[0])}
-        return {f"HCVO QC {name}": value for name, value in known.items()}
+        return {f"HIERARCH HCVO QC {name}": value for name, value in known.items()}
 
     def _columns(self) -> list[Column]:
         channels, planes = self.planes.star.shape[0], self.planes
@@ -226,7 +236,7 @@ def frame_table(
     )
     limits = frame_choice.Limits(rule.strehl_drop, rule.centre_px, rule.faintest, rule.most_lost)
     verdict = frame_choice.judge(_evidence(light, air, rule, waffle=spots is not None), limits)
-    return FrameTable(planes, light, air, verdict, "halo" if spots is None else "waffle")
+    return FrameTable(planes, light, air, verdict, "halo" if spots is None else "waffle", atmosphere)
 
 
 def _evidence(light: _Light, air: Conditions, rule: FrameRule, *, waffle: bool) -> frame_choice.Evidence:
@@ -243,6 +253,21 @@ def _evidence(light: _Light, air: Conditions, rule: FrameRule, *, waffle: bool) 
         light.offset,
         star if waffle else np.where(np.isfinite(sensor), sensor, star),
         empty,
+    )
+
+
+def _atmosphere_hdu(atmosphere: Atmosphere) -> fits.BinTableHDU:
+    strehl, seeing, tau0, wind, star = atmosphere.samples
+    columns: list[Column] = [
+        ("MJD", "D", "d", atmosphere.mjd),
+        ("STREHL", "D", "", strehl),
+        ("SEEING", "D", "arcsec", seeing),
+        ("TAU0", "D", "s", tau0),
+        ("WIND", "D", "m/s", wind),
+        ("STAR", "D", "adu", star),
+    ]
+    return table_hdu(
+        ATMOSPHERE, columns, "SPARTA: Strehl at 1.6 um, seeing and tau0 at 500 nm, star on sensor"
     )
 
 
