@@ -13,7 +13,6 @@ from hcvo.headers.product import product_header
 from hcvo.model.product import ProductFacts
 from hcvo.model.quality import Quality
 from reduce.fits_checksum import padding, signed, word_sum
-from reduce.product_file import put_cards
 from reduce.tiles import ROUNDING, Heap, packed_flags, packed_floats
 
 __all__ = ["ChannelPlanes", "CubeWriter", "Packed", "packed"]
@@ -178,7 +177,7 @@ class CubeWriter:
         header.update({f"NAXIS{axis}": size for axis, size in enumerate(self.shape[::-1], start=1)})
         header["EXTEND"] = True
         header.extend(product_header(facts).cards)
-        put_cards(header, cards)
+        header.update(cards)
         return header
 
 

@@ -12,7 +12,7 @@ from hcvo.errors import InputError
 from hcvo.headers.product import product_header, read_product_facts
 from hcvo.model.product import ProductFacts
 
-__all__ = ["Column", "image_hdu", "put_cards", "read_facts", "table_hdu", "write_preview", "write_product"]
+__all__ = ["Column", "image_hdu", "read_facts", "table_hdu", "write_preview", "write_product"]
 
 _PREVIEW_PX = 1024
 
@@ -41,21 +41,11 @@ def write_product(
         Of `image_hdu` and `table_hdu`.
     cards : Mapping[str, tuple[object, str]] | None
         Further cards of the primary header (WCS, quality): keyword to value and comment.
-
-    Notes
-    -----
-    A keyword of several words ('HCVO QC LOST') becomes a HIERARCH card.
     """
     header = product_header(facts)
-    put_cards(header, cards or {})
+    header.update(cards or {})
     hdus = fits.HDUList([fits.PrimaryHDU(data, header), *extensions])
     hdus.writeto(path, checksum=True)
-
-
-def put_cards(header: fits.Header, cards: Mapping[str, tuple[object, str]]) -> None:
-    """Add cards to a header; see `write_product`."""
-    for keyword, (value, comment) in cards.items():
-        header[f"HIERARCH {keyword}" if " " in keyword else keyword] = (value, comment)
 
 
 def image_hdu(name: str, data: NDArray[np.generic], unit: str, axes: str) -> fits.ImageHDU:

@@ -2,10 +2,10 @@
 
 A star's image is band-limited (no detail finer than lambda/2D), so the sampling theorem gives it between
 the pixels: the weights are sinc(t) under a Kaiser window of `_HALF` pixels each side. Largest error over the
-image of an obscured Airy disc, shifted by any fraction of a pixel, as a share of the peak: 2.3e-4 at a FWHM of
-2.3 px and more, 8.4e-4 at 2.1 px (Y band), where a cubic B-spline has 4.6e-3 at 3.3 px and 4.6e-2 at 2.1 px.
-The flux is kept to 5e-5. The steps along y and along x are parted, so that the cost grows with the window,
-not with its square.
+image of an obscured Airy disc, shifted by any fraction of a pixel, as a share of the peak: 2.3e-4 at a FWHM
+of 2.3 px and more, 8.4e-4 at 2.1 px (Y band), where a cubic B-spline has 4.6e-3 at 3.3 px and 4.6e-2 at
+2.1 px. The flux is kept to 5e-5. The steps along y and along x are parted, so that the cost grows with the
+window, not with its square.
 """
 
 from typing import NamedTuple
