@@ -4,10 +4,10 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 BIN := build/venv/bin
 
-.PHONY: help install demo test check bench up down status clean lint-vo truth-spine realism mutants
+.PHONY: help install demo test check bench up down status clean lint-vo truth-spine truth-level1 realism mutants
 
 help: ## show this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
 		printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 install: ## install what is missing on Debian 12 (the others call it)
@@ -39,6 +39,9 @@ lint-vo: install ## the Virtual Observatory's validators against the running sit
 
 truth-spine: install ## the demo for ten seeds: planted against found (SEEDS="1 2 3" for others)
 	@$(BIN)/python -m tests.truth.spine $(SEEDS)
+
+truth-level1: install ## level 1 on nights of every mode: planted against found (SCENARIOS="h23-pupil k12-sky" for some)
+	@$(BIN)/python -m tests.truth.level1 $(SCENARIOS)
 
 realism: install ## simulated frames against published SPHERE figures
 	@$(BIN)/hcvo simulate --realism

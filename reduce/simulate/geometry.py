@@ -119,7 +119,11 @@ class FrameGeometry:
 
 
 def frame_geometry(
-    exposure: Exposure, target: Target, companions: tuple[Companion, ...], derotator: Derotator
+    exposure: Exposure,
+    target: Target,
+    companions: tuple[Companion, ...],
+    derotator: Derotator,
+    tracking: str = "PUPIL",
 ) -> list[FrameGeometry]:
     """Geometry of every integration of a file on sky.
 
@@ -133,6 +137,8 @@ def frame_geometry(
         Planted sources.
     derotator : Derotator
         Its error.
+    tracking : str
+        PUPIL or FIELD: then the sky stands still on the detector.
 
     Returns
     -------
@@ -141,8 +147,9 @@ def frame_geometry(
     """
     instants = [when for frame in range(exposure.ndit) for when in exposure.instants(frame, _INSTANTS)]
     pointing = local_sky(target, instants)
-    error = derotator.error(exposure)
-    angle = pointing.parallactic + error + PUPIL_OFFSET + TRUE_NORTH
+    error = derotator.error(exposure) if tracking == "PUPIL" else 0.0
+    turning = pointing.parallactic + error + PUPIL_OFFSET if tracking == "PUPIL" else 0.0
+    angle = np.zeros(len(instants)) + turning + TRUE_NORTH
     places = [_on_detector(pointing, companion, angle) for companion in companions]
     frames = []
     for frame in range(exposure.ndit):

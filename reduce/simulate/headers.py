@@ -8,7 +8,7 @@ import numpy as np
 from astropy.io import fits
 
 from reduce.simulate.cards import Fact, hierarch_cards
-from reduce.simulate.instrument import CORONAGRAPH, GAIN, NAXIS1, NAXIS2, PIXEL_MAS, Filter
+from reduce.simulate.instrument import GAIN, NAXIS1, NAXIS2, PIXEL_MAS, Filter
 from reduce.simulate.schedule import Exposure
 from reduce.simulate.sky import LATITUDE_DEG, LONGITUDE_DEG, Target
 
@@ -26,12 +26,13 @@ _TYPES = {
     "BACKGROUND": ("CALIB", "DARK,BACKGROUND"),
     "FLAT": ("CALIB", "FLAT,LAMP"),
 }
+_MASKS = {"N_ALC_YJH_S": ("MASK_ALC_2", "ALC2", 5), "N_ALC_Ks": ("MASK_ALC_3", "ALC3", 6)}
 _DENSITY_NUMBERS = {"OPEN": 1, "ND_1.0": 2, "ND_2.0": 3, "ND_3.5": 4}
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The observation block: number, target, programme, waffle orientation, mask position in the field."""
+    """The observation block: number, target, programme, waffle, place and name of the mask, tracking."""
 
     number: int
     target: Target
@@ -39,6 +40,13 @@ class Block:
     start: datetime
     waffle: str
     mask: tuple[float, float]
+    coronagraph: str = "N_ALC_YJH_S"
+    tracking: str = "PUPIL"
+
+    @property
+    def occulted(self) -> bool:
+        """Whether the star stands behind a mask."""
+        return self.coronagraph != "N_NS_CLEAR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +126,12 @@ def raw_header(
     """
     facts = {
         **_facts_of_time(exposure),
-        **_facts_of_setup(exposure, setup),
+        **_facts_of_setup(exposure, setup, block),
         **_facts_of_block(exposure, block),
     }
     groups = dict(_ALWAYS)
     if sky is not None:
-        facts |= _facts_of_sky(block.target, sky, conditions)
+        facts |= _facts_of_sky(block.target, sky, conditions) | _facts_of_tracking(block)
         groups |= _ON_SKY
     else:
         facts |= _facts_parked()
@@ -131,6 +139,7 @@ def raw_header(
         groups["LAMP"] = "INS4"
     header = _primary(exposure, block, sky, facts)
     header.extend(hierarch_cards(groups, facts, rng))
+    header["HIERARCH HCVO SIM"] = (True, "simulated by hcvo")
     header["PIXSCAL"] = (PIXEL_MAS, "[mas/pixel] scale of IRDIS")
     header["ARCFILE"] = (archive_name(exposure), "archive file name")
     return header
@@ -212,20 +221,21 @@ def _facts_of_time(exposure: Exposure) -> dict[str, Fact]:
     }
 
 
-def _facts_of_setup(exposure: Exposure, setup: Filter) -> dict[str, Fact]:
+def _facts_of_setup(exposure: Exposure, setup: Filter, block: Block) -> dict[str, Fact]:
     closed = exposure.kind in {"DARK", "BACKGROUND"}
     catg, kind = _TYPES[exposure.kind]
     technique = "IMAGE,DUAL" if setup.is_dual else "IMAGE,CLASSICAL"
-    technique += ",CORONOGRAPHY" if exposure.on_sky else ""
+    masked = exposure.on_sky and block.occulted
+    technique += ",CORONOGRAPHY" if masked else ""
     stop = ("CLOSED", "CLOSED", 2) if exposure.kind == "DARK" else ("MASK_STOP_ALC2", "ST_ALC2", 13)
-    mask = ("MASK_ALC_2", "ALC2", 5) if exposure.on_sky else ("OPEN", "OPEN", 1)
+    mask = _MASKS.get(block.coronagraph, _MASKS["N_ALC_YJH_S"]) if masked else ("OPEN", "OPEN", 1)
     lit = "N_NS_OPAQUE" if closed else "N_NS_CLEAR"
     density = exposure.density
     return {
         "catg": catg,
         "type": kind,
         "tech": technique if exposure.on_sky else "IMAGE",
-        "coronagraph": CORONAGRAPH if exposure.on_sky else lit,
+        "coronagraph": block.coronagraph if exposure.on_sky else lit,
         "filter": setup.name,
         "irdis_mode": "DBI" if setup.is_dual else "CI",
         "wheel_name": setup.wheel[0],
@@ -285,8 +295,6 @@ def _facts_of_sky(target: Target, sky: FileSky, conditions: Conditions) -> dict[
         "parang_end": round(sky.parallactic[1], 3),
         "drot_begin": round(sky.derotator[0], 4),
         "drot_end": round(sky.derotator[1], 4),
-        "drot_mode": "ELEV",
-        "rotation": "PUPIL",
         "adc_begin": round(sky.altitude[0], 4),
         "adc_end": round(sky.altitude[1], 4),
         "adc_mode": "AUTO",
@@ -305,6 +313,11 @@ def _facts_of_sky(target: Target, sky: FileSky, conditions: Conditions) -> dict[
         "seeing_end": conditions.seeing[1],
         "tau0": conditions.tau0_s,
     }
+
+
+def _facts_of_tracking(block: Block) -> dict[str, Fact]:
+    pupil = block.tracking == "PUPIL"
+    return {"drot_mode": "ELEV" if pupil else "SKY", "rotation": "PUPIL" if pupil else "FIELD"}
 
 
 def _facts_parked() -> dict[str, Fact]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 __all__ = [
     "BIAS_ADU",
-    "CORONAGRAPH",
     "FIELDS",
     "FILTERS",
     "FULL_WELL_ADU",
@@ -47,7 +46,6 @@ READ_NOISE = 11.0
 BIAS_ADU = 12.0
 """Level left by the double-correlated reset."""
 FULL_WELL_ADU = 52_000.0
-CORONAGRAPH = "N_ALC_YJH_S"
 
 _ELECTRONS_PER_MICRON_H0 = 5.6e10
 """Electrons per second and micrometre of a star of magnitude 0: 9.4e9 photons/s/m2/um x 49 m2 x 12 %."""
@@ -159,7 +157,9 @@ _ND_J2 = NeutralDensity(0.061708, 0.003280, 0.000060)
 _ND_J3 = NeutralDensity(0.061108, 0.003206, 0.000057)
 _ND_H2 = NeutralDensity(0.114349, 0.011836, 0.000523)
 _ND_H3 = NeutralDensity(0.139356, 0.017807, 0.001047)
-_ND_H4 = NeutralDensity(0.145299, 0.020076, 0.001348)
+_ND_H3_OF_34 = NeutralDensity(0.138960, 0.017696, 0.001036)
+_ND_H4 = NeutralDensity(0.156381, 0.022620, 0.001568)
+_ND_CNTH = NeutralDensity(0.110176, 0.010935, 0.000455)
 _ND_K1 = NeutralDensity(0.148854, 0.022166, 0.001399)
 _ND_K2 = NeutralDensity(0.140268, 0.022213, 0.001448)
 _ND_J = NeutralDensity(0.062732, 0.003375, 0.000061)
@@ -176,10 +176,13 @@ _K1 = Band("K1", 2.110, 0.102, 0.55, 55.0, 25.0)
 _K2 = Band("K2", 2.251, 0.109, 0.50, 210.0, 60.0)
 _BB_H = Band("H", 1.625, 0.290, 1.0, 4.0, 3.0)
 _BB_J = Band("J", 1.245, 0.240, 1.4, 0.2, 1.5)
+_CNTH = Band("CntH", 1.573, 0.023, 1.0, 0.3, 0.3)
 
 _B_Y, _B_J = ("B_Y", "FILT_BBF_Y", 4), ("B_J", "FILT_BBF_J", 3)
 _B_H, _B_K = ("B_H", "FILT_BBF_H", 2), ("B_Ks", "FILT_BBF_Ks", 1)
 _CLEAR = ("CLEAR", "FILT_CLEAR", 9)
+_B_H34 = ("B_Hcmp2", "FILT_BBF_Hcmp2", 5)
+"""Behind B_H the H4 half would pass light below 1.51 um (avigan/SPHERE pairs it so)."""
 
 FILTERS = {
     each.name: each
@@ -187,9 +190,10 @@ FILTERS = {
         Filter("DB_Y23", (_Y2, _Y3), (_ND_Y2, _ND_Y3), _B_Y, ("D_Y23", "FILT_DBF_Y23", 1)),
         Filter("DB_J23", (_J2, _J3), (_ND_J2, _ND_J3), _B_J, ("D_J23", "FILT_DBF_J23", 2)),
         Filter("DB_H23", (_H2, _H3), (_ND_H2, _ND_H3), _B_H, ("D_H23", "FILT_DBF_H23", 3)),
-        Filter("DB_H34", (_H3, _H4), (_ND_H3, _ND_H4), _B_H, ("D_H34", "FILT_DBF_H34", 5)),
+        Filter("DB_H34", (_H3, _H4), (_ND_H3_OF_34, _ND_H4), _B_H34, ("D_H34", "FILT_DBF_H34", 5)),
         Filter("DB_K12", (_K1, _K2), (_ND_K1, _ND_K2), _B_K, ("D_K12", "FILT_DBF_K12", 4)),
         Filter("BB_H", (_BB_H, _BB_H), (_ND_H, _ND_H), _B_H, _CLEAR),
         Filter("BB_J", (_BB_J, _BB_J), (_ND_J, _ND_J), _B_J, _CLEAR),
+        Filter("NB_CntH", (_CNTH, _CNTH), (_ND_CNTH, _ND_CNTH), ("N_CntH", "FILT_NBF_CntH", 10), _CLEAR),
     )
 }

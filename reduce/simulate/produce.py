@@ -1,7 +1,9 @@
 """Write a whole raw night: file by file light, detector, header, FITS; telemetry; truth."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +14,23 @@ from astropy.time import Time
 
 from hcvo.errors import ConfigError
 from hcvo.store import write_aside
-from reduce.simulate.geometry import frame_geometry
+from reduce.simulate.cosmics import cosmic_rays
+from reduce.simulate.damage import damage_last
+from reduce.simulate.geometry import FrameGeometry, frame_geometry
 from reduce.simulate.headers import Conditions, FileSky, archive_name, iso, raw_header
-from reduce.simulate.instrument import GAIN, NAXIS1, NAXIS2, Filter
+from reduce.simulate.instrument import FULL_WELL_ADU, GAIN, NAXIS1, NAXIS2, Filter
 from reduce.simulate.light import light_of
 from reduce.simulate.night import DEMO_COMPANIONS, DEMO_TARGET, Night
+from reduce.simulate.optics import Image
 from reduce.simulate.rawfile import write_raw
-from reduce.simulate.scene import aperture_flux, fwhm_pixels
+from reduce.simulate.scenario import Event
+from reduce.simulate.scene import aperture_flux, fwhm_pixels, growth_curve
 from reduce.simulate.schedule import Exposure, Options
 from reduce.simulate.sky import Companion, Target, local_sky
 from reduce.simulate.sparta import telemetry, telemetry_name
 from reduce.simulate.speckles import coronagraph_transmission
-from reduce.simulate.truth import describe, write_truth
+from reduce.simulate.truth import describe, judge_frames, write_truth
+from reduce.simulate.truth_maps import TruthMaps
 
 __all__ = ["conditions", "file_sky", "simulate_night"]
 
@@ -74,19 +81,25 @@ def simulate_night(
             "wanted an empty folder: give another --out"
         )
     truth = {**describe(options.seed, target, companions, setup), **_truth_of_light(night)}
+    camera = _Camera(night, folder)
     entries = []
     previous = night.plan[0].start
     for index, exposure in enumerate(night.plan):
         if exposure.on_sky:
             night.wavefront.age((exposure.start - previous).total_seconds())
             previous = exposure.end
-        entries.append(_write_file(night, exposure, folder))
+        entries.append(camera.write(exposure))
         progress((index + 1) / (len(night.plan) + 1))
-    name, tables = telemetry(night.atmosphere, target.name, night.block.number, night.readings)
+    name, tables = telemetry(
+        night.atmosphere, target.name, night.block.number, night.readings, camera.openings
+    )
     with write_aside(folder / name) as aside:
         tables.writeto(aside, overwrite=True)
+    judge_frames(entries)
     truth |= {"telemetry": name, "files": entries}
-    path = write_truth(folder, truth, night.detector)
+    if options.scenario.damage:
+        truth["damage"] = damage_last(folder, entries, options.scenario.damage)
+    path = write_truth(folder, truth, night.detector, camera.maps)
     progress(1.0)
     return path
 
@@ -104,6 +117,9 @@ def _truth_of_light(night: Night) -> dict[str, Any]:
         peak * aperture_flux(night.optics, band, width) * science.realdit_s / GAIN
         for peak, band, width in zip(night.peak, night.setup.bands, fwhm, strict=True)
     ]
+    diameters = np.arange(1.5, 14.01, 0.25)
+    scale = [peak * science.realdit_s / GAIN for peak in night.peak]
+    curves = [growth_curve(night.optics, band, diameters) for band in night.setup.bands]
     separations = np.array([each.separation_mas for each in night.companions])
     return {
         "light": {
@@ -111,6 +127,11 @@ def _truth_of_light(night: Night) -> dict[str, Any]:
             "aperture": "diameter 1 fwhm_px",
             "science_dit_s": science.realdit_s,
             "star_flux": flux,
+            "star_flux_curve": {
+                "diameter_px": diameters.tolist(),
+                "dit_s": science.realdit_s,
+                "flux": [(curve * one).tolist() for curve, one in zip(curves, scale, strict=True)],
+            },
             "coronagraph_transmission": coronagraph_transmission(separations).tolist(),
         },
         "sequence": {
@@ -123,31 +144,64 @@ def _truth_of_light(night: Night) -> dict[str, Any]:
     }
 
 
-def _write_file(night: Night, exposure: Exposure, folder: Path) -> dict[str, Any]:
-    """Expose and write one raw file; return its truth."""
-    sky = file_sky(night, exposure) if exposure.on_sky else None
-    header = raw_header(exposure, night.setup, night.block, sky, conditions(night, exposure), night.readings)
-    geometry = (
-        frame_geometry(exposure, night.target, night.companions, night.derotator)
-        if exposure.on_sky
-        else [None] * exposure.ndit
-    )
-    cube = np.empty((exposure.ndit, NAXIS2, NAXIS1), dtype=np.float32)
-    frames = []
-    level = float(1.0 + 0.01 * night.noise.standard_normal())
-    for index, one in enumerate(geometry):
-        light, told = light_of(night, exposure, one, level)
-        cube[index] = night.detector.read(light, exposure.realdit_s, night.noise)
-        frames.append({"frame": index, **told})
-    name = archive_name(exposure)
-    write_raw(folder / name, header, cube, iso(exposure.end, 0))
-    return {
-        "file": name,
-        "kind": exposure.kind,
-        "dit_s": exposure.realdit_s,
-        "nd": exposure.density,
-        "frames": frames,
-    }
+class _Camera:
+    """Exposes and writes raw files one after another, and keeps what only the truth may know."""
+
+    def __init__(self, night: Night, folder: Path) -> None:
+        self._night, self._folder = night, folder
+        self._hits = np.random.default_rng([night.options.seed, 1912])
+        self._science = count()
+        self.openings: list[tuple[datetime, datetime, float]] = []
+        self.maps = TruthMaps() if night.options.scenario.name else None
+
+    def write(self, exposure: Exposure) -> dict[str, Any]:
+        """Expose and write one raw file; return its truth."""
+        night = self._night
+        sky = file_sky(night, exposure) if exposure.on_sky else None
+        weather = conditions(night, exposure)
+        header = raw_header(exposure, night.setup, night.block, sky, weather, night.readings)
+        name = archive_name(exposure)
+        level = float(1.0 + 0.01 * night.noise.standard_normal())
+        cube = np.empty((exposure.ndit, NAXIS2, NAXIS1), dtype=np.float32)
+        frames = []
+        for index, one in enumerate(_geometries(night, exposure)):
+            cube[index], told = self._expose((name, index), exposure, one, level)
+            frames.append({"frame": index, **told})
+        write_raw(self._folder / name, header, cube, iso(exposure.end, 0))
+        return {
+            "file": name,
+            "kind": exposure.kind,
+            "dit_s": exposure.realdit_s,
+            "nd": exposure.density,
+            "frames": frames,
+        }
+
+    def _expose(
+        self, where: tuple[str, int], exposure: Exposure, geometry: FrameGeometry | None, level: float
+    ) -> tuple[Image, dict[str, Any]]:
+        """One integration as read, adu, and its truth."""
+        night = self._night
+        science = exposure.kind == "OBJECT"
+        event = night.options.scenario.event(next(self._science)) if science else Event(frame=0)
+        light = light_of(night, exposure, geometry, level, event)
+        frame = night.detector.read(light.whole, exposure.realdit_s, night.noise)
+        if not science or self.maps is None:
+            return frame, light.told
+        if event.strehl < 1.0:
+            start, middle, *_, end = exposure.instants(where[1], 101)
+            self.openings.append((start - (middle - start), end, event.strehl))
+        hits = cosmic_rays(night.options.scenario.cosmics, self._hits)
+        np.add.at(frame, (hits[:, 1].astype(int), hits[:, 0].astype(int)), hits[:, 2].astype(np.float32))
+        np.clip(frame, None, np.float32(FULL_WELL_ADU), out=frame)
+        self.maps.take(where, exposure, light, frame, hits)
+        return frame, light.told
+
+
+def _geometries(night: Night, exposure: Exposure) -> Sequence[FrameGeometry | None]:
+    """One an integration; None off the sky."""
+    if not exposure.on_sky:
+        return [None] * exposure.ndit
+    return frame_geometry(exposure, night.target, night.companions, night.derotator, night.block.tracking)
 
 
 def file_sky(night: Night, exposure: Exposure) -> FileSky:

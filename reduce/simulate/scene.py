@@ -24,6 +24,7 @@ __all__ = [
     "companions_light",
     "coronagraphic_star",
     "fwhm_pixels",
+    "growth_curve",
     "spots",
     "star_peak",
     "unocculted_star",
@@ -82,6 +83,35 @@ def aperture_flux(optics: Optics, band: Band, diameter: float) -> float:
     return aperture_sum(image, *middle, diameter)
 
 
+def growth_curve(optics: Optics, band: Band, diameters: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Flux of the unocculted star of peak 1 in apertures round on the sky.
+
+    Parameters
+    ----------
+    optics : Optics
+        The pupil.
+    band : Band
+        Channel.
+    diameters : NDArray[np.float64]
+        Raw pixels along x, (diameter,).
+
+    Returns
+    -------
+    NDArray[np.float64]
+        Integral of the image over the sky in each, in raw pixels' light, (diameter,).
+    """
+    steps = 12
+    shifts = ((np.arange(steps) + 0.5) / steps - 0.5) * PIXEL_MAS
+    grid = Grid(-8, -8, 17, 17, (0.0, 0.0))
+    total = np.zeros(diameters.size)
+    for dx in shifts:
+        for dy in shifts * Y_STRETCH:
+            image = np.mean([optics.psf(grid, each, (dx, dy)) for each in colours(band)], axis=0)
+            radius = np.hypot(grid.y_mas[:, None] - dy, grid.x_mas[None, :] - dx) / PIXEL_MAS
+            total += np.array([image[radius <= each / 2].sum(dtype=np.float64) for each in diameters])
+    return total / steps**2
+
+
 def window(star: tuple[float, float], size: int = _WINDOW) -> Grid:
     """A square of pixels around the star."""
     return Grid(round(star[0]) - size // 2, round(star[1]) - size // 2, size, size, star)
@@ -132,9 +162,9 @@ def coronagraphic_star(
         (1024, 1024).
     """
     turbulence = instant.turbulence
-    field = _smooth(band, star, turbulence, lasting=True)
+    field = _smooth(optics, band, star, turbulence, lasting=True)
     grid = window(star)
-    halo = _smooth_at(grid, band, turbulence)
+    halo = _smooth_at(optics, grid, band, turbulence)
     core = wavefront.core(instant.low_order, grid, band.wavelength_um)
     lasting = [wavefront.amplitude(grid, each) + core for each in colours(band)]
     middle = lasting[_COLOURS // 2]
@@ -162,7 +192,7 @@ def spots(optics: Optics, grid: Grid, wavelength_um: float, orientation: str) ->
 
 def unocculted_star(optics: Optics, band: Band, star: tuple[float, float], turbulence: Turbulence) -> Image:
     """Star beside the coronagraph, (1024, 1024), peak `turbulence.peak`."""
-    field = _smooth(band, star, turbulence, lasting=False)
+    field = _smooth(optics, band, star, turbulence, lasting=False)
     grid = window(star)
     for each in colours(band):
         field[grid.slices] += optics.psf(grid, each, (0.0, 0.0)) / _COLOURS
@@ -170,7 +200,13 @@ def unocculted_star(optics: Optics, band: Band, star: tuple[float, float], turbu
 
 
 def companions_light(
-    optics: Optics, band: Band, star: tuple[float, float], trails: Sequence[Trail], turbulence: Turbulence
+    optics: Optics,
+    band: Band,
+    star: tuple[float, float],
+    trails: Sequence[Trail],
+    turbulence: Turbulence,
+    *,
+    occulted: bool = True,
 ) -> Image:
     """Companions of one frame, (1024, 1024), in units of the star's peak; smeared by the field's rotation."""
     field = np.zeros((NAXIS2, NAXIS2), dtype=np.float32)
@@ -182,28 +218,43 @@ def companions_light(
         for place in zip(trail.x_mas, trail.y_mas, strict=True):
             stamp += optics.psf(grid, band.wavelength_um, place)
         passed = coronagraph_transmission(np.hypot(trail.x_mas, trail.y_mas)).mean()
-        strength = trail.contrast * float(passed) * turbulence.peak
+        strength = trail.contrast * (float(passed) if occulted else 1.0) * turbulence.peak
         field[grid.slices] += stamp * np.float32(strength / trail.x_mas.size)
     return field
 
 
-def _smooth(band: Band, star: tuple[float, float], turbulence: Turbulence, *, lasting: bool) -> Image:
+def _smooth(
+    optics: Optics, band: Band, star: tuple[float, float], turbulence: Turbulence, *, lasting: bool
+) -> Image:
     """Mean halo over the whole field."""
     grid = whole_field(star)
-    field = _smooth_at(grid, band, turbulence)
+    field = _smooth_at(optics, grid, band, turbulence)
     if lasting:
         field += static_profile(grid.radius_mas / lambda_over_d(band.wavelength_um)).astype(np.float32)
     return field
 
 
-def _smooth_at(grid: Grid, band: Band, turbulence: Turbulence) -> Image:
+def _smooth_at(optics: Optics, grid: Grid, band: Band, turbulence: Turbulence) -> Image:
     """Turbulence halo on a grid, by table look-up."""
     table = np.arange(0.0, 400.0, 0.05)
     u = grid.radius_mas / lambda_over_d(band.wavelength_um)
     halo = np.interp(u, table, halo_profile(table)) * turbulence.halo
     if turbulence.wind[0]:
         halo *= 1.0 + turbulence.wind[0] * _stretch(grid, turbulence.wind[1])
+    if turbulence.spilled:
+        halo += (
+            turbulence.spilled * optics.energy(band.wavelength_um) * _seeing_disc(grid, turbulence.seeing_mas)
+        )
     return halo.astype(np.float32)
+
+
+def _seeing_disc(grid: Grid, fwhm_mas: float) -> NDArray[np.float64]:
+    """Uncorrected image of a star, sum 1 over raw pixels: Moffat's profile with beta = 2.5."""
+    beta = 2.5
+    scale = fwhm_mas / 2.0 / np.sqrt(2.0 ** (1.0 / beta) - 1.0)
+    pixel = PIXEL_MAS * PIXEL_MAS * Y_STRETCH
+    peak = (beta - 1.0) / (np.pi * scale**2) * pixel
+    return np.asarray(peak * (1.0 + (grid.radius_mas / scale) ** 2) ** -beta, dtype=np.float64)
 
 
 def _stretch(grid: Grid, direction: float) -> NDArray[np.float64]:

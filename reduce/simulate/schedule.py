@@ -1,6 +1,6 @@
 """What is exposed when: one night and the calibrations of the morning after."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import count
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from hcvo.errors import ConfigError
 from reduce.simulate.instrument import FULL_WELL_ADU, GAIN, MICRON_PER_PIXEL, Filter
+from reduce.simulate.scenario import Scenario
 from reduce.simulate.sky import Target, local_sky
 
 __all__ = ["Exposure", "Options", "Volume", "plan_night", "transit"]
@@ -15,6 +16,12 @@ __all__ = ["Exposure", "Options", "Volume", "plan_night", "transit"]
 _READ_OUT_S = 0.838
 _DIT_DELAY_S = 0.2
 _LINE_S = 0.0327
+_PAUSES = {"FLUX": (26.0, 40.0), "CENTER": (35.0, 26.0), "SKY": (45.0, 45.0)}
+"""Seconds after a file of that kind: the first time, later."""
+_TEMPLATES = {
+    "DUAL": ("SPHERE_irdis_dbi_obs", "IRDIS dual-band imaging"),
+    "CLASSICAL": ("SPHERE_irdis_ci_obs", "IRDIS classical imaging"),
+}
 _FLAT_DITS = (1.0, 2.0, 4.0, 6.0, 8.0)
 FLUX_DIT = 2.0
 _TWILIGHT_DEG = -12.0
@@ -56,6 +63,8 @@ class Options:
         Science integration time.
     volume : Volume
         Numbers of the other integrations.
+    scenario : Scenario
+        Mode, weather, troubles.
     """
 
     seed: int
@@ -64,6 +73,7 @@ class Options:
     ndit: int = 6
     dit_s: float = 64.0
     volume: Volume = Volume()
+    scenario: Scenario = field(default_factory=Scenario)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +227,7 @@ def plan_night(
     night = _Night(options, rng)
     middle = transit(target, options.night) + timedelta(seconds=float(rng.uniform(-240, 240)))
     density = _density_for(optics_filter, peak)
-    night.on_sky(middle, density)
+    night.on_sky(middle, density, _TEMPLATES["DUAL" if optics_filter.is_dual else "CLASSICAL"])
     night.morning(middle + timedelta(hours=6.0))
     return night.files
 
@@ -243,47 +253,63 @@ class _Night:
         self._template = ("", "", self._clock)
         self._number, self._total = 0, 0
 
-    def on_sky(self, middle: datetime, density: str) -> None:
-        """FLUX, CENTER, the science files around `middle`, CENTER, FLUX, SKY."""
-        options, volume = self._options, self._options.volume
-        sizes = [options.ndit] * (options.frames // options.ndit)
-        sizes += [options.frames % options.ndit] * (options.frames % options.ndit > 0)
+    def on_sky(self, middle: datetime, density: str, template: tuple[str, str]) -> None:
+        """What the scenario asks for, in its order, the science files around `middle`."""
+        options, volume, scenario = self._options, self._options.volume, self._options.scenario
+        sizes = _split(options.frames, options.ndit)
+        second = _split(scenario.second_frames, options.ndit)
         probe = self._exposure("OBJECT", options.dit_s, options.ndit)
         busy = probe.period_s * options.frames
         gap = max(26.0, (volume.span_s - busy) / max(len(sizes) - 1, 1))
         half = (busy + gap * (len(sizes) - 1)) / 2
         lead = self._exposure("CENTER", options.dit_s, volume.center).period_s * volume.center
-        lead += self._exposure("FLUX", FLUX_DIT, volume.flux).period_s * volume.flux + 120.0
-        self._begin(
-            "SPHERE_irdis_dbi_obs", "IRDIS dual-band imaging", middle - timedelta(seconds=half + lead)
-        )
-        self._total = 5 + len(sizes)
-        self._add("FLUX", FLUX_DIT, volume.flux, density=density)
-        self._add("CENTER", options.dit_s, volume.center, pause=35.0)
-        for index, size in enumerate(sizes):
-            self._add("OBJECT", options.dit_s, size, pause=gap, dither=_dither(index))
-        self._add("CENTER", options.dit_s, volume.center)
-        self._add("FLUX", FLUX_DIT, volume.flux, density=density, pause=40.0)
-        self._add("SKY", options.dit_s, volume.sky, pause=45.0)
+        lead += self._exposure("FLUX", scenario.flux_dit_s, volume.flux).period_s * volume.flux + 120.0
+        self._begin(*template, middle - timedelta(seconds=half + lead))
+        steps = scenario.on_sky
+        self._total = sum(_count(kind, len(sizes), len(second)) for kind in steps)
+        for step, kind in enumerate(steps):
+            if kind in _PAUSES:
+                self._beside(kind, density, _PAUSES[kind][kind in steps[:step]])
+                continue
+            dit_s, files = (options.dit_s, sizes) if kind == "OBJECT" else (scenario.second_dit_s, second)
+            for index, size in enumerate(files):
+                dither = _dither(index) if scenario.dithered else (0, 0)
+                self._add("OBJECT", dit_s, size, density=scenario.density, pause=gap, dither=dither)
+
+    def _beside(self, kind: str, density: str, pause: float) -> None:
+        """FLUX, CENTER or SKY."""
+        volume, scenario = self._options.volume, self._options.scenario
+        if kind == "FLUX":
+            self._add("FLUX", scenario.flux_dit_s, volume.flux, density=density, pause=pause)
+            return
+        number = volume.center if kind == "CENTER" else volume.sky
+        self._add(kind, self._options.dit_s, number, density=scenario.density, pause=pause)
 
     def morning(self, start: datetime) -> None:
         """Flats, darks and instrument backgrounds."""
-        volume = self._options.volume
-        self._begin("SPHERE_irdis_cal_flat", "IRDIS lamp flat", start)
-        self._total = len(_FLAT_DITS)
-        for dit in _FLAT_DITS:
-            self._add("FLAT", dit, volume.flat)
-        self._begin("SPHERE_irdis_cal_dark", "IRDIS dark", self._clock + timedelta(seconds=180))
-        self._total = len(_FLAT_DITS) + 1
-        for dit in _FLAT_DITS:
-            self._add("DARK", dit, volume.short_dark)
-        self._add("DARK", self._options.dit_s, volume.dark)
-        self._begin(
-            "SPHERE_irdis_cal_ins_bg", "IRDIS instrument background", self._clock + timedelta(seconds=180)
-        )
-        self._total = 2
-        self._add("BACKGROUND", FLUX_DIT, volume.background)
-        self._add("BACKGROUND", self._options.dit_s, volume.background)
+        volume, scenario = self._options.volume, self._options.scenario
+        science = [scenario.calibration_dit_s or self._options.dit_s]
+        science += [scenario.second_dit_s] * (scenario.second_frames > 0)
+        kinds = scenario.morning
+        self._clock = start
+        if "FLAT" in kinds:
+            self._begin("SPHERE_irdis_cal_flat", "IRDIS lamp flat", start)
+            self._total = len(_FLAT_DITS)
+            for dit in _FLAT_DITS:
+                self._add("FLAT", dit, volume.flat)
+        if "DARK" in kinds:
+            self._begin("SPHERE_irdis_cal_dark", "IRDIS dark", self._clock + timedelta(seconds=180))
+            self._total = len(_FLAT_DITS) + len(science)
+            for dit in _FLAT_DITS:
+                self._add("DARK", dit, volume.short_dark)
+            for dit in science:
+                self._add("DARK", dit, volume.dark)
+        if "BACKGROUND" in kinds:
+            name = "IRDIS instrument background"
+            self._begin("SPHERE_irdis_cal_ins_bg", name, self._clock + timedelta(seconds=180))
+            self._total = 1 + len(science)
+            for dit in (scenario.flux_dit_s, *science):
+                self._add("BACKGROUND", dit, volume.background)
 
     def _begin(self, template: str, name: str, start: datetime) -> None:
         self._clock = _tenth_of_millisecond(start)
@@ -326,6 +352,16 @@ class _Night:
             total=self._total,
             exposure_id=next(self._ids),
         )
+
+
+def _split(frames: int, ndit: int) -> list[int]:
+    """Integrations of each file."""
+    return [ndit] * (frames // ndit) + [frames % ndit] * (frames % ndit > 0)
+
+
+def _count(kind: str, first: int, second: int) -> int:
+    """Files of one step of the sequence."""
+    return {"OBJECT": first, "OBJECT2": second}.get(kind, 1)
 
 
 def _tenth_of_millisecond(when: datetime) -> datetime:

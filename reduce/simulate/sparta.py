@@ -1,5 +1,6 @@
 """AO telemetry as SPHERE archives it: one file with three tables, a sample every 20 to 30 s."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,11 +9,13 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from reduce.simulate.headers import iso
+from reduce.simulate.scenario import Weather
 
 __all__ = ["Atmosphere", "make_atmosphere", "telemetry", "telemetry_name"]
 
 _UNIX_ZERO = datetime(1970, 1, 1)  # noqa: DTZ001 - UTC throughout
 _STEP_S = 25.0
+_MEDIAN = Weather()
 
 
 @dataclass(frozen=True)
@@ -55,18 +58,25 @@ class Atmosphere:
         return float(self.strehl.mean())
 
 
-def make_atmosphere(start: datetime, end: datetime, rng: np.random.Generator) -> Atmosphere:
-    """Draw the weather: seeing near 0.7 arcsec, memory of some minutes."""
+def make_atmosphere(
+    start: datetime, end: datetime, rng: np.random.Generator, mean: Weather = _MEDIAN
+) -> Atmosphere:
+    """Draw the weather around its mean, with a memory of some minutes."""
     size = int((end - start).total_seconds() / _STEP_S) + 3
-    r0 = 0.145 * np.exp(0.10 * _wander(size, 12.0, rng))
-    wind = 8.0 * np.exp(0.12 * _wander(size, 20.0, rng))
-    strehl = np.clip(0.87 + 0.18 * (r0 - 0.145) / 0.145 - 0.01 * (wind - 8.0) / 8.0, 0.5, 0.93)
+    r0 = mean.r0_m * np.exp(0.10 * _wander(size, 12.0, rng))
+    wind = mean.wind_m_s * np.exp(0.12 * _wander(size, 20.0, rng))
+    calm = 0.18 * (r0 - mean.r0_m) / mean.r0_m - 0.01 * (wind - mean.wind_m_s) / mean.wind_m_s
+    strehl = np.clip(mean.strehl + calm, 0.5, 0.93)
     clear = 1.0 + 0.006 * _wander(size, 30.0, rng)
     return Atmosphere(start, r0, wind, strehl, clear / clear.mean())
 
 
 def telemetry(
-    atmosphere: Atmosphere, star: str, block: int, rng: np.random.Generator
+    atmosphere: Atmosphere,
+    star: str,
+    block: int,
+    rng: np.random.Generator,
+    openings: Sequence[tuple[datetime, datetime, float]] = (),
 ) -> tuple[str, fits.HDUList]:
     """The SPARTA file.
 
@@ -80,6 +90,8 @@ def telemetry(
         Observation block.
     rng : np.random.Generator
         Scatter of the samples.
+    openings : Sequence[tuple[datetime, datetime, float]]
+        When the loop was open: start, end, factor on the Strehl ratio.
 
     Returns
     -------
@@ -100,6 +112,10 @@ def telemetry(
         "WindSpeed": atmosphere.wind_m_s * (1 + 0.03 * rng.standard_normal(size)),
         "StrehlRatio": np.clip(atmosphere.strehl + 0.004 * rng.standard_normal(size), 0, 1),
     }
+    since = unix - (atmosphere.start - _UNIX_ZERO).total_seconds()
+    for start, end, factor in openings:
+        first, last = ((each - atmosphere.start).total_seconds() for each in (start, end))
+        air["StrehlRatio"][(since >= first) & (since <= last)] *= factor
     hdus = fits.HDUList([fits.PrimaryHDU(header=_primary(atmosphere.start, star, block))])
     for name, columns in (("VisLoopParams", visible), ("IRLoopParams", infrared), ("AtmPerfParams", air)):
         hdus.append(_table(name, columns))
@@ -131,6 +147,7 @@ def _primary(start: datetime, star: str, block: int) -> fits.Header:
         ("HIERARCH ESO OBS ID", block, "observation block"),
         ("HIERARCH ESO OBS TARG NAME", star, "target"),
         ("HIERARCH ESO TPL ID", "SPHERE_gen_sparta", "template"),
+        ("HIERARCH HCVO SIM", True, "simulated by hcvo"),
         ("ARCFILE", f"SPHER.{iso(start, 3)}.fits", "archive file name"),
     ]
     return fits.Header([fits.Card(*row) for row in rows])

@@ -63,12 +63,18 @@ class Turbulence:
         Transparency against its mean; `peak` and `halo` have it in already.
     wind : tuple[float, float]
         The wind stretches the halo by 1 + a cos 2(angle - direction): a and direction (rad, on the detector).
+    spilled : float
+        Share of the star's energy that an open loop sends to the seeing disc.
+    seeing_mas : float
+        Full width of that disc at half maximum.
     """
 
     peak: float = 1.0
     halo: float = 1.0
     clear: float = 1.0
     wind: tuple[float, float] = (0.0, 0.0)
+    spilled: float = 0.0
+    seeing_mas: float = 700.0
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,12 @@ from hcvo.store import write_aside
 from reduce.simulate.detector import BAD_KINDS, Detector
 from reduce.simulate.instrument import GAIN, PIXEL_MAS, PUPIL_OFFSET, TRUE_NORTH, Y_STRETCH, Filter
 from reduce.simulate.sky import Companion, Target
+from reduce.simulate.truth_maps import TruthMaps
 
-__all__ = ["CONVENTIONS", "describe", "write_truth"]
+__all__ = ["CONVENTIONS", "describe", "judge_frames", "write_truth"]
+
+_LEAST_STREHL = 0.7
+_FARTHEST_PX = 1.0
 
 CONVENTIONS = {
     "pixels": "0-based, x and y inside each 1024 x 1024 field, centre of the first pixel at 0",
@@ -25,11 +29,16 @@ CONVENTIONS = {
     "star_flux": "adu of the unocculted star at mean transparency and Strehl, in the aperture, in one "
     "science DIT, without neutral density, flat response 1",
     "brightness": "peak of star and companions in that frame over its mean",
+    "bad": "Strehl ratio below 0.7 of the science frames' median, or the star 1 px or more off its course",
+    "star_flux_curve": "as star_flux at dit_s, in apertures of these diameters (raw pixels along x), "
+    "round where the anamorphism is undone and the flux kept",
 }
 
 
-def write_truth(folder: Path, truth: dict[str, Any], detector: Detector) -> Path:
-    """Write both files.
+def write_truth(
+    folder: Path, truth: dict[str, Any], detector: Detector, maps: TruthMaps | None = None
+) -> Path:
+    """Write all truth files.
 
     Parameters
     ----------
@@ -39,6 +48,8 @@ def write_truth(folder: Path, truth: dict[str, Any], detector: Detector) -> Path
         What `describe` and the night gathered.
     detector : Detector
         For its bad pixels.
+    maps : TruthMaps | None
+        Of a scenario: written as FITS files.
 
     Returns
     -------
@@ -49,10 +60,26 @@ def write_truth(folder: Path, truth: dict[str, Any], detector: Detector) -> Path
         np.savez_compressed(stream, bad=detector.bad)
     counts = {name: int((detector.bad == kind).sum()) for kind, name in BAD_KINDS.items()}
     truth = {**truth, "bad_pixels": {"file": "truth_badpix.npz", "codes": BAD_KINDS, "counts": counts}}
+    if maps is not None:
+        truth["maps"] = maps.write(folder, detector)
     path = folder / "truth.json"
     with write_aside(path) as aside:
         aside.write_text(json.dumps(truth, indent=1) + "\n", encoding="utf-8")
     return path
+
+
+def judge_frames(entries: list[dict[str, Any]]) -> None:
+    """Say of each science frame whether it is bad and why, in place, by the rule of `CONVENTIONS`."""
+    frames = [frame for entry in entries if entry["kind"] == "OBJECT" for frame in entry["frames"]]
+    usual = float(np.median([frame["strehl"] for frame in frames]))
+    for frame in frames:
+        why = []
+        if frame["strehl"] < _LEAST_STREHL * usual:
+            why.append(f"Strehl {frame['strehl'] / usual:.2f} of the median")
+        jump = float(np.hypot(*frame["jump_px"]))
+        if jump >= _FARTHEST_PX:
+            why.append(f"star {jump:.2f} px off its course")
+        frame |= {"bad": bool(why), "why": "; ".join(why)}
 
 
 def describe(seed: int, target: Target, companions: tuple[Companion, ...], setup: Filter) -> dict[str, Any]:

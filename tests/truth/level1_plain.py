@@ -1,0 +1,121 @@
+"""What plain scaled-sky subtraction leaves of the thermal background, from the same raw frames.
+
+The plain way is given every help: the true starlight is taken away first, the true response and the true
+bad pixels are known, and one factor a plane and field is fitted by least squares where it is judged.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from tests.truth.level1_night import Night, Truth
+
+__all__ = ["block_medians", "plain_residuals"]
+
+_BLOCK = 20
+_INNER, _OUTER = 100.0, 195.0
+_LIT = 0.3
+
+
+def block_medians(image: NDArray[np.floating], star: tuple[float, float]) -> NDArray[np.float64]:
+    """Medians of blocks of 20 px in the ring of 100 to 195 px around the star, (block,).
+
+    Parameters
+    ----------
+    image : NDArray[np.floating]
+        (y, x); NaN is left out.
+    star : tuple[float, float]
+        (x, y) in it.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        The smooth part of what is left; pixel noise is 16 times less in it.
+    """
+    height, width = (side // _BLOCK for side in image.shape)
+    cut = image[: height * _BLOCK, : width * _BLOCK].astype(np.float64)
+    blocks = cut.reshape(height, _BLOCK, width, _BLOCK).transpose(0, 2, 1, 3).reshape(height, width, -1)
+    y, x = np.mgrid[:height, :width] * _BLOCK + (_BLOCK - 1) / 2
+    r = np.hypot(y - star[1], x - star[0])
+    wanted = (r > _INNER) & (r < _OUTER) & (np.isfinite(blocks).mean(axis=2) > 0.5)
+    return np.asarray(np.nanmedian(blocks[wanted], axis=1))
+
+
+def plain_residuals(night: Night) -> tuple[str, dict[tuple[str, int], NDArray[np.float64]]]:
+    """Root mean square of the blocks, adu, by science integration: (channel,).
+
+    Parameters
+    ----------
+    night : Night
+        A scenario in K.
+
+    Returns
+    -------
+    tuple[str, dict[tuple[str, int], NDArray[np.float64]]]
+        What was scaled, and the residuals.
+    """
+    truth = night.truth
+    source, sky = _sky(night)
+    with truth.maps("detector") as hdus:
+        response = np.array(hdus["RESPONSE"].data)
+        bad = (np.array(hdus["BAD"].data) > 0) | (response < _LIT)
+    found = {}
+    with truth.maps("light") as light:
+        for name, number in truth.index.items():
+            if name not in truth.planes:
+                continue
+            with fits.open(night.raw / f"{name[0]}.fits", memmap=True) as hdus:
+                raw = np.array(hdus[0].data[name[1]], dtype=np.float64)
+            found[name] = np.array(
+                [
+                    _one(truth, light, number, channel, (raw, sky, response, bad), scaled=source != "dark")
+                    for channel in (0, 1)
+                ]
+            )
+    return source, found
+
+
+def _one(
+    truth: Truth,
+    light: fits.HDUList,
+    number: int,
+    channel: int,
+    maps: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_]],
+    *,
+    scaled: bool,
+) -> float:
+    """One field of one plane."""
+    left, low = (int(each) for each in truth.corners[number, channel])
+    stars = np.array(light["STAR"].data[number, channel] + light["COMPANIONS"].data[number, channel])
+    part = (
+        slice(low, low + stars.shape[0]),
+        slice(channel * 1024 + left, channel * 1024 + left + stars.shape[1]),
+    )
+    raw, sky, response = maps[0][part], maps[1][part], maps[2][part]
+    bad = maps[3][part]
+    name = next(key for key, value in truth.index.items() if value == number)
+    place = truth.planes[name]["star"][channel]
+    star = (place[0] - left, place[1] - low)
+    y, x = np.mgrid[: stars.shape[0], : stars.shape[1]]
+    r = np.hypot(y - star[1], x - star[0])
+    thermal = np.where(bad, np.nan, raw - stars * response)
+    use = (r > _INNER) & (r < _OUTER) & ~bad
+    use &= np.abs(thermal - np.nanmedian(thermal[use])) < 8 * np.nanstd(thermal[use])  # cosmic rays
+    if scaled:
+        model = sky * ((thermal * sky)[use].sum() / (sky[use] ** 2).sum())
+    else:
+        model = sky + np.median((thermal - sky)[use])
+    return float(np.sqrt(np.mean(block_medians((thermal - model) / response, star) ** 2)))
+
+
+def _sky(night: Night) -> tuple[str, NDArray[np.float64]]:
+    """Median of the sky planes; else of the instrument background; else of the dark."""
+    dit = night.truth.of_kind("OBJECT")[0]["dit_s"]
+    for kind, name in (("SKY", "sky"), ("BACKGROUND", "instrument background"), ("DARK", "dark")):
+        entries = [entry for entry in night.truth.of_kind(kind) if entry["dit_s"] == dit]
+        if entries:
+            paths: list[Path] = [night.raw / entry["file"] for entry in entries]
+            return name, np.median(np.concatenate([fits.getdata(path) for path in paths]), axis=0)
+    raise ValueError(f"{night.scenario.name}: no sky, background or dark of {dit} s")
