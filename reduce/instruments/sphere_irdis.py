@@ -18,10 +18,12 @@ __all__ = [
     "DITHER_UM_PER_PX",
     "FIELD_PX",
     "FILTERS",
+    "GAIN_E_PER_ADU",
     "INSTRUMENT_OFFSET_DEG",
     "NEAR_CENTRES",
     "PUPIL_OFFSET_DEG",
     "PUPIL_OFFSET_ERR_DEG",
+    "SATURATION_ADU",
     "TELESCOPE_M",
     "WAFFLE_LAMBDA_D",
     "Astrometry",
@@ -30,6 +32,12 @@ __all__ = [
     "channels_of",
     "mask_radius_mas",
 ]
+
+GAIN_E_PER_ADU = 1.75
+"""Electrons per adu of the Hawaii-2RG. [UM, not checked against a photon transfer curve]"""
+
+SATURATION_ADU = 35_000.0
+"""Beyond, a pixel is no longer trusted to a few per cent. [UM, not checked]"""
 
 FIELD_PX = 1024
 """Each half of the 2048 x 1024 detector is one field: left channel 0, right channel 1."""

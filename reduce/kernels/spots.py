@@ -4,20 +4,40 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, optimize
+from scipy import ndimage, optimize, special
 
-__all__ = ["Spots", "coarse_centre", "fit_spots", "spot_offsets"]
+__all__ = ["Coarse", "Spots", "coarse_centre", "fit_spots", "spot_offsets"]
 
 _SIGMA_TO_FWHM = 2.3548200450309493  # 2 sqrt(2 ln 2)
+_MAD_TO_SIGMA = 1.4826
 _REACH = 2.5  # half the fitted square over the FWHM: the first Airy rings fix the plane underneath
 _FIRST_ANGLE = {"+": 0.0, "x": 45.0}
+_BLANK_TURN_DEG = 45.0  # from a spot: half-way to the next, at the same distance
+_MISMATCH = 9.2  # chi squared of two degrees of freedom that one in a hundred exceeds
+_SHARP = 0.1  # a spread of less than this many widths is none
+
+Grid = NDArray[np.float64]
+
+
+class Coarse(NamedTuple):
+    """A star found to a pixel.
+
+    (x, y) 0-based; the faintest spot's brightness there (band-passed, image units); how far that stands
+    out among all places tried, in their robust standard deviations.
+    """
+
+    x: float
+    y: float
+    brightness: float
+    significance: float
 
 
 class Spots(NamedTuple):
     """Star and spots of one image.
 
     `x`, `y` of the star and `error` (1 sigma of each), px 0-based; `places` (4, 2) as (x, y) and
-    `place_errors` (4,) px; `radius` mean distance of the spots, px.
+    `place_errors` (4,) px; `radius` mean distance of the spots, px; `mismatch` how far the spots are
+    from being opposite in pairs: chi squared of 2 degrees of freedom.
     """
 
     x: float
@@ -26,6 +46,7 @@ class Spots(NamedTuple):
     places: NDArray[np.float64]
     place_errors: NDArray[np.float64]
     radius: float
+    mismatch: float
 
 
 def spot_offsets(radius: float, orientation: str) -> NDArray[np.float64]:
@@ -60,7 +81,7 @@ def coarse_centre(
     near: tuple[float, float],
     reach: int,
     fwhm: float,
-) -> tuple[float, float, float]:
+) -> Coarse:
     """Find the pixel around which all four spots are bright.
 
     Parameters
@@ -78,8 +99,8 @@ def coarse_centre(
 
     Returns
     -------
-    tuple[float, float, float]
-        (x, y) of the best pixel, and the faintest spot's brightness there (band-passed, image units).
+    Coarse
+        The best pixel.
 
     Raises
     ------
@@ -103,13 +124,21 @@ def coarse_centre(
         score = part if score is None else np.minimum(score, part)
     assert score is not None
     row, column = np.unravel_index(int(np.argmax(score)), score.shape)
-    return x0 - reach + float(column), y0 - reach + float(row), float(score.max())
+    middle = float(np.median(score))
+    spread = _MAD_TO_SIGMA * float(np.median(np.abs(score - middle)))
+    best = float(score.max())
+    significance = (best - middle) / spread if spread > 0 else np.inf
+    return Coarse(x0 - reach + float(column), y0 - reach + float(row), best, float(significance))
 
 
 def fit_spots(
-    image: NDArray[np.floating], offsets: NDArray[np.float64], centre: tuple[float, float], fwhm: float
+    image: NDArray[np.floating],
+    offsets: NDArray[np.float64],
+    centre: tuple[float, float],
+    fwhm: float,
+    colour_spread: float = 0.0,
 ) -> Spots:
-    """Fit the four spots and cross their diagonals.
+    """Fit the four spots and the star in their middle.
 
     Parameters
     ----------
@@ -120,82 +149,220 @@ def fit_spots(
     centre : tuple[float, float]
         (x, y) of the star, 0-based, within 3 px.
     fwhm : float
-        Of the star's core, px; spots are this wide across and longer along the radius.
+        Of the star's core, px.
+    colour_spread : float
+        Length over which the filter's band draws a spot out along the radius, px: distance of the spots
+        times band width over wavelength.
 
     Returns
     -------
     Spots
-        The star is where the lines through opposite spots cross: a linear distortion leaves it there.
+        The star is the centre of a parallelogram fitted to the spots, each with its own errors along
+        and across the radius: a linear distortion leaves it there.
 
     Notes
     -----
     A ValueError says so if a spot cannot be fitted.
+
+    The error of a spot holds what the fit leaves, or what the same fit finds at blank places of the same
+    distance where that is more, and the interference of the spot with speckles as bright as those there:
+    the field of a speckle of intensity S adds 2 sqrt(P S) to a spot of intensity P, and it is as smooth
+    as the spot itself, so that the residuals do not show it.
     """
-    fits = [_fit_spot(image, (centre[0] + dx, centre[1] + dy), (dx, dy), fwhm) for dx, dy in offsets]
-    places = np.array([[fit[0], fit[1]] for fit in fits])
-    errors = np.array([fit[2] for fit in fits])
-    x, y = _crossing(places)
+    boxes = [
+        _Box.around(image, (centre[0] + dx, centre[1] + dy), (dx, dy), fwhm, colour_spread)
+        for dx, dy in offsets
+    ]
+    fits = [box.fitted() for box in boxes]
+    places = np.array([fit.place for fit in fits])
+    blanks = [
+        cut
+        for box, offset in zip(boxes, offsets, strict=True)
+        for cut in _blank_cut(image, centre, offset, box.reach)
+    ]
+    covariances = np.array([fit.covariance(np.array(blanks)) for fit in fits])
+    star, covariance, mismatch = _middle(places, covariances)
     return Spots(
-        float(x),
-        float(y),
-        float(_crossing_error(places, errors)),
+        float(star[0]),
+        float(star[1]),
+        float(
+            np.sqrt(np.trace(covariance) / 2.0) * (np.sqrt(mismatch / 2.0) if mismatch > _MISMATCH else 1.0)
+        ),
         places,
-        errors,
-        float(np.hypot(*(places - (x, y)).T).mean()),
+        np.sqrt(np.trace(covariances, axis1=1, axis2=2) / 2.0),
+        float(np.hypot(*(places - star).T).mean()),
+        mismatch,
     )
 
 
-def _fit_spot(
-    image: NDArray[np.floating], place: tuple[float, float], outward: tuple[float, float], fwhm: float
-) -> tuple[float, float, float]:
-    """(x, y, error) of one spot: a Gaussian longer along the radius, on a tilted plane."""
-    reach = int(np.ceil(_REACH * fwhm))
-    x0, y0 = round(place[0]), round(place[1])
-    cut = np.asarray(image[y0 - reach : y0 + reach + 1, x0 - reach : x0 + reach + 1], np.float64)
-    if min(y0, x0) < reach or cut.shape != (2 * reach + 1, 2 * reach + 1):
-        raise ValueError(f"spot expected at {place} is at the edge of the image of {image.shape}")
-    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    ux, uy = np.asarray(outward) / np.hypot(outward[0], outward[1])
-    known = np.isfinite(cut)
-    base = float(np.median(cut[known])) if known.any() else 0.0
-    cut = np.where(known, cut, base)
-    scale = float(cut.max() - base) or 1.0
+class _Fit(NamedTuple):
+    """A fitted spot: (x, y) px; its model's response (parameter, pixel) and residual variance."""
 
-    def misfit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    place: tuple[float, float]
+    solve: Grid  # (8, pixel): pseudo-inverse of the Jacobian, 0 where the pixel is not known
+    white: float
+    peak: float
+    field: Grid  # (pixel,): the spot's amplitude, 1 at its peak
+    side: int
+    width: float
+    spread: float
+
+    def covariance(self, blanks: Grid) -> Grid:
+        """(2, 2) of x and y, px squared; `blanks` (place, y, x) are cuts without a spot."""
+        rows = self.solve[:3]
+        own = self.white * (rows**2).sum(axis=1)
+        if not len(blanks):
+            return np.asarray(np.diag(own[1:]))
+        seen = ((blanks.reshape(len(blanks), -1) @ rows.T) ** 2).mean(axis=0)
+        speckle = _speckle(blanks, self.width)
+        return np.asarray(np.diag(np.maximum(seen, own)[1:]) + self._interference(speckle))
+
+    def _interference(self, speckle: float) -> Grid:
+        """From the field of speckles of this mean intensity, coherent over twice the spot's own width."""
+        lag = np.arange(2 * self.side)
+        lag = np.minimum(lag, 2 * self.side - lag)
+        coherence = np.exp(-(lag[:, None] ** 2 + lag[None, :] ** 2) / (8.0 * self.width**2))
+        power = np.fft.fft2(coherence).real.clip(0.0)
+        weight = (self.solve[[1, 2]] * self.field).reshape(2, self.side, self.side)
+        wave = np.fft.fft2(weight, s=power.shape)
+        colours = 1.0 + self.spread / (_SIGMA_TO_FWHM * self.width)  # that do not interfere with each other
+        summed = np.einsum("ikl,jkl,kl->ij", wave, wave.conj(), power).real / power.size
+        return np.asarray(2.0 * self.peak * speckle / colours * summed)
+
+
+class _Box(NamedTuple):
+    """Pixels about one spot and what it should look like there."""
+
+    cut: Grid  # (y, x), NaN = not known
+    corner: tuple[int, int]
+    outward: tuple[float, float]
+    reach: int
+    width: float
+    spread: float
+
+    @classmethod
+    def around(
+        cls,
+        image: NDArray[np.floating],
+        place: tuple[float, float],
+        outward: tuple[float, float],
+        fwhm: float,
+        spread: float,
+    ) -> "_Box":
+        reach = int(np.ceil(_REACH * fwhm + spread / 2.0))
+        x0, y0 = round(place[0]), round(place[1])
+        cut = np.asarray(image[max(y0 - reach, 0) : y0 + reach + 1, max(x0 - reach, 0) : x0 + reach + 1])
+        if cut.shape != (2 * reach + 1, 2 * reach + 1):
+            raise ValueError(f"spot expected at {place} is at the edge of the image of {image.shape}")
+        length = float(np.hypot(*outward))
+        unit = (outward[0] / length, outward[1] / length)
+        return cls(cut.astype(np.float64), (x0, y0), unit, reach, fwhm / _SIGMA_TO_FWHM, spread)
+
+    def fitted(self) -> _Fit:
+        """Least squares of a Gaussian, drawn out along the radius, on a tilted plane."""
+        known = np.isfinite(self.cut)
+        base = float(np.median(self.cut[known])) if known.any() else 0.0
+        filled = np.where(known, self.cut, base)
+        scale = float(filled.max() - base) or 1.0
+        y, x = np.mgrid[-self.reach : self.reach + 1, -self.reach : self.reach + 1]
+        smooth = ndimage.gaussian_filter(filled, self.width)
+        peak = np.unravel_index(int(np.argmax(smooth)), filled.shape)
+        start = np.zeros(8)
+        start[:6] = (
+            1.0,
+            peak[1] - self.reach,
+            peak[0] - self.reach,
+            1.1 * self.width,
+            self.width,
+            base / scale,
+        )
+
+        def misfit(p: Grid) -> Grid:
+            model = p[0] * self._shape(p, x, y) + p[5] + p[6] * x + p[7] * y
+            return np.asarray((model - filled / scale)[known])
+
+        small, wide, free = 0.5 * self.width, 4.0 * self.width, np.inf
+        low = [0.0, -self.reach, -self.reach, small, small, -free, -free, -free]
+        high = [free, self.reach, self.reach, wide, 2.0 * self.width, free, free, free]
+        fit = optimize.least_squares(misfit, np.clip(start, low, high), bounds=(low, high))
+        at = f"near ({self.corner[0]}, {self.corner[1]})"
+        if not fit.success or fit.x[0] <= 0:
+            raise ValueError(f"no spot {at}: the fit of a Gaussian failed")
+        solve = np.zeros((8, known.size))
+        solve[:, known.ravel()] = np.linalg.pinv(fit.jac) / scale
+        solve[0] *= scale  # the peak in units of the image
+        white = 2.0 * fit.cost * scale**2 / max(known.sum() - fit.x.size, 1)
+        field = np.sqrt(np.clip(self._shape(fit.x, x, y), 0.0, None)).ravel()
+        place = (self.corner[0] + float(fit.x[1]), self.corner[1] + float(fit.x[2]))
+        return _Fit(
+            place, solve, white, float(fit.x[0]) * scale, field, known.shape[0], float(fit.x[4]), self.spread
+        )
+
+    def _shape(self, p: Grid, x: NDArray[np.int_], y: NDArray[np.int_]) -> Grid:
+        """The spot, 1 at its peak: the band's colours lie side by side along the radius."""
         dx, dy = x - p[1], y - p[2]
-        along, across = (ux * dx + uy * dy) / p[3], (ux * dy - uy * dx) / p[4]
-        model = p[0] * np.exp(-0.5 * (along**2 + across**2)) + p[5] + p[6] * x + p[7] * y
-        return np.asarray((model - cut / scale)[known])
-
-    width = fwhm / _SIGMA_TO_FWHM
-    peak = np.unravel_index(int(np.argmax(ndimage.gaussian_filter(cut, width))), cut.shape)
-    start = np.array([1.0, peak[1] - reach, peak[0] - reach, 1.2 * width, width, 0.0, 0.0, 0.0])
-    start[5] = base / scale
-    low = [0.0, -reach, -reach, 0.5 * width, 0.5 * width, -np.inf, -np.inf, -np.inf]
-    high = [np.inf, reach, reach, 4.0 * width, 2.0 * width, np.inf, np.inf, np.inf]
-    fit = optimize.least_squares(misfit, np.clip(start, low, high), bounds=(low, high))
-    if not fit.success or fit.x[0] <= 0:
-        raise ValueError(f"no spot near {place}: the fit of a Gaussian failed")
-    variance = 2.0 * fit.cost / max(known.sum() - fit.x.size, 1)
-    covariance = variance * np.linalg.pinv(fit.jac.T @ fit.jac)
-    error = np.sqrt((covariance[1, 1] + covariance[2, 2]) / 2.0)
-    return x0 + fit.x[1], y0 + fit.x[2], float(error)
+        along = (self.outward[0] * dx + self.outward[1] * dy) / p[3]
+        across = (self.outward[0] * dy - self.outward[1] * dx) / p[4]
+        half = self.spread / 2.0 / p[3]
+        if half < _SHARP:
+            return np.asarray(np.exp(-0.5 * (along**2 + across**2)))
+        root = np.sqrt(2.0)
+        band = special.erf((along + half) / root) - special.erf((along - half) / root)
+        return np.asarray(band / (2.0 * special.erf(half / root)) * np.exp(-0.5 * across**2))
 
 
-def _crossing(places: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where the line through spots 0, 2 meets that through 1, 3."""
-    first, second = places[2] - places[0], places[3] - places[1]
-    share = np.linalg.solve(np.column_stack([first, -second]), places[1] - places[0])
-    return np.asarray(places[0] + share[0] * first)
+def _blank_cut(
+    image: NDArray[np.floating], centre: tuple[float, float], offset: Grid, reach: int
+) -> list[Grid]:
+    """The square (y, x) half-way to the next spot; none where it is not free of spots or not all there."""
+    turn = np.radians(_BLANK_TURN_DEG)
+    away = 2.0 * np.hypot(*offset) * np.sin(turn / 2.0)
+    x = round(centre[0] + float(offset[0] * np.cos(turn) - offset[1] * np.sin(turn)))
+    y = round(centre[1] + float(offset[0] * np.sin(turn) + offset[1] * np.cos(turn)))
+    if away < 2 * reach or min(x, y) < reach:
+        return []
+    cut = np.asarray(image[y - reach : y + reach + 1, x - reach : x + reach + 1], np.float64)
+    known = np.isfinite(cut)
+    if cut.shape != (2 * reach + 1, 2 * reach + 1) or not known.any():
+        return []
+    return [np.where(known, cut, np.median(cut[known]))]
 
 
-def _crossing_error(places: NDArray[np.float64], errors: NDArray[np.float64]) -> float:
-    """Error of the crossing in x and y (mean), by moving each coordinate a little."""
-    step, here = 1e-4, _crossing(places)
-    total = 0.0
-    for spot in range(4):
-        for axis in range(2):
-            moved = places.copy()
-            moved[spot, axis] += step
-            total += float((((_crossing(moved) - here) / step * errors[spot]) ** 2).sum())
-    return float(np.sqrt(total / 2.0))
+def _speckle(cuts: Grid, width: float) -> float:
+    """Mean intensity of the speckles: what neighbours share, which the noise of pixels does not.
+
+    Speckles of a field that is coherent over exp(-d^2 / 8 width^2) share exp(-d^2 / 4 width^2) of their
+    variance at the distance d, and their standard deviation is their mean.
+    """
+    side = cuts.shape[1]
+    y, x = np.mgrid[-1 : 1 : 1j * side, -1 : 1 : 1j * side]  # type: ignore[misc]
+    smooth = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y]).reshape(6, -1)
+    flat = cuts.reshape(len(cuts), -1)
+    rest = (flat - flat @ np.linalg.pinv(smooth) @ smooth).reshape(cuts.shape)
+    shared, weight = 0.0, 0.0
+    for lag in (1, 2):
+        alike = np.exp(-(lag**2) / (4.0 * width**2))
+        both = (rest[:, lag:] * rest[:, :-lag]).mean() + (rest[:, :, lag:] * rest[:, :, :-lag]).mean()
+        shared, weight = shared + alike * both / 2.0, weight + alike**2
+    share = (
+        1.0 - 6.0 * 4.0 * np.pi * width**2 / side**2
+    )  # of the speckles that a smooth surface does not take
+    doubt = float((rest**2).mean()) / np.sqrt(2.0 * rest.size)
+    variance = (shared / weight - doubt) / max(share, 0.2)
+    return float(np.sqrt(max(variance, 0.0)))
+
+
+def _middle(places: Grid, covariances: Grid) -> tuple[Grid, Grid, float]:
+    """Star (2,), its covariance (2, 2) and chi squared: spots at star +- a and star +- b, each weighted."""
+    design = np.zeros((4, 2, 6))
+    for spot, (first, sign) in enumerate([(2, 1.0), (4, 1.0), (2, -1.0), (4, -1.0)]):
+        design[spot, :, :2] = np.eye(2)
+        design[spot, :, first : first + 2] = sign * np.eye(2)
+    floor = 1e-12 * np.eye(2)  # a perfect image has no errors
+    weights = np.linalg.inv(covariances + floor)
+    normal = np.einsum("sij,sik,skl->jl", design, weights, design)
+    right = np.einsum("sij,sik,sk->j", design, weights, places)
+    covariance = np.linalg.inv(normal)
+    found = covariance @ right
+    rest = places - design @ found
+    return found[:2], covariance[:2, :2], float(np.einsum("si,sij,sj->", rest, weights, rest))

@@ -41,9 +41,10 @@ def test_the_pixel_among_four_spots_is_found(orientation: str, star: tuple[float
     rows, columns = np.indices(image.shape)
     image += 8000.0 * np.exp(-0.5 * np.hypot(columns - 66, rows - 59) ** 2 / 3.0**2)  # the star's own halo
     image[90, 66] += 300.0  # one bright pixel is not four spots
-    x, y, brightness = coarse_centre(image, offsets, (65.3, 59.8), 8, _FWHM)
+    x, y, brightness, significance = coarse_centre(image, offsets, (65.3, 59.8), 8, _FWHM)
     assert (x, y) == star
     assert 30.0 < brightness < 100.0
+    assert significance > 10.0
 
 
 def test_the_faintest_spot_decides_the_brightness() -> None:
@@ -118,18 +119,19 @@ def test_quoted_errors_are_the_scatter(gap: bool) -> None:  # noqa: FBT001
     assert 0.95 * scatter < np.mean([one.error for one in seen]) < 1.6 * scatter
     quoted = np.mean([one.place_errors for one in seen], axis=0)
     np.testing.assert_allclose(quoted, places.std(axis=0).mean(axis=1), rtol=0.4)
-    assert quoted.mean() == pytest.approx(np.sqrt(places.var(axis=0).mean()), rel=0.12)
+    assert quoted.mean() == pytest.approx(np.sqrt(places.var(axis=0).mean()), rel=0.2)
     np.testing.assert_allclose(star.mean(axis=0), (65.3, 59.6), atol=0.02)
 
 
-def test_one_bad_spot_weighs_on_the_error_as_geometry_says() -> None:
+def test_a_bad_spot_leaves_the_star_to_the_other_pair() -> None:
     offsets = spot_offsets(35.0, "+")
     rng = np.random.default_rng(2)
     image = 100.0 * _spots((65.0, 60.0), offsets)
-    image[:, 88:] += rng.normal(size=image[:, 88:].shape) * 5.0  # the spot on the right alone is noisy
+    image[48:73, 88:] += rng.normal(size=image[48:73, 88:].shape) * 20.0  # the spot on the right alone is noisy
     found = fit_spots(image, offsets, (65.0, 60.0), _FWHM)
-    # an error of the right spot moves the crossing by half of it, across the line only
-    assert found.error == pytest.approx(found.place_errors[0] / 2 / np.sqrt(2.0), rel=0.02)
+    assert found.place_errors[0] > 0.03
+    assert (found.x, found.y) == pytest.approx((65.0, 60.0), abs=3e-3)
+    assert found.error < 5e-3
 
 
 @pytest.mark.parametrize("centre", [(44.0, 60.0), (86.0, 60.0), (65.0, 44.0), (65.0, 76.0)])
