@@ -128,6 +128,8 @@ def _write(
 ) -> None:
     if not np.isfinite(cube[:, :, cube.shape[2] // 2, cube.shape[3] // 2]).all():
         raise ReductionError(f"{exposures[0].frame.dp_id}: the star lies outside the detector's field")
+    if not files.get("psf"):
+        raise ReductionError(f"{exposures[0].frame.dp_id}: no FLUX frames with it, wanted one at least")
     with fits.open(files["psf"][0].path, memmap=False) as hdus:
         psf, channels = np.asarray(hdus[0].data, np.float32), hdus["CHANNELS"].copy()
     rotation = _DerotationTable(exposures, seen, [source.name for source in files["science"]])
@@ -270,7 +272,8 @@ RECIPE = Recipe(
         Consume("background", frozenset({"dark"}), maximum=1),
         Consume("flat", frozenset({"flat"}), maximum=1),
         Consume("centres", frozenset({"centres"}), maximum=1),
-        Consume("psf", frozenset({"psf"}), maximum=1),
+        Consume("psf", frozenset({"psf"}), minimum=0, maximum=1),
+        Consume("sparta", frozenset({"SPH_SPARTA_RAW"}), minimum=0),
         Consume("observation", frozenset({"IRD_SCIENCE_DBI_RAW", "IRD_SCIENCE_IMAGING_RAW"}), maximum=1),
     ),
     makes=frozenset({"cube"}),

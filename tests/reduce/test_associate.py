@@ -1,82 +1,46 @@
-"""The match tables: levels reached, what is refused and why, and tasks in which nothing is missing."""
+"""Plans: tasks in which nothing is missing, levels that reach the cube, refusals that say why."""
 
+import time
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
-from pathlib import Path
+from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from hcvo.errors import AssociationError
 from hcvo.model.frame import RawFrame
-from reduce.associate import Made, Plan, Raw, plan
-from reduce.instruments import sphere_irdis_match as irdis
-from reduce.match import choose
+from reduce.associate import GroupPlan, Made, Plan, Raw, Task, plan
+from reduce.recipes import REGISTRY
+from tests.reduce.planned_frames import CALIBRATION, frame, night
 
-_START = 58229.1
-
-
-def _frame(tag: str, hours: float, **changes: object) -> RawFrame:
-    mjd = _START + hours / 24
-    base = RawFrame(
-        path=Path(f"/raw/{tag}{hours}.fits"),
-        sha256=f"{tag}{hours}",
-        size=1,
-        dp_id=f"SPHER.{tag}.{hours}",
-        instrument="SPHERE",
-        arm="IRDIS",
-        frame_class=tag,
-        category="",
-        kind="",
-        technique="",
-        mjd_obs=mjd,
-        mjd_end=mjd + 0.01,
-        night=date(2018, 4, 20),
-        dit_s=16.0,
-        ndit=4,
-        filter="DB_H23",
-        nd_filter="OPEN",
-        coronagraph="N_ALC_YJH_S",
-        derotator_mode="ELEV",
-        readout="Nondest",
-        ob_id=1,
-        programme="",
-        target_name="HD 1",
-        ra_deg=1.0,
-        dec_deg=1.0,
-        cards={"OBJECT": "HD 1"},
-    )
-    return replace(base, **changes)  # type: ignore[arg-type]
+_CENTER, _FLUX, _FLAT = "IRD_STAR_CENTER_WAFFLE_RAW", "IRD_FLUX_RAW", "IRD_FLAT_FIELD_RAW"
 
 
-def _night() -> list[RawFrame]:
-    calibration = {"ob_id": 9, "target_name": "", "cards": {}}
-    flats = [_frame("IRD_FLAT_FIELD_RAW", 8 + n / 10, dit_s=n + 1.0, **calibration) for n in range(5)]
-    return [
-        _frame("IRD_FLUX_RAW", -0.3, dit_s=2.0, nd_filter="ND_2.0"),
-        _frame("IRD_STAR_CENTER_WAFFLE_RAW", -0.2),
-        _frame("IRD_SCIENCE_DBI_RAW", 0.0),
-        _frame("IRD_SCIENCE_DBI_RAW", 0.5),
-        _frame("IRD_STAR_CENTER_WAFFLE_RAW", 1.2),
-        _frame("IRD_SKY_BG_RAW", 1.4),
-        *flats,
-        _frame("IRD_DARK_RAW", 9.0, dit_s=2.0, **calibration),
-        _frame("IRD_DARK_RAW", 9.1, dit_s=16.0, **calibration),
-        _frame("SPH_SPARTA_RAW", 0.0, arm="", dit_s=0.0),
-    ]
+def _without(*tags: str, frames: Sequence[RawFrame] | None = None) -> list[RawFrame]:
+    return [one for one in (night() if frames is None else frames) if one.frame_class not in tags]
 
 
-def _without(tag: str) -> list[RawFrame]:
-    return [frame for frame in _night() if frame.frame_class != tag]
+def _task(made: Plan, recipe: str) -> Task:
+    (task,) = (task for task in made.tasks if task.recipe == recipe)
+    return task
 
 
-def _inputs(made: Plan, recipe: str, role: str) -> list[Raw | Made]:
-    return [one for task in made.tasks if task.recipe == recipe for one in task.inputs[role]]
+def _made(made: Plan, recipe: str, role: str) -> Made:
+    (one,) = _task(made, recipe).inputs[role]
+    assert isinstance(one, Made)
+    return one
+
+
+def _group(made: Plan) -> GroupPlan:
+    (group,) = made.groups
+    return group
+
+
+def _levels(made: Plan, recipe: str, role: str) -> set[int]:
+    return {one.level for one in _task(made, recipe).inputs[role]}
 
 
 def test_a_whole_night_is_associated() -> None:
-    made = plan(_night())
+    made = plan(night())
     assert made.refusals == ()
     counts = {task.recipe: 0 for task in made.tasks}
     for task in made.tasks:
@@ -88,119 +52,287 @@ def test_a_whole_night_is_associated() -> None:
         "ird_flux_psf": 1,
         "ird_level1": 1,
     }
-    assert len(_inputs(made, "ird_star_centre", "center")) == 2
-    (background,) = _inputs(made, "ird_level1", "background")
-    assert isinstance(background, Made)
-    assert "IRD_SKY_BG_RAW" in background.task
-    assert background.level == 0
-    (dark,) = _inputs(made, "ird_flux_psf", "background")
-    assert isinstance(dark, Made)
-    assert ("IRD_DARK_RAW" in dark.task, "2 s" in dark.task) == (True, True)
+    assert {role: len(used) for role, used in _task(made, "ird_level1").inputs.items()} == {
+        "science": 2, "background": 1, "flat": 1, "centres": 1, "psf": 1, "observation": 1, "sparta": 1,
+    }  # fmt: skip
+    assert {role: len(used) for role, used in _task(made, "ird_star_centre").inputs.items()} == {
+        "center": 2, "science": 2, "background": 1, "flat": 1, "observation": 1,
+    }  # fmt: skip
+    background = _made(made, "ird_level1", "background")
+    assert ("IRD_SKY_BG_RAW" in background.task, background.level) == (True, 0)
+    dark = _made(made, "ird_flux_psf", "background")
+    assert ("IRD_DARK_RAW" in dark.task, "2 s" in dark.task, dark.level) == (True, True, 0)
 
 
-@pytest.mark.parametrize(
-    ("tag", "words"),
-    [
-        ("IRD_FLAT_FIELD_RAW", "no flat .* IRD_FLAT_FIELD_RAW; there is none at all"),
-        ("IRD_STAR_CENTER_WAFFLE_RAW", "no star centre"),
-        ("IRD_FLUX_RAW", "no flux calibration"),
-    ],
-)
-def test_a_missing_calibration_is_a_refusal(tag: str, words: str) -> None:
-    made = plan(_without(tag))
+def test_every_task_gives_its_recipe_what_it_declares() -> None:
+    recipes = {recipe.name: recipe for recipe in REGISTRY}
+    for frames in (night(), _without(_CENTER), _without(_FLUX), _without("SPH_SPARTA_RAW", _CENTER, _FLUX)):
+        for task in plan(frames).tasks:
+            consumes = {one.role: one for one in recipes[task.recipe].consumes}
+            assert set(task.inputs) <= set(consumes), task.recipe
+            for role, consume in consumes.items():
+                used = task.inputs.get(role, ())
+                assert consume.minimum <= len(used) <= consume.maximum, (task.recipe, role)
+                kinds = {one.frame.frame_class if isinstance(one, Raw) else one.kind for one in used}
+                assert kinds <= consume.classes, (task.recipe, role)
+
+
+def test_no_flat_is_a_refusal_and_says_what_else_is_wrong_at_once() -> None:
+    made = plan(_without(_FLAT))
     assert made.tasks == ()
     (refusal,) = made.refusals
-    with pytest.raises(AssertionError, match=words):
-        raise AssertionError(refusal)
+    assert refusal.startswith("no flat for SPHER.IRD_SCIENCE_DBI_RAW.0.0")
+    assert refusal.endswith("wanted IRD_FLAT_FIELD_RAW; there is none at all")
+    group = _group(made)
+    assert (group.level, [(one.role, one.level) for one in group.missing]) == (None, [("flat", None)])
 
 
-def test_background_prefers_sky_then_instrument_then_dark() -> None:
-    science = _frame("IRD_SCIENCE_DBI_RAW", 0.0)
-    frames = [_frame("IRD_DARK_RAW", 0.1), _frame("IRD_INS_BG_RAW", 9.0), _frame("IRD_SKY_BG_RAW", 2.0)]
-    tags = []
-    while frames:
-        choice = choose(irdis.BACKGROUND, science, frames)
-        tags.append((choice.group.tag, choice.level))
-        frames = [frame for frame in frames if frame.frame_class != choice.group.tag]
-    assert tags == [("IRD_SKY_BG_RAW", 0), ("IRD_INS_BG_RAW", 0), ("IRD_DARK_RAW", 1)]
+def test_no_background_of_the_dit_is_a_refusal_that_names_the_wrong_dit() -> None:
+    frames = [
+        replace(one, dit_s=4.0) if one.frame_class in ("IRD_SKY_BG_RAW", "IRD_DARK_RAW") else one
+        for one in night()
+    ]
+    (refusal,) = plan(frames).refusals
+    assert "no background for" in refusal
+    assert "dit_s 4.0 instead of 16.0" in refusal
+
+
+def test_no_center_frames_leave_the_star_to_the_science_frames_at_level_3() -> None:
+    made = plan(_without(_CENTER))
+    assert (made.refusals, _group(made).level) == ((), 3)
+    inputs = _task(made, "ird_star_centre").inputs
+    assert (inputs["center"], len(inputs["science"])) == ((), 2)
+    assert _levels(made, "ird_star_centre", "science") == {3}
+    assert _made(made, "ird_level1", "centres").level == 3
+    assert _made(made, "ird_star_centre", "background") == _made(made, "ird_level1", "background")
+    missing = {one.role: one for one in _group(made).missing}
+    assert (missing["center"].level, missing["center"].wanted) == (3, (_CENTER,))
+    assert missing["center"].reason.startswith("no star centre for SPHER.IRD_SCIENCE_DBI_RAW.0.0")
+
+
+def test_without_a_coronagraph_no_center_frames_are_wanted() -> None:
+    made = plan(_without(_CENTER, frames=night(coronagraph="N_NS_CLEAR")))
+    assert _made(made, "ird_level1", "centres").level == 0
+    assert _levels(made, "ird_star_centre", "science") == {0}
+    assert {one.role: one.level for one in _group(made).missing}["center"] == 0
+
+
+def test_no_flux_frames_leave_the_contrast_unknown_at_level_3() -> None:
+    made = plan(_without(_FLUX))
+    assert (made.refusals, _group(made).level) == ((), 3)
+    assert _task(made, "ird_level1").inputs["psf"] == ()
+    assert _levels(made, "ird_level1", "science") == {3}
+    assert "ird_flux_psf" not in {task.recipe for task in made.tasks}
+
+
+def test_flux_frames_without_any_background_are_as_none() -> None:
+    sky = [one for one in night() if one.frame_class == "IRD_SKY_BG_RAW"]
+    made = plan([*_without("IRD_DARK_RAW", "IRD_SKY_BG_RAW"), *sky])
+    assert _task(made, "ird_level1").inputs["psf"] == ()
+    assert {one.role: one.level for one in _group(made).missing}["flux background"] == 3
+    assert _levels(made, "ird_level1", "science") == {3}
+
+
+def test_no_telemetry_costs_no_level() -> None:
+    whole, made = plan(night()), plan(_without("SPH_SPARTA_RAW"))
+    assert _task(made, "ird_level1").inputs["sparta"] == ()
+    assert _group(made).level == _group(whole).level
+    assert {one.role: one.level for one in _group(made).missing}["sparta"] == 0
+
+
+def test_k_without_sky_is_reduced_with_the_dark_at_level_2_and_the_sky_is_missing() -> None:
+    made = plan(_without("IRD_SKY_BG_RAW", frames=night(filter="DB_K12")))
+    background = _made(made, "ird_level1", "background")
+    assert ("IRD_DARK_RAW" in background.task, background.level) == (True, 2)
+    missing = {one.role: one for one in _group(made).missing}
+    assert missing["background"].level == 2
+    assert "IRD_SKY_BG_RAW" in missing["background"].wanted
+    assert "serves at level 2" in missing["background"].reason
+
+
+def test_the_level_is_the_worst_of_what_goes_into_the_cube() -> None:
+    assert _group(plan(night())).level == 1  # DITs of the lamp without darks
+    complete = [frame("IRD_DARK_RAW", 9.2, dit_s=dit, **CALIBRATION) for dit in (1.0, 3.0, 4.0, 5.0)]
+    assert _group(plan([*night(), *complete])).level == 0
+    old = [
+        replace(one, mjd_obs=one.mjd_obs - 30, mjd_end=one.mjd_end - 30, night=date(2018, 3, 21))
+        if one.frame_class == _FLAT else one
+        for one in night()
+    ]  # fmt: skip
+    made = plan([*old, *complete])
+    assert _group(made).level == 3
+    assert {
+        _made(made, recipe, "flat").level for recipe in ("ird_level1", "ird_star_centre", "ird_flux_psf")
+    } == {3}
+
+
+def test_a_shared_calibration_says_nothing_of_who_asks_for_it() -> None:
+    """The same dark, near for one star and far for another: its own product is the same."""
+    far = [
+        replace(
+            one, mjd_obs=one.mjd_obs + 20, mjd_end=one.mjd_end + 20, night=date(2018, 5, 10), ob_id=5,
+            dp_id=f"{one.dp_id}.far", target_name="HD 2", cards={"OBJECT": "HD 2"},
+        )
+        for one in night() if one.ob_id == 1 and one.frame_class != "IRD_SKY_BG_RAW"
+    ]  # fmt: skip
+    frames = [*night(), *far]
+    both = {task.key: task for task in plan(frames).tasks}
+    for target in ("HD 1", "HD 2"):
+        for task in plan(frames, target).tasks:
+            assert both[task.key] == task
+    masters = [task for task in both.values() if task.recipe.startswith("ird_master")]
+    darks = {
+        level
+        for task in masters
+        if "dark" in task.inputs
+        for level in (one.level for one in task.inputs["dark"])
+    }
+    assert len(masters) == 4  # sky, darks of 2 and 16 s, flat
+    assert darks == {0}
+
+
+def test_two_targets_of_a_night_and_the_next_night_share_what_they_can() -> None:
+    """Three sequences, one set of calibrations: masters are made once."""
+    frames = night()
+    for number, hours in ((2, 3.0), (3, 26.0)):
+        frames += [
+            replace(
+                one, mjd_obs=one.mjd_obs + hours / 24, mjd_end=one.mjd_end + hours / 24, ob_id=number,
+                dp_id=f"{one.dp_id}.{number}", target_name=f"HD {number}", cards={"OBJECT": f"HD {number}"},
+                night=date(2018, 4, 20) + timedelta(days=int(hours // 24)),
+            )
+            for one in _without("IRD_SKY_BG_RAW", "SPH_SPARTA_RAW") if one.ob_id == 1
+        ]  # fmt: skip
+    made = plan(frames)
+    recipes = [task.recipe for task in made.tasks]
+    assert recipes.count("ird_level1") == 3
+    assert recipes.count("ird_master_flat") == 1
+    assert recipes.count("ird_master_dark") == 2 + 1  # the second star of the night has the first's sky
+    levels = {group.science.frames[0].target_name: group.level for group in made.groups}
+    assert levels == {"HD 1": 1, "HD 2": 1, "HD 3": 2}
+
+
+def test_several_dits_and_modes_of_one_night_are_several_groups() -> None:
+    frames = [
+        *night(),
+        frame("IRD_SCIENCE_DBI_RAW", 0.7, dit_s=2.0),
+        frame("IRD_SCIENCE_DBI_RAW", 0.8, nd_filter="ND_1.0"),
+        frame("IRD_SCIENCE_DBI_RAW", 0.9, derotator_mode="SKY"),
+        frame("IRD_SCIENCE_IMAGING_RAW", 1.0, filter="BB_H"),
+    ]
+    made = plan(frames)
+    assert len(made.groups) == 5
+    cubes = [task for task in made.tasks if task.recipe == "ird_level1"]
+    assert sorted(len(task.inputs["science"]) for task in cubes) == [1, 1, 1, 2]
+    (refusal,) = made.refusals
+    assert "SPHER.IRD_SCIENCE_IMAGING_RAW.1.0" in refusal
+    assert "filter 'DB_H23' instead of 'BB_H'" in refusal
+
+
+def test_acquisition_and_foreign_frames_are_left_alone() -> None:
+    others = [frame("SPH_ACQUISITION_RAW", 0.1), frame("IFS_SCIENCE_DR_RAW", 0.1, arm="IFS")]
+    used = {
+        one.frame.frame_class
+        for task in plan([*night(), *others]).tasks
+        for role in task.inputs.values()
+        for one in role
+        if isinstance(one, Raw)
+    }
+    assert not used & {"SPH_ACQUISITION_RAW", "IFS_SCIENCE_DR_RAW"}
+    assert plan([*night(), *others]).tasks == plan(night()).tasks
+
+
+def _template(number: int, total: int, **others: object) -> dict[str, object]:
+    cards = {"OBJECT": "HD 1", "ESO TPL START": "a", "ESO TPL EXPNO": number, "ESO TPL NEXP": total}
+    return {"cards": cards | {key.replace("_", " "): value for key, value in others.items()}}
 
 
 @pytest.mark.parametrize(
-    ("hours", "night", "level"),
-    [(8.0, 20, 1), (11.0, 21, 1), (60.0, 22, 2), (20 * 24.0, 30, 3), (40 * 24.0, 30, None)],
-)
-def test_levels_of_a_dark_by_distance_in_time(hours: float, night: int, level: int | None) -> None:
-    science = _frame("IRD_SCIENCE_DBI_RAW", 0.0)
-    dark = _frame("IRD_DARK_RAW", hours, night=date(2018, 4, night))
-    if level is None:
-        with pytest.raises(AssociationError, match=r"960\.0 h away, at most 720"):
-            choose(irdis.BACKGROUND, science, [dark])
-    else:
-        assert choose(irdis.BACKGROUND, science, [dark]).level == level
-
-
-def test_nearest_in_time_among_equals() -> None:
-    science = _frame("IRD_SCIENCE_DBI_RAW", 0.0)
-    near = _frame("IRD_DARK_RAW", 100.0, night=date(2018, 4, 24))
-    far = _frame("IRD_DARK_RAW", -150.0, night=date(2018, 4, 14))
-    assert choose(irdis.BACKGROUND, science, [far, near]).group.frames == (near,)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
+    ("number", "total", "later", "warned"),
     [
-        ({"dit_s": 4.0}, "dit_s 4.0 instead of 16.0"),
-        ({"filter": "DB_K12"}, "filter 'DB_K12' instead of 'DB_H23'"),
-        ({"nd_filter": "ND_1.0"}, "nd_filter"),
-        ({"coronagraph": "N_NS_CLEAR"}, "coronagraph"),
+        (2, 2, None, False),
+        (2, 12, None, True),
+        (2, 3, 3, False),
+        (2, 12, 5, True),
+        (11, 12, None, True),
     ],
 )
-def test_a_sky_that_does_not_fit_is_named_with_the_reason(changes: dict[str, object], words: str) -> None:
-    with pytest.raises(AssociationError, match=words) as refusal:
-        choose(
-            irdis.BACKGROUND, _frame("IRD_SCIENCE_DBI_RAW", 0.0), [_frame("IRD_SKY_BG_RAW", 1.0, **changes)]
-        )
-    assert "SPHER.IRD_SKY_BG_RAW.1.0" in str(refusal.value)
+def test_a_block_that_was_aborted_is_reduced_with_a_warning(
+    number: int, total: int, later: int | None, *, warned: bool
+) -> None:
+    """What is announced is counted over science and the CENTER frames that follow in the same template."""
+    frames = [
+        replace(one, **_template(number, total)) if one.dp_id == "SPHER.IRD_SCIENCE_DBI_RAW.0.5" else one
+        for one in night()
+    ]
+    if later is not None:
+        frames.append(frame(_CENTER, 1.0, **_template(later, total)))
+    made = plan([replace(one, category="SCIENCE") if one.ob_id == 1 else one for one in frames])
+    assert made.refusals == ()
+    assert bool(_group(made).warnings) is warned
+    if warned:
+        (text,) = _group(made).warnings
+        assert f"exposure {later or number} of {total} is the last" in text
+        assert "the 2 science files there are" in text
 
 
-@given(st.floats(-0.05, 0.05))
-def test_same_dit_means_within_20_ms(difference: float) -> None:
-    science, dark = _frame("IRD_SCIENCE_DBI_RAW", 0.0), _frame("IRD_DARK_RAW", 1.0, dit_s=16.0 + difference)
-    if abs(16.0 + difference - 16.0) <= 0.02:
-        assert choose(irdis.BACKGROUND, science, [dark]).level == 1
-    else:
-        with pytest.raises(AssociationError):
-            choose(irdis.BACKGROUND, science, [dark])
-
-
-def test_two_flats_are_too_few() -> None:
-    flats = [frame for frame in _night() if frame.frame_class == "IRD_FLAT_FIELD_RAW"][:2]
-    with pytest.raises(AssociationError, match="2 files, at least 3"):
-        choose(irdis.FLAT, _frame("IRD_SCIENCE_DBI_RAW", 0.0), flats)
-
-
-def test_a_centre_of_another_block_does_not_serve() -> None:
-    other = _frame("IRD_STAR_CENTER_WAFFLE_RAW", 0.1, ob_id=2)
-    with pytest.raises(AssociationError, match="ob_id 2 instead of 1"):
-        choose(irdis.CENTER, _frame("IRD_SCIENCE_DBI_RAW", 0.0), [other])
-
-
-def test_no_block_at_all_is_no_common_block() -> None:
-    science, centre = (
-        _frame(t, 0.0, ob_id=None) for t in ("IRD_SCIENCE_DBI_RAW", "IRD_STAR_CENTER_WAFFLE_RAW")
-    )
-    with pytest.raises(AssociationError, match="ob_id None"):
-        choose(irdis.CENTER, science, [centre])
+def test_where_two_arms_take_turns_the_last_exposure_may_be_the_other_arms() -> None:
+    frames = [
+        replace(one, **_template(23, 24, ESO_TPL_ID="SPHERE_irdifs_obs"))
+        if one.dp_id == "SPHER.IRD_SCIENCE_DBI_RAW.0.5"
+        else one
+        for one in night()
+    ]
+    assert _group(plan(frames)).warnings == ()
 
 
 def test_only_the_target_asked_for() -> None:
-    assert plan(_night(), "hd_1").refusals == ()
-    (refusal,) = plan(_night(), "HD 2").refusals
+    assert plan(night(), "hd_1").refusals == ()
+    (refusal,) = plan(night(), "HD 2").refusals
     assert "'HD 2'" in refusal
     assert "HD 1" in refusal
 
 
 def test_groups_of_one_block_share_its_name() -> None:
-    frames = [*_night(), _frame("IRD_SCIENCE_DBI_RAW", 2.0, dit_s=2.0, nd_filter="ND_2.0")]
-    named = _inputs(plan(frames), "ird_level1", "observation")
+    frames = [*night(), frame("IRD_SCIENCE_DBI_RAW", 2.0, dit_s=2.0, nd_filter="ND_2.0")]
+    made = plan(frames)
+    named = [one for task in made.tasks if task.recipe == "ird_level1" for one in task.inputs["observation"]]
     assert {one.frame.dp_id for one in named if isinstance(one, Raw)} == {"SPHER.IRD_SCIENCE_DBI_RAW.0.0"}
+    assert len({group.observation for group in made.groups}) == 1
+
+
+def _long_index(blocks: int) -> list[RawFrame]:
+    """So many executions with 40 frames each, over nights of 25, and the calibrations of each night."""
+    frames = []
+    for number in range(blocks):
+        later = (number // 25) * 24.0 + (number % 25) * 0.4
+        night_of = date(2018, 4, 20) + timedelta(days=number // 25)
+        for one in (*night(), *(frame("IRD_SCIENCE_DBI_RAW", n / 100) for n in range(1, 24))):
+            shared = one.ob_id == 9
+            if shared and number % 25:
+                continue
+            frames.append(
+                replace(
+                    one, mjd_obs=one.mjd_obs + later / 24, mjd_end=one.mjd_end + later / 24, night=night_of,
+                    dp_id=f"{one.dp_id}.{number}", ob_id=9 if shared else 100 + number,
+                )
+            )  # fmt: skip
+    return frames
+
+
+def test_the_cost_of_a_plan_grows_as_the_number_of_frames() -> None:
+    """Four times the frames, at most eight times the time; ten thousand take less than two seconds."""
+    few, many = _long_index(83), _long_index(332)
+    assert len(many) > 10_000 - 200
+    times = []
+    for frames in (few, many):
+        runs = []
+        for _ in range(3):
+            begin = time.process_time()
+            made = plan(frames)
+            runs.append(time.process_time() - begin)
+            assert not made.refusals
+        times.append(min(runs))
+    print(f"{len(few)} frames: {times[0]:.3f} s; {len(many)} frames: {times[1]:.3f} s")  # noqa: T201 - the number wanted
+    assert times[1] < 8 * times[0]
+    assert times[1] < 2.0

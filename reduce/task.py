@@ -1,0 +1,44 @@
+"""One run of a recipe to be: which files in which role."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hcvo.model.frame import RawFrame
+
+__all__ = ["Made", "Raw", "Task"]
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A raw frame as input, and how well it fits."""
+
+    frame: RawFrame
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Products of one kind of another task as input, and how well they fit."""
+
+    task: str
+    kind: str
+    level: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One run of a recipe to be.
+
+    Attributes
+    ----------
+    key : str
+        Unique in the plan, in words.
+    recipe : str
+        Name of the recipe.
+    inputs : Mapping[str, tuple[Raw | Made, ...]]
+        Role to inputs.
+    """
+
+    key: str
+    recipe: str
+    inputs: Mapping[str, tuple[Raw | Made, ...]]
