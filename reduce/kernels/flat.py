@@ -7,11 +7,12 @@ from numpy.typing import NDArray
 
 __all__ = ["Response", "fit_response", "split_fields"]
 
+_LIT = 0.5  # of the median of all pixels: the frame around the field sees no light and is no part of it
 _MINIMUM_LEVELS = 3
 
 
 class Response(NamedTuple):
-    """Response of each pixel: slope (median 1 in each field), its error, scatter about the line."""
+    """Of each pixel: slope (median 1 over the lit part of each field), its error, scatter about the line."""
 
     slope: NDArray[np.float32]
     error: NDArray[np.float32]
@@ -82,7 +83,7 @@ def _fit(levels: NDArray[np.floating]) -> Response:
     offset = np.tensordot(weight, levels, axes=1) / total
     residual = levels - offset - slope * centred[:, None, None]
     scatter = np.sqrt(np.tensordot(weight, residual**2, axes=1) / (exposure.size - 2))
-    middle = np.median(slope)
+    middle = np.median(slope[slope > _LIT * np.median(slope)])
     return Response(
         (slope / middle).astype(np.float32),
         (scatter / np.sqrt(norm) / middle).astype(np.float32),
