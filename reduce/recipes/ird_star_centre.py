@@ -1,7 +1,7 @@
-"""IRDIS star centre: four waffle spots in each CENTER frame and channel."""
+"""IRDIS star centre: by waffle spots, the star itself or its halo; what can run runs, the better is kept."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +11,20 @@ from hcvo.errors import ReductionError
 from hcvo.model.product import ProductKind
 from reduce.exposure import Exposure, read_exposure, read_planes
 from reduce.instruments import sphere_irdis as irdis
-from reduce.kernels import spots, stack
-from reduce.product_file import Column, table_hdu, write_preview, write_product
+from reduce.product_file import table_hdu, write_preview, write_product
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
-from reduce.recipes.calibrated import Window, lambda_over_d_px, windows
+from reduce.recipes.calibrated import lambda_over_d_px, windows
 from reduce.recipes.calibration import observation_name, origin_of, science_facts
+from reduce.recipes.centre_methods import Found, Place, Seeker, has_mask
+from reduce.recipes.centre_table import centre_cards, centre_columns, kept_rows
+from reduce.recipes.star_place import dither_px
 
 __all__ = ["RECIPE", "CentreParameters"]
 
 _NAME = "ird_star_centre"
+_SCIENCE_TAGS = frozenset({"IRD_SCIENCE_DBI_RAW", "IRD_SCIENCE_IMAGING_RAW"})
+_HALO_LAMBDA_D = 25.0
+_MARGIN_PX = 16.0
 
 
 class CentreParameters(Parameters):
@@ -31,39 +36,85 @@ class CentreParameters(Parameters):
     clip_sigma: float = Field(default=5.0, gt=0, description="plane values further out are left out (std)")
 
 
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """Spots of one file and channel, places on the field, 0-based."""
+@dataclass(slots=True)
+class _Search:
+    """What is known so far: results, and why other tries gave none."""
 
-    exposure: Exposure
-    name: str
-    channel: int
-    orientation: str
-    spots: spots.Spots
+    job: Job
+    seekers: tuple[Seeker, ...]
+    found: list[Found] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    picture: NDArray[np.float64] | None = None
+
+    def center_file(self, place: Place, planes: Sequence[NDArray[np.float64]]) -> None:
+        """A CENTER file: spots, and the symmetry that they share."""
+        for seeker, mine in zip(self.seekers, planes, strict=True):
+            self._try(place, seeker, "waffle", lambda s=seeker, p=mine: s.waffle(p, place))
+            self._try(place, seeker, "halo", lambda s=seeker, p=mine: s.halo(p, place))
+
+    def science_file(self, place: Place, planes: Sequence[NDArray[np.float64]], method: str) -> None:
+        """A science file: plane by plane by its sharp light, as a whole by its halo."""
+        for seeker, mine in zip(self.seekers, planes, strict=True):
+            if method != "halo":
+                for single in _single_planes(place):
+                    plane = mine[single.first]
+                    self._try(
+                        single, seeker, method, lambda s=seeker, p=plane, q=single: _sharp(s, p, q, method)
+                    )
+            self._try(place, seeker, "halo", lambda s=seeker, p=mine: s.halo(p, place))
+
+    def _try(self, place: Place, seeker: Seeker, method: str, run: Callable[[], Found]) -> None:
+        try:
+            found = run()
+        except ValueError as error:
+            self.failed.append(f"{place.name}, field {seeker.channel + 1}, {method}: {error}")
+            self.job.log.warning(
+                "no centre", file=place.name, channel=seeker.channel, method=method, why=str(error)
+            )
+        else:
+            self.found.append(found)
+            told = {"x": found.x, "y": found.y, "error": found.error}
+            self.job.log.info("centre", file=place.name, channel=seeker.channel, method=method, **told)
+
+
+def _sharp(seeker: Seeker, plane: NDArray[np.float64], place: Place, method: str) -> Found:
+    if method == "star":
+        return seeker.star(plane, place)
+    return seeker.waffle(plane[None], place, scatter=False)
+
+
+def _single_planes(place: Place) -> Iterator[Place]:
+    """Each plane of a file as a place of its own, with its own mid time."""
+    frame = place.exposure.frame
+    step = (frame.mjd_end - frame.mjd_obs) / place.count
+    for plane in range(place.count):
+        yield place._replace(first=plane, count=1, mjd_mid=frame.mjd_obs + (plane + 0.5) * step)
 
 
 def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job: Job) -> None:
     assert isinstance(parameters, CentreParameters)
-    sources = files["center"]
-    if not sources:
-        raise ReductionError(f"no CENTER frames with {files['observation'][0].name}, wanted one at least")
-    exposures = [read_exposure(source.path) for source in sources]
-    channels = irdis.channels_of(exposures[0].frame.filter)
+    centers = [(source, read_exposure(source.path)) for source in files.get("center", ())]
+    science = [(source, read_exposure(source.path)) for source in files.get("science", ())]
+    exposures = [exposure for _, exposure in (centers or science)]
+    if not exposures:
+        raise ReductionError(
+            f"{files['observation'][0].name}: neither CENTER nor science frames to centre on"
+        )
+    search = _Search(job, _seekers(files, [*centers, *science], parameters))
+    total = max(len(centers) + len(science), 1)
+    for number, (source, exposure) in enumerate(centers, start=1):
+        planes = _calibrated(source, search)
+        search.center_file(_whole(source, exposure, "center"), planes)
+        job.progress(number / total)
+    if science:
+        _search_science(science, search, lacking=not any(one.method == "waffle" for one in search.found))
+    rows = kept_rows(search.found)
+    if {row.found.channel for row in rows if row.kept} != {0, 1}:
+        raise ReductionError(
+            f"{exposures[0].frame.dp_id}: the star was not found on both fields; "
+            + "; ".join(search.failed[:4])
+        )
     scale = irdis.astrometry_at(exposures[0].night, exposures[0].frame.filter).scale_mas
-    units = [lambda_over_d_px(channel.wavelength_um, scale) for channel in channels]
-    half = parameters.search_px + (irdis.WAFFLE_LAMBDA_D + 6.0) * max(units) + 10.0
-    views = windows(files["background"][0], files["flat"][0], irdis.NEAR_CENTRES, half)
-    measured: list[_Measured] = []
-    pictures: list[NDArray[np.float64]] = []
-    for number, (source, exposure) in enumerate(zip(sources, exposures, strict=True), start=1):
-        planes = read_planes(source.path)
-        for channel, (view, unit) in enumerate(zip(views, units, strict=True)):
-            image = np.asarray(stack.clipped_mean(view.clean(planes), parameters.clip_sigma).mean, np.float64)
-            found, orientation = _measure(image, view, channel, exposure, unit, parameters)
-            job.log.info("centre", file=source.name, channel=channel, x=found.x, y=found.y, error=found.error)
-            measured.append(_Measured(exposure, source.name, channel, orientation, found))
-            pictures.append(image)
-        job.progress(number / len(sources))
     facts = science_facts(
         job,
         _NAME,
@@ -78,73 +129,82 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
         unit="",
     )
     path = job.path_for(facts)
-    table = table_hdu("CENTRES", _columns(measured), "star and spots per file; px 0-based in each field")
-    write_product(path, facts, None, [table])
-    job.done(facts, path, write_preview(path, pictures[0], low=20.0, high=99.9))
+    cards = centre_cards(rows, len(search.failed))
+    table = table_hdu("CENTRES", centre_columns(rows), "star by each method; px 0-based in each field")
+    write_product(path, facts, None, [table], cards)
+    assert search.picture is not None
+    job.done(facts, path, write_preview(path, search.picture, low=20.0, high=99.9))
 
 
-def _measure(
-    image: NDArray[np.float64],
-    view: Window,
-    channel: int,
-    exposure: Exposure,
-    unit: float,
+def _search_science(
+    science: Sequence[tuple[SourceFile, Exposure]], search: _Search, *, lacking: bool
+) -> None:
+    """Without a mask the star shows in every plane, so do spots left on; else only the halo is there."""
+    first_source, first = science[0]
+    planes = _calibrated(first_source, search)
+    if not has_mask(first.frame.coronagraph):
+        method = "star"
+    elif _spots_are_on(planes, first, search.seekers):
+        method = "waffle"
+    elif lacking:
+        method = "halo"
+    else:
+        return
+    for number, (source, exposure) in enumerate(science):
+        planes = planes if number == 0 else _calibrated(source, search)
+        search.science_file(_whole(source, exposure, "science"), planes, method)
+        search.job.progress((number + 1) / len(science))
+
+
+def _spots_are_on(
+    planes: Sequence[NDArray[np.float64]], exposure: Exposure, seekers: Sequence[Seeker]
+) -> bool:
+    """The header does not tell: every real OBJECT frame carries the waffle's cards."""
+    seen = {seeker.orientation(mine, exposure) for seeker, mine in zip(seekers, planes, strict=True)}
+    return len(seen) == 1 and seen != {""}
+
+
+def _whole(source: SourceFile, exposure: Exposure, role: str) -> Place:
+    frame = exposure.frame
+    return Place(exposure, source.name, role, 0, frame.ndit, (frame.mjd_obs + frame.mjd_end) / 2)
+
+
+def _calibrated(source: SourceFile, search: _Search) -> list[NDArray[np.float64]]:
+    """(plane, y, x) of each field's window; the first image seen is the product's picture."""
+    raw = read_planes(source.path)
+    planes = [seeker.view.clean(raw) for seeker in search.seekers]
+    if search.picture is None:
+        search.picture = planes[0].mean(axis=0)
+    return planes
+
+
+def _seekers(
+    files: Mapping[str, Sequence[SourceFile]],
+    sources: Sequence[tuple[SourceFile, Exposure]],
     parameters: CentreParameters,
-) -> tuple[spots.Spots, str]:
-    """Spots in places of the field; the header's orientation is checked against the other."""
-    shift = np.asarray(exposure.dither_um) / irdis.DITHER_UM_PER_PX
-    near = np.asarray(irdis.NEAR_CENTRES[channel]) + shift - view.corner
-    radius = irdis.WAFFLE_LAMBDA_D * unit
-    try:
-        tried = {
-            name: spots.coarse_centre(
-                image, spots.spot_offsets(radius, name), (near[0], near[1]), parameters.search_px, unit
-            )
-            for name in ("x", "+")
-        }
-        orientation = max(tried, key=lambda name: tried[name][2])
-        x, y, _ = tried[orientation]
-        known = np.where(view.bad, np.nan, image)  # a filled pixel would pull its spot
-        found = spots.fit_spots(known, spots.spot_offsets(radius, orientation), (x, y), unit)
-    except ValueError as error:
-        raise ReductionError(f"{exposure.frame.dp_id}, channel {channel}: {error}") from error
-    if exposure.waffle and orientation != exposure.waffle:
-        raise ReductionError(
-            f"{exposure.frame.dp_id}, channel {channel}: spots stand as {orientation!r}, "
-            f"OCS WAFFLE ORIENT says {exposure.waffle!r}; are there spots at all?"
-        )
-    corner = np.asarray(view.corner)
-    moved = found._replace(x=found.x + corner[0], y=found.y + corner[1], places=found.places + corner)
-    return moved, orientation
-
-
-def _columns(rows: Sequence[_Measured]) -> list[Column]:
-    frames = [row.exposure.frame for row in rows]
-    dithers = np.array([row.exposure.dither_um for row in rows]) / irdis.DITHER_UM_PER_PX
-    return [
-        ("DP_ID", "64A", "", [row.name for row in rows]),
-        ("MJD_MID", "D", "d", [(frame.mjd_obs + frame.mjd_end) / 2 for frame in frames]),
-        ("CHANNEL", "J", "", [row.channel for row in rows]),
-        ("X", "D", "pix", [row.spots.x for row in rows]),
-        ("Y", "D", "pix", [row.spots.y for row in rows]),
-        ("ERROR", "D", "pix", [row.spots.error for row in rows]),
-        ("DITHER_X", "D", "pix", dithers[:, 0]),
-        ("DITHER_Y", "D", "pix", dithers[:, 1]),
-        ("RADIUS", "D", "pix", [row.spots.radius for row in rows]),
-        ("ORIENT", "1A", "", [row.orientation for row in rows]),
-        ("SPOT_X", "4D", "pix", np.array([row.spots.places[:, 0] for row in rows])),
-        ("SPOT_Y", "4D", "pix", np.array([row.spots.places[:, 1] for row in rows])),
-    ]
+) -> tuple[Seeker, ...]:
+    """One a field, on a window that holds ring and spots at every dither."""
+    first = sources[0][1]
+    channels = irdis.channels_of(first.frame.filter)
+    scale = irdis.astrometry_at(first.night, first.frame.filter).scale_mas
+    units = [lambda_over_d_px(channel.wavelength_um, scale) for channel in channels]
+    dither = max(float(np.abs(dither_px(exposure)).max()) for _, exposure in sources)
+    half = parameters.search_px + _HALO_LAMBDA_D * max(units) + dither + _MARGIN_PX
+    views = windows(files["background"][0], files["flat"][0], irdis.NEAR_CENTRES, half)
+    return tuple(
+        Seeker(number, channel, unit, view, parameters.search_px, parameters.clip_sigma)
+        for number, (channel, unit, view) in enumerate(zip(channels, units, views, strict=True))
+    )
 
 
 RECIPE = Recipe(
     name=_NAME,
     consumes=(
         Consume("center", frozenset({"IRD_STAR_CENTER_WAFFLE_RAW"}), minimum=0),
-        Consume("science", frozenset({"IRD_SCIENCE_DBI_RAW", "IRD_SCIENCE_IMAGING_RAW"}), minimum=0),
+        Consume("science", _SCIENCE_TAGS, minimum=0),
         Consume("background", frozenset({"dark"}), maximum=1),
         Consume("flat", frozenset({"flat"}), maximum=1),
-        Consume("observation", frozenset({"IRD_SCIENCE_DBI_RAW", "IRD_SCIENCE_IMAGING_RAW"}), maximum=1),
+        Consume("observation", _SCIENCE_TAGS, maximum=1),
     ),
     makes=frozenset({"centres"}),
     parameters=CentreParameters,
