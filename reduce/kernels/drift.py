@@ -104,5 +104,5 @@ def fit_drift(mjd: Array, channel: NDArray[np.int_], places: Array, errors: Arra
 
 def _solve(design: Array, places: Array, errors: Array) -> tuple[Array, Array]:
     weighted = design / errors[:, None]
-    covariance = np.linalg.pinv(weighted.T @ weighted)
+    covariance = np.asarray(np.linalg.pinv(weighted.T @ weighted), np.float64)
     return covariance @ weighted.T @ (places / errors[:, None]), covariance

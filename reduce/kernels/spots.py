@@ -335,7 +335,7 @@ def _speckle(cuts: Grid, width: float) -> float:
     variance at the distance d, and their standard deviation is their mean.
     """
     side = cuts.shape[1]
-    y, x = np.mgrid[-1 : 1 : 1j * side, -1 : 1 : 1j * side]  # type: ignore[misc]
+    y, x = np.mgrid[-1 : 1 : 1j * side, -1 : 1 : 1j * side]
     smooth = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y]).reshape(6, -1)
     flat = cuts.reshape(len(cuts), -1)
     rest = (flat - flat @ np.linalg.pinv(smooth) @ smooth).reshape(cuts.shape)

@@ -1,7 +1,7 @@
 """The star in one image of one field by each method that can run: waffle spots, the star itself, its halo."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,6 @@ __all__ = ["Found", "Place", "Seeker", "has_mask"]
 _HALO_LAMBDA_D = (3.5, 25.0)  # beyond what leaks past the mask; past the control ring at 20 lambda/D
 _SPOT_SIGNIFICANCE = 15.0  # spots have 60 and more, speckles 3
 _SCATTER_PLANES = 8  # enough for the scatter of a file
-_NO_SPOTS = np.full((4, 2), np.nan)
 
 
 def has_mask(coronagraph: str) -> bool:
@@ -32,7 +31,7 @@ class Place(NamedTuple):
     name: str
     role: str
     first: int
-    count: int
+    planes: int
     mjd_mid: float
 
 
@@ -72,7 +71,7 @@ class Found:
     orientation: str = ""
     radius: float = float("nan")
     mismatch: float = float("nan")
-    spots: NDArray[np.float64] = _NO_SPOTS
+    spots: NDArray[np.float64] = field(default_factory=lambda: np.full((4, 2), np.nan))
 
     @property
     def error(self) -> float:

@@ -70,9 +70,9 @@ def _ranking(found: Sequence[Found], role: str) -> list[str]:
 
 def _covers(found: Sequence[Found], key: tuple[str, int], method: str) -> bool:
     same = [one for one in found if (one.place.name, one.channel) == key]
-    mine = sum(one.place.count for one in same if one.method == method)
+    mine = sum(one.place.planes for one in same if one.method == method)
     most = max(
-        sum(one.place.count for one in same if one.method == other) for other in {o.method for o in same}
+        sum(one.place.planes for one in same if one.method == other) for other in {o.method for o in same}
     )
     return mine > 0 and mine >= _LEAST_SHARE * most
 
@@ -102,7 +102,7 @@ def centre_columns(rows: Sequence[Row]) -> list[Column]:
         ("DP_ID", "64A", "", [one.place.name for one in found]),
         ("ROLE", "8A", "", [one.place.role for one in found]),
         ("PLANE", "J", "", [one.place.first for one in found]),
-        ("PLANES", "J", "", [one.place.count for one in found]),
+        ("PLANES", "J", "", [one.place.planes for one in found]),
         ("MJD_MID", "D", "d", [one.place.mjd_mid for one in found]),
         ("CHANNEL", "J", "", [one.channel for one in found]),
         ("METHOD", "8A", "", [one.method for one in found]),

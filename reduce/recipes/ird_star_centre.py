@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +50,8 @@ class _Search:
     def center_file(self, place: Place, planes: Sequence[NDArray[np.float64]]) -> None:
         """A CENTER file: spots, and the symmetry that they share."""
         for seeker, mine in zip(self.seekers, planes, strict=True):
-            self._try(place, seeker, "waffle", lambda s=seeker, p=mine: s.waffle(p, place))
-            self._try(place, seeker, "halo", lambda s=seeker, p=mine: s.halo(p, place))
+            self._try(place, seeker, "waffle", partial(seeker.waffle, mine, place))
+            self._try(place, seeker, "halo", partial(seeker.halo, mine, place))
 
     def science_file(self, place: Place, planes: Sequence[NDArray[np.float64]], method: str) -> None:
         """A science file: plane by plane by its sharp light, as a whole by its halo."""
@@ -58,10 +59,8 @@ class _Search:
             if method != "halo":
                 for single in _single_planes(place):
                     plane = mine[single.first]
-                    self._try(
-                        single, seeker, method, lambda s=seeker, p=plane, q=single: _sharp(s, p, q, method)
-                    )
-            self._try(place, seeker, "halo", lambda s=seeker, p=mine: s.halo(p, place))
+                    self._try(single, seeker, method, partial(_sharp, seeker, plane, single, method))
+            self._try(place, seeker, "halo", partial(seeker.halo, mine, place))
 
     def _try(self, place: Place, seeker: Seeker, method: str, run: Callable[[], Found]) -> None:
         try:
@@ -86,9 +85,9 @@ def _sharp(seeker: Seeker, plane: NDArray[np.float64], place: Place, method: str
 def _single_planes(place: Place) -> Iterator[Place]:
     """Each plane of a file as a place of its own, with its own mid time."""
     frame = place.exposure.frame
-    step = (frame.mjd_end - frame.mjd_obs) / place.count
-    for plane in range(place.count):
-        yield place._replace(first=plane, count=1, mjd_mid=frame.mjd_obs + (plane + 0.5) * step)
+    step = (frame.mjd_end - frame.mjd_obs) / place.planes
+    for plane in range(place.planes):
+        yield place._replace(first=plane, planes=1, mjd_mid=frame.mjd_obs + (plane + 0.5) * step)
 
 
 def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job: Job) -> None:

@@ -111,7 +111,7 @@ class StarPlace:
 
     def _of(self, exposure: Exposure) -> NDArray[np.bool_]:
         same = np.asarray(self.rows["DP_ID"] == exposure.frame.dp_id)
-        return same & np.asarray(self.rows["ROLE"] == "science")
+        return np.asarray(same & (self.rows["ROLE"] == "science"), bool)
 
 
 def _at_rest(rows: fits.FITS_rec | fits.FITS_record) -> NDArray[np.float64]:
