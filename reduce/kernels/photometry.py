@@ -1,5 +1,6 @@
 """An unocculted star: where it is, how wide, how bright."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,12 +9,31 @@ from scipy import ndimage, optimize
 
 from reduce.kernels.aperture import aperture_flux
 
-__all__ = ["Star", "find_star", "fit_star", "half_maximum_width", "normalised", "without_core"]
+__all__ = [
+    "CoreWidth",
+    "Star",
+    "common_widths",
+    "core_width",
+    "find_star",
+    "fit_star",
+    "half_maximum_width",
+    "normalised",
+    "without_core",
+]
 
 _SIGMA_TO_FWHM = 2.3548200450309493  # 2 sqrt(2 ln 2)
 _CORE = 2.0  # area of the fitted core over that above half maximum
 _LEAST_CORE = 5.0  # squared radius with enough different distances for four coefficients
 _REAL = 1e-9  # what is smaller is rounding
+_ROUNDNESS = (0.12, 0.04)  # quartic term of the core, and its spread: 0 Gaussian, 1/6 Airy disc
+_MODEL_ERROR = 2e-3  # of the peak: how well the core's form describes a real one
+
+
+class CoreWidth(NamedTuple):
+    """FWHM of a PSF and its error from the noise, px."""
+
+    fwhm: float
+    error: float
 
 
 class Star(NamedTuple):
@@ -222,3 +242,92 @@ def half_maximum_width(psf: NDArray[np.floating]) -> float:
     if not inside:
         raise ValueError(f"the profile of the core does not fall to half its peak of {profile(0.0):g}")
     return float(2.0 * np.sqrt(min(inside)))
+
+
+def core_width(psf: NDArray[np.floating], noise: float) -> CoreWidth:
+    """Full width at half maximum of a centred PSF, with its error: for faint stars and small cores.
+
+    The core is peak * exp(-u - k u^2) with u the squared radius in some unit: k = 0 is a Gaussian, 1/6
+    the expansion of an Airy disc. k is fitted, held by what cores have; noise then cannot bend the profile
+    as it bends a free polynomial.
+
+    Parameters
+    ----------
+    psf : NDArray[np.floating]
+        (y, x), odd sides, star at the middle pixel, no background.
+    noise : float
+        Standard deviation of a pixel, same unit.
+
+    Returns
+    -------
+    CoreWidth
+        Pixels.
+
+    Raises
+    ------
+    ValueError
+        If there is no peak in the middle, or the fit fails.
+    """
+    start = half_maximum_width(psf)
+    middle = psf.shape[0] // 2, psf.shape[1] // 2
+    rows, columns = np.ogrid[: psf.shape[0], : psf.shape[1]]
+    square = (rows - middle[0]) ** 2.0 + (columns - middle[1]) ** 2.0
+    core = square <= max(_CORE * (start / 2.0) ** 2, _LEAST_CORE)
+    peak = float(psf[middle])
+    data = np.asarray(psf, np.float64)[core] / peak
+    spread = np.hypot(noise / peak, _MODEL_ERROR)
+    unit = 4.0 * np.log(2.0) * square[core] / start**2
+
+    def misfit(p: NDArray[np.float64]) -> NDArray[np.float64]:
+        u = p[1] * unit
+        rest = (p[0] * np.exp(-u - p[2] * u**2) - data) / spread
+        return np.append(rest, (p[2] - _ROUNDNESS[0]) / _ROUNDNESS[1])
+
+    fit = optimize.least_squares(misfit, [1.0, 1.0, _ROUNDNESS[0]])
+    if not fit.success or fit.x[1] <= 0:
+        raise ValueError(f"no core of a star: its width could not be fitted near {start:.2f} px")
+    covariance = np.linalg.pinv(fit.jac.T @ fit.jac)
+    step = 1e-4
+    slope = np.array([(_half_width(fit.x + step * e) - _half_width(fit.x)) / step for e in np.eye(3)])
+    error = start * float(np.sqrt(slope @ covariance @ slope))
+    return CoreWidth(start * _half_width(fit.x), error)
+
+
+def common_widths(
+    widths: Sequence[CoreWidth], wavelengths: Sequence[float], spread: float
+) -> tuple[CoreWidth, ...]:
+    """Widths of the channels of one instrument, each helped by the others: all grow with the wavelength.
+
+    Parameters
+    ----------
+    widths : Sequence[CoreWidth]
+        Of each channel.
+    wavelengths : Sequence[float]
+        Of each channel, any unit.
+    spread : float
+        How well FWHM over wavelength agrees between channels, as a share.
+
+    Returns
+    -------
+    tuple[CoreWidth, ...]
+        A channel that is well measured keeps its own; a noisy one leans on the others.
+    """
+    scaled = np.array([w.fwhm / unit for w, unit in zip(widths, wavelengths, strict=True)])
+    errors = np.array([w.error / unit for w, unit in zip(widths, wavelengths, strict=True)])
+    found = []
+    for number, (own, unit) in enumerate(zip(widths, wavelengths, strict=True)):
+        variance = errors**2 + (spread * scaled) ** 2
+        variance[number] = errors[number] ** 2
+        weight = 1.0 / np.maximum(variance, 1e-30)
+        mean = float((weight * scaled).sum() / weight.sum())
+        error = float(1.0 / np.sqrt(weight.sum()))
+        found.append(CoreWidth(mean * unit, min(error * unit, own.error)))
+    return tuple(found)
+
+
+def _half_width(p: NDArray[np.float64]) -> float:
+    """Full width of a core (peak, scale, roundness) over that of a Gaussian of scale 1."""
+    half = np.log(2.0)
+    k = float(p[2])
+    u = half if abs(k) < _REAL else (np.sqrt(max(1.0 + 4.0 * k * half, 0.0)) - 1.0) / (2.0 * k)
+    return float(np.sqrt(u / half / p[1]))

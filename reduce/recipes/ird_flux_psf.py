@@ -4,70 +4,60 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from astropy.io import fits
 from numpy.typing import NDArray
 from pydantic import Field
 
 from hcvo.errors import ReductionError
 from hcvo.model.product import ProductKind
-from reduce.exposure import Exposure, read_exposure, read_planes
+from reduce.exposure import Exposure, read_exposure
 from reduce.instruments import sphere_irdis as irdis
 from reduce.kernels import photometry
 from reduce.kernels.aperture import aperture_flux
-from reduce.kernels.recentre import footprint, recentred
-from reduce.product_file import table_hdu, write_preview, write_product
+from reduce.product_file import Column, table_hdu, write_preview, write_product
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
-from reduce.recipes.calibrated import Window, lambda_over_d_px, windows
 from reduce.recipes.calibration import observation_name, origin_of, science_facts
+from reduce.recipes.flux_planes import FluxPlane, StampParameters, flux_planes
 
 __all__ = ["RECIPE", "FluxParameters"]
 
 _NAME = "ird_flux_psf"
-_TOO_FAR_PX = 3.0  # between a plane's star and the stack's
 
 
-class FluxParameters(Parameters):
+class FluxParameters(StampParameters):
     """Of the flux calibration."""
 
-    size_px: int = Field(default=63, ge=15, description="side of the PSF image, odd (px)")
-    search_px: float = Field(
-        default=200.0, gt=0, description="how far from the usual place the star may be (px)"
+    unsteady: float = Field(
+        default=0.4, gt=0, description="a plane whose flux is further from the median is left out (share)"
     )
-    saturation_adu: float = Field(
-        default=40000.0, gt=0, description="a raw peak above this is not linear (adu)"
+    width_spread: float = Field(
+        default=0.005, ge=0, description="FWHM over wavelength differs so much between channels (share)"
     )
 
 
 class _Channel(NamedTuple):
-    """One channel: mean PSF (y, x) adu per FLUX DIT, FWHM px, flux of each plane adu, file of each plane."""
+    """Mean PSF (y, x) adu per FLUX DIT, FWHM px; of each plane: flux adu, file, whether it is kept."""
 
     psf: NDArray[np.float64]
     fwhm: float
     fluxes: NDArray[np.float64]
     files: NDArray[np.intp]
+    kept: NDArray[np.bool_]
+
+    def of_files(self) -> list[NDArray[np.float64]]:
+        """Fluxes of the kept planes, file by file."""
+        return [self.fluxes[self.kept & (self.files == file)] for file in np.unique(self.files[self.kept])]
 
 
 def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job: Job) -> None:
     assert isinstance(parameters, FluxParameters)
-    sources = files["flux"]
-    exposures = [read_exposure(source.path) for source in sources]
+    exposures = [read_exposure(source.path) for source in files["flux"]]
     science = read_exposure(files["science"][0].path)
     channels = irdis.channels_of(exposures[0].frame.filter)
     scale = irdis.astrometry_at(exposures[0].night, exposures[0].frame.filter).scale_mas
-    half = parameters.search_px + parameters.size_px
-    views = windows(files["background"][0], files["flat"][0], irdis.NEAR_CENTRES, half)
-    stamps: list[list[NDArray[np.float64]]] = [[] for _ in channels]
-    for number, source in enumerate(sources, start=1):
-        planes = read_planes(source.path)
-        for channel, view in enumerate(views):
-            unit = lambda_over_d_px(channels[channel].wavelength_um, scale)
-            stamps[channel].append(_stamps(planes, view, channel, unit, parameters, source.name))
-        job.progress(number / len(sources))
-    measured = [_measure(parts) for parts in stamps]
+    planes = flux_planes(files, exposures, channels, scale, parameters, job)
+    measured = _measure(planes, channels, parameters)
     ratios = [_ratio(channel, exposures[0], science) for channel in channels]
-    flux = np.array([m.fluxes.mean() * r for m, r in zip(measured, ratios, strict=True)])
-    error = np.array([_error(m) * r for m, r in zip(measured, ratios, strict=True)])
-    fwhm = np.array([m.fwhm for m in measured])
-    job.log.info("flux", star_flux=flux.tolist(), error=error.tolist(), fwhm=fwhm.tolist(), ratio=ratios)
     facts = science_facts(
         job,
         _NAME,
@@ -78,85 +68,122 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
         algorithm="l1",
         obs_id=observation_name(files),
         pixel_scale_mas=scale,
-        fwhm_mas=float(fwhm.mean() * scale),
+        fwhm_mas=float(np.mean([m.fwhm for m in measured]) * scale),
         axes="channel,y,x",
         unit="",
     )
     psf = np.stack([photometry.normalised(m.psf, m.fwhm) for m in measured])
-    table = table_hdu(
+    path = job.path_for(facts)
+    tables = [_channels(channels, measured, ratios), _fluxes(planes, measured, files["flux"], ratios)]
+    write_product(path, facts, psf, tables, _cards(measured))
+    job.log.info("flux", channels=[(m.fwhm, m.fluxes.tolist()) for m in measured], ratio=ratios)
+    job.done(facts, path, write_preview(path, np.log10(np.maximum(psf[0], psf[0].max() * 1e-5))))
+
+
+def _measure(
+    planes: Sequence[Sequence[FluxPlane]], channels: Sequence[irdis.Channel], parameters: FluxParameters
+) -> list[_Channel]:
+    """Mean PSF, width and fluxes of each channel; planes far from the median flux are left out."""
+    good = [np.array([not plane.trouble for plane in each]) for each in planes]
+    for channel, (each, known) in enumerate(zip(planes, good, strict=True)):
+        if not known.any():
+            raise ReductionError(f"channel {channel}: no plane shows the star: {each[0].trouble}")
+    kept = [_steady(each, known, parameters) for each, known in zip(planes, good, strict=True)]
+    psfs = [_mean(each, used) for each, used in zip(planes, kept, strict=True)]
+    widths = [photometry.core_width(psf, _noise(psf)) for psf in psfs]
+    common = photometry.common_widths(
+        widths, [channel.wavelength_um for channel in channels], parameters.width_spread
+    )
+    measured = []
+    for each, used, psf, width in zip(planes, kept, psfs, common, strict=True):
+        middle = psf.shape[0] // 2
+        flux = [
+            np.nan if plane.trouble else aperture_flux(plane.stamp, width.fwhm, middle, middle)
+            for plane in each
+        ]
+        files = np.array([plane.file for plane in each])
+        measured.append(_Channel(psf, width.fwhm, np.array(flux), files, used))
+    return measured
+
+
+def _steady(
+    planes: Sequence[FluxPlane], known: NDArray[np.bool_], parameters: FluxParameters
+) -> NDArray[np.bool_]:
+    """Planes whose star is about as bright as in the others: the loop was closed, no cloud passed."""
+    wide = 2.0 * photometry.half_maximum_width(_mean(planes, known))
+    middle = next(plane.stamp.shape[0] // 2 for plane in planes if not plane.trouble)
+    light = np.array([np.nan if p.trouble else aperture_flux(p.stamp, wide, middle, middle) for p in planes])
+    ratio = light / np.nanmedian(light)
+    return np.asarray(known & (np.abs(np.nan_to_num(ratio) - 1.0) <= parameters.unsteady), dtype=np.bool_)
+
+
+def _mean(planes: Sequence[FluxPlane], used: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.asarray(np.mean([plane.stamp for plane, use in zip(planes, used, strict=True) if use], axis=0))
+
+
+def _noise(psf: NDArray[np.float64]) -> float:
+    """Scatter of the outermost pixels, adu."""
+    half = psf.shape[0] // 2
+    y, x = np.ogrid[-half : half + 1, -half : half + 1]
+    rest = psf[x**2 + y**2 >= (0.8 * half) ** 2]
+    return float(1.4826 * np.median(np.abs(rest - np.median(rest))))
+
+
+def _channels(
+    channels: Sequence[irdis.Channel], measured: Sequence[_Channel], ratios: Sequence[float]
+) -> fits.BinTableHDU:
+    pairs = list(zip(measured, ratios, strict=True))
+    return table_hdu(
         "CHANNELS",
         [
             ("NAME", "16A", "", [channel.name for channel in channels]),
             ("WAVELENGTH", "D", "um", [channel.wavelength_um for channel in channels]),
             ("WIDTH", "D", "um", [channel.width_um for channel in channels]),
-            ("FWHM", "D", "pix", fwhm),
-            ("STAR_FLUX", "D", "adu", flux),
-            ("STAR_FLUX_ERR", "D", "adu", error),
+            ("FWHM", "D", "pix", [m.fwhm for m in measured]),
+            ("STAR_FLUX", "D", "adu", [m.fluxes[m.kept].mean() * ratio for m, ratio in pairs]),
+            ("STAR_FLUX_ERR", "D", "adu", [_error(m) * ratio for m, ratio in pairs]),
         ],
         "STAR_FLUX: star in an aperture of diameter 1 FWHM at the science DIT and neutral density",
     )
-    path = job.path_for(facts)
-    write_product(path, facts, psf, [table])
-    job.done(facts, path, write_preview(path, np.log10(np.maximum(psf[0], psf[0].max() * 1e-5))))
 
 
-def _stamps(
-    planes: NDArray[np.float32],
-    view: Window,
-    channel: int,
-    unit: float,
-    parameters: FluxParameters,
-    name: str,
-) -> NDArray[np.float64]:
-    """(plane, y, x): the star in the middle of a stamp, undistorted, its surroundings subtracted."""
-    near = np.asarray(irdis.NEAR_CENTRES[channel]) - view.corner
-    images = view.flattened(planes)
-    try:
-        mean = view.filled(images.mean(axis=0))
-        place = photometry.find_star(mean, (near[0], near[1]), parameters.search_px, unit)
-        peak = float(planes[:, view.rows, view.columns][:, place[1], place[0]].max())
-        if peak > parameters.saturation_adu:
-            raise ReductionError(
-                f"{name}, channel {channel}: the star is saturated: raw peak {peak:.0f} adu, "
-                f"wanted at most {parameters.saturation_adu:.0f}"
-            )
-        return np.stack([_stamp(image, view, place, unit, parameters.size_px) for image in images])
-    except ValueError as error:
-        raise ReductionError(f"{name}, channel {channel}: {error}") from error
+def _fluxes(
+    planes: Sequence[Sequence[FluxPlane]],
+    measured: Sequence[_Channel],
+    sources: Sequence[SourceFile],
+    ratios: Sequence[float],
+) -> fits.BinTableHDU:
+    """One row a FLUX plane and channel."""
+    rows = [plane for each in planes for plane in each]
+    counts = [len(each) for each in planes]
+    flux = np.concatenate([m.fluxes * ratio for m, ratio in zip(measured, ratios, strict=True)])
+    columns: list[Column] = [
+        ("DP_ID", "64A", "", [sources[row.file].name for row in rows]),
+        ("PLANE", "J", "", [row.plane for row in rows]),
+        ("MJD_MID", "D", "d", [row.mjd for row in rows]),
+        ("CHANNEL", "J", "", np.repeat(np.arange(len(planes)), counts)),
+        ("FLUX", "D", "adu", flux),
+        ("KEPT", "L", "", np.concatenate([m.kept for m in measured])),
+    ]
+    return table_hdu("FLUXES", columns, "FLUX: as STAR_FLUX, of each plane")
 
 
-def _stamp(
-    image: NDArray[np.float64], view: Window, place: tuple[int, int], unit: float, size_px: int
-) -> NDArray[np.float64]:
-    """One plane: bad pixels filled in what the fitted core leaves, star to the middle."""
-    known = np.where(view.bad, np.nan, image)
-    star = photometry.fit_star(known, place, unit)
-    if np.hypot(star.x - place[0], star.y - place[1]) > _TOO_FAR_PX:
-        raise ValueError(f"the star leaves {place} for ({star.x:.1f}, {star.y:.1f}); was the loop open?")
-    core, rest = photometry.without_core(known, place, unit)
-    whole = core + view.filled(rest)
-    stretch = (1.0, irdis.ANAMORPHISM_Y)
-    rows, columns = footprint(whole.shape, (star.x, star.y), size_px, stretch)
-    middle = (star.x - columns.start, star.y - rows.start)
-    stamp = recentred(whole[rows, columns], middle, size_px, stretch)
-    return _without_surroundings(stamp)
-
-
-def _without_surroundings(stamp: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Subtract the median of the outermost fifth of the radius."""
-    half = stamp.shape[0] // 2
-    y, x = np.ogrid[-half : half + 1, -half : half + 1]
-    ring = (x**2 + y**2 >= (0.8 * half) ** 2) & (x**2 + y**2 <= half**2)
-    return np.asarray(stamp - np.nanmedian(stamp[ring]), dtype=np.float64)
-
-
-def _measure(parts: Sequence[NDArray[np.float64]]) -> _Channel:
-    stack = np.concatenate(parts)
-    psf = stack.mean(axis=0)
-    middle = psf.shape[0] // 2
-    fwhm = photometry.half_maximum_width(psf)
-    fluxes = np.array([aperture_flux(plane, fwhm, middle, middle) for plane in stack])
-    return _Channel(psf, fwhm, fluxes, np.repeat(np.arange(len(parts)), [len(part) for part in parts]))
+def _cards(measured: Sequence[_Channel]) -> dict[str, tuple[object, str]]:
+    """How steady the star was, in the primary header."""
+    kept = np.concatenate([m.kept for m in measured])
+    cards: dict[str, tuple[object, str]] = {
+        "HIERARCH HCVO QC FLUXPLANES": (int(kept.sum()), "FLUX planes and channels kept"),
+        "HIERARCH HCVO QC FLUXLOST": (int((~kept).sum()), "FLUX planes and channels left out"),
+    }
+    for number, one in enumerate(measured, start=1):
+        parts = one.of_files()
+        if len(parts) > 1:
+            change = float(parts[-1].mean() / parts[0].mean() - 1.0)
+            cards[f"HIERARCH HCVO QC FLUXDRIFT{number}"] = (change, "FLUX, last file over first, - 1")
+        if one.kept.sum() > 1:
+            spread = float(one.fluxes[one.kept].std(ddof=1) / one.fluxes[one.kept].mean())
+            cards[f"HIERARCH HCVO QC FLUXSTD{number}"] = (spread, "scatter of FLUX planes over mean")
+    return cards
 
 
 def _ratio(channel: irdis.Channel, flux: Exposure, science: Exposure) -> float:
@@ -167,10 +194,11 @@ def _ratio(channel: irdis.Channel, flux: Exposure, science: Exposure) -> float:
 
 def _error(measured: _Channel) -> float:
     """Scatter of the files' means (first and last: the star's stability), and of the planes within a file."""
-    by_file = [measured.fluxes[measured.files == file] for file in np.unique(measured.files)]
+    by_file = measured.of_files()
+    planes = sum(part.size for part in by_file)
     spread = sum(float(((part - part.mean()) ** 2).sum()) for part in by_file)
-    freedom = measured.fluxes.size - len(by_file)
-    of_mean = np.sqrt(spread / freedom / measured.fluxes.size) if freedom else np.nan
+    freedom = planes - len(by_file)
+    of_mean = np.sqrt(spread / freedom / planes) if freedom else np.nan
     if len(by_file) == 1:
         return float(of_mean)
     return float(np.hypot(np.std([part.mean() for part in by_file], ddof=1), np.nan_to_num(of_mean)))

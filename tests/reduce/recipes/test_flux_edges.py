@@ -7,7 +7,8 @@ import pytest
 
 from reduce.exposure import read_exposure
 from reduce.instruments.sphere_irdis import channels_of
-from reduce.recipes.ird_flux_psf import _Channel, _error, _ratio, _without_surroundings
+from reduce.recipes.flux_planes import _without_surroundings
+from reduce.recipes.ird_flux_psf import _Channel, _error, _ratio
 from tests.reduce.raw_files import irdis_cards, write_raw
 
 
@@ -38,7 +39,7 @@ def test_the_star_is_as_bright_as_the_science_frames_would_see_it(tmp_path: Path
 
 def _measured(*files: list[float]) -> _Channel:
     numbers = np.repeat(np.arange(len(files)), [len(one) for one in files])
-    return _Channel(np.zeros((3, 3)), 4.0, np.concatenate(files), numbers)
+    return _Channel(np.zeros((3, 3)), 4.0, np.concatenate(files), numbers, np.ones(numbers.size, bool))
 
 
 def test_the_error_of_one_file_is_that_of_its_mean() -> None:
