@@ -83,8 +83,18 @@ def aperture_flux(optics: Optics, band: Band, diameter: float) -> float:
     return aperture_sum(image, *middle, diameter)
 
 
+class _Square(Grid):
+    """Pixels as high as wide on the sky."""
+
+    @property
+    def y_mas(self) -> NDArray[np.float64]:
+        """Row positions relative to the star, (height,)."""
+        rows = np.arange(self.y0, self.y0 + self.height) - self.star[1]
+        return np.asarray(rows * PIXEL_MAS, np.float64)
+
+
 def growth_curve(optics: Optics, band: Band, diameters: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Flux of the unocculted star of peak 1 in apertures round on the sky.
+    """Flux of the unocculted star of peak 1 where the anamorphism is undone and the flux kept.
 
     Parameters
     ----------
@@ -93,23 +103,16 @@ def growth_curve(optics: Optics, band: Band, diameters: NDArray[np.float64]) -> 
     band : Band
         Channel.
     diameters : NDArray[np.float64]
-        Raw pixels along x, (diameter,).
+        Of apertures around the star, which stands on a pixel's middle; pixels, (diameter,).
 
     Returns
     -------
     NDArray[np.float64]
-        Integral of the image over the sky in each, in raw pixels' light, (diameter,).
+        Sum of the pixels times their covered shares, (diameter,).
     """
-    steps = 12
-    shifts = ((np.arange(steps) + 0.5) / steps - 0.5) * PIXEL_MAS
-    grid = Grid(-8, -8, 17, 17, (0.0, 0.0))
-    total = np.zeros(diameters.size)
-    for dx in shifts:
-        for dy in shifts * Y_STRETCH:
-            image = np.mean([optics.psf(grid, each, (dx, dy)) for each in colours(band)], axis=0)
-            radius = np.hypot(grid.y_mas[:, None] - dy, grid.x_mas[None, :] - dx) / PIXEL_MAS
-            total += np.array([image[radius <= each / 2].sum(dtype=np.float64) for each in diameters])
-    return total / steps**2
+    grid = _Square(0, 0, 41, 41, (20.0, 20.0))
+    image = np.mean([optics.psf(grid, each, (0.0, 0.0)) for each in colours(band)], axis=0) / Y_STRETCH
+    return np.array([aperture_sum(image, 20.0, 20.0, float(each)) for each in diameters])
 
 
 def window(star: tuple[float, float], size: int = _WINDOW) -> Grid:

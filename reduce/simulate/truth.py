@@ -30,8 +30,8 @@ CONVENTIONS = {
     "science DIT, without neutral density, flat response 1",
     "brightness": "peak of star and companions in that frame over its mean",
     "bad": "Strehl ratio below 0.7 of the science frames' median, or the star 1 px or more off its course",
-    "star_flux_curve": "as star_flux at dit_s, in apertures of these diameters (raw pixels along x), "
-    "round where the anamorphism is undone and the flux kept",
+    "star_flux_curve": "as star_flux at dit_s, where the anamorphism is undone and the flux kept: sum of "
+    "pixels times covered shares in apertures of these diameters (px), the star on a pixel's middle",
 }
 
 
