@@ -1,7 +1,7 @@
 """The engine: orders recipes by what they consume and make, runs each task, goes on when one fails."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +88,7 @@ def in_order(recipes: Iterable[Recipe]) -> list[Recipe]:
     return ordered
 
 
-def reduce_frames(
+def reduce_frames(  # noqa: PLR0913 - what the commands offer, each by name
     frames: Sequence[RawFrame],
     *,
     recorder: Recorder,
@@ -98,6 +98,8 @@ def reduce_frames(
     until: Level = "level2",
     parameters: _Parameters | None = None,
     progress: bool = True,
+    workers: int = 1,
+    on_plan: Callable[[Plan], object] = lambda _: None,
 ) -> Summary:
     """Reduce frames: associate, then run every task and the level 2 recipes on every cube.
 
@@ -119,6 +121,10 @@ def reduce_frames(
         Recipe name to parameters that differ from the defaults.
     progress : bool
         Show a progress bar where standard error is a terminal.
+    workers : int
+        Processes that a recipe may use for its files; products do not depend on it.
+    on_plan : Callable[[Plan], object]
+        Told the plan before anything runs.
 
     Returns
     -------
@@ -137,9 +143,19 @@ def reduce_frames(
             f"parameters for {', '.join(sorted(unknown))}: no such recipe; there are {known}"
         )
     made = plan(frames, target)
+    on_plan(made)
     if until == "level2":
         made = _with_followers(made, REGISTRY)
-    return run_plan(made, REGISTRY, recorder, staging, logs, parameters=parameters, progress=progress)
+    return run_plan(
+        made,
+        REGISTRY,
+        recorder,
+        staging,
+        logs,
+        parameters=parameters,
+        progress=progress,
+        workers=workers,
+    )
 
 
 def run_plan(
@@ -151,6 +167,7 @@ def run_plan(
     *,
     parameters: _Parameters | None = None,
     progress: bool = False,
+    workers: int = 1,
 ) -> Summary:
     """Run the tasks of a plan.
 
@@ -170,6 +187,8 @@ def run_plan(
         Recipe name to parameters that differ from the defaults.
     progress : bool
         Show a progress bar where standard error is a terminal.
+    workers : int
+        Processes that a recipe may use for its files; products do not depend on it.
 
     Returns
     -------
@@ -180,10 +199,21 @@ def run_plan(
     rank = {name: position for position, name in enumerate(by_name)}
     tasks = sorted(planned.tasks, key=lambda task: rank[task.recipe])
     state = _State(list(planned.refusals))
+    place = _Place(recorder, staging, logs, workers)
     with _Bar(tasks, show=progress) as bar:
         for task in tasks:
-            _run_task(task, by_name[task.recipe], recorder, staging, logs, parameters or {}, state, bar)
+            _run_task(task, by_name[task.recipe], place, parameters or {}, state, bar)
     return state.summary()
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a task runs: recorder, folders, and how many processes it may use."""
+
+    recorder: Recorder
+    staging: Path
+    logs: Path
+    workers: int
 
 
 @dataclass(slots=True)
@@ -204,9 +234,7 @@ class _State:
 def _run_task(
     task: Task,
     recipe: Recipe,
-    recorder: Recorder,
-    staging: Path,
-    logs: Path,
+    place: _Place,
     parameters: _Parameters,
     state: _State,
     bar: "_Bar",
@@ -223,10 +251,11 @@ def _run_task(
             recipe,
             inputs,
             parameters.get(recipe.name),
-            recorder=recorder,
-            staging=staging,
-            logs=logs,
+            recorder=place.recorder,
+            staging=place.staging,
+            logs=place.logs,
             on_progress=lambda fraction: bar.part(task, fraction),
+            workers=place.workers,
         )
     except Exception as error:  # noqa: BLE001 - the engine's loop: a failed process does not stop the others
         state.failed += 1

@@ -1,6 +1,6 @@
 """One raw file as a level 1 recipe sees it: typed facts of its header, and its planes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,7 +14,7 @@ from hcvo.headers.packed import unpacked
 from hcvo.model.frame import CardValue, RawFrame
 from reduce.classify import read_frame
 
-__all__ = ["Exposure", "Pointing", "Site", "read_exposure", "read_planes"]
+__all__ = ["Exposure", "Pointing", "Site", "read_exposure", "read_parts", "read_planes"]
 
 _EQUINOX = 2000.0
 
@@ -178,6 +178,44 @@ def read_planes(path: Path) -> NDArray[np.float32]:
             f"{path}: {unknown} pixels are not numbers, wanted none in a raw frame; fetch it again"
         )
     return data if data.ndim == 3 else data[None]  # noqa: PLR2004 - (plane, y, x)
+
+
+def read_parts(path: Path, parts: Sequence[tuple[slice, slice]]) -> list[NDArray[np.float32]]:
+    """Parts of a raw file's planes, one plane in memory at a time.
+
+    Parameters
+    ----------
+    path : Path
+        Raw file, image in the primary HDU.
+    parts : Sequence[tuple[slice, slice]]
+        (rows, columns) of each part, with start and stop.
+
+    Returns
+    -------
+    list[NDArray[np.float32]]
+        (plane, y, x) adu for each part, native byte order.
+
+    Raises
+    ------
+    InputError
+        If a pixel of them is not a number.
+    """
+    low, high = min(rows.start for rows, _ in parts), max(rows.stop for rows, _ in parts)
+    with fits.open(path, memmap=False) as hdus:
+        shape, section = hdus[0].shape, hdus[0].section
+        count = shape[0] if len(shape) == 3 else 1  # noqa: PLR2004 - (plane, y, x)
+        sizes = [(count, rows.stop - rows.start, columns.stop - columns.start) for rows, columns in parts]
+        read = [np.empty(size, np.float32) for size in sizes]
+        for number in range(count):
+            band = section[number, low:high] if len(shape) == 3 else section[low:high]  # noqa: PLR2004
+            for out, (rows, columns) in zip(read, parts, strict=True):
+                out[number] = band[rows.start - low : rows.stop - low, columns]
+    unknown = sum(part.size - int(np.isfinite(part).sum()) for part in read)
+    if unknown:
+        raise InputError(
+            f"{path}: {unknown} pixels are not numbers, wanted none in a raw frame; fetch it again"
+        )
+    return read
 
 
 def _number(frame: RawFrame, keyword: str, default: float | None = None) -> float:

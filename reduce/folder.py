@@ -25,6 +25,7 @@ def reduce_folder(
     until: Level = "level2",
     parameters: Mapping[str, Mapping[str, object]] | None = None,
     progress: bool = True,
+    workers: int = 1,
 ) -> Summary:
     """Reduce every frame of a folder into another.
 
@@ -42,6 +43,8 @@ def reduce_folder(
         Recipe name to parameters that differ from the defaults.
     progress : bool
         Show a progress bar where standard error is a terminal.
+    workers : int
+        Processes that a recipe may use for its files; products do not depend on it.
 
     Returns
     -------
@@ -68,6 +71,7 @@ def reduce_folder(
             until=until,
             parameters=parameters,
             progress=progress,
+            workers=workers,
         )
     return replace(summary, refusals=(*bad, *summary.refusals))
 

@@ -5,7 +5,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from pydantic import ValidationError
@@ -32,6 +32,13 @@ class Run:
     reused: bool
 
 
+class _Means(NamedTuple):
+    """What a recipe may use: a listener to its progress, and so many processes."""
+
+    on_progress: Callable[[float], None]
+    workers: int
+
+
 @dataclass(slots=True)
 class _Job:
     """What the running recipe may ask; see `reduce.recipe.Job`."""
@@ -41,6 +48,7 @@ class _Job:
     log: structlog.stdlib.BoundLogger
     folder: Path
     on_progress: Callable[[float], None]
+    workers: int
     outputs: list[Output] = field(default_factory=list)
 
     def path_for(self, facts: ProductFacts) -> Path:
@@ -65,6 +73,7 @@ def run_recipe(
     staging: Path,
     logs: Path,
     on_progress: Callable[[float], None] = lambda _: None,
+    workers: int = 1,
 ) -> Run:
     """Run a recipe, or find the process that did the same before.
 
@@ -84,6 +93,8 @@ def run_recipe(
         Folder of log files, one a process.
     on_progress : Callable[[float], None]
         Told how far the recipe is, 0 to 1.
+    workers : int
+        Processes that the recipe may use; no part of the key, products do not depend on it.
 
     Returns
     -------
@@ -109,7 +120,9 @@ def run_recipe(
     log_path = logs / f"{recipe.name}-{key.digest[:12]}.jsonl"
     process_id = recorder.begin(key, log_path)
     try:
-        outputs = _execute(recipe, inputs, chosen, key, process_id, staging, log_path, on_progress)
+        outputs = _execute(
+            recipe, inputs, chosen, key, process_id, staging, log_path, _Means(on_progress, workers)
+        )
         return Run(tuple(recorder.finish(process_id, outputs)), reused=False)
     except BaseException as error:
         recorder.fail(process_id, f"{type(error).__name__}: {error}")
@@ -126,13 +139,13 @@ def _execute(
     process_id: int,
     staging: Path,
     log_path: Path,
-    on_progress: Callable[[float], None],
+    means: _Means,
 ) -> list[Output]:
     folder = staging / str(process_id)
     folder.mkdir(parents=True)
     log, stream = process_log(log_path)
     log = log.bind(process=process_id, recipe=recipe.name)
-    job = _Job(process_id, key.version, log, folder, on_progress)
+    job = _Job(process_id, key.version, log, folder, *means)
     try:
         log.info(
             "begin", version=key.version, host=host(), libraries=dict(libraries()), parameters=key.parameters

@@ -70,6 +70,8 @@ class Job(Protocol):
     process_id: int
     version: str
     log: structlog.stdlib.BoundLogger
+    workers: int
+    """Processes that the recipe may use; products do not depend on it."""
 
     def path_for(self, facts: ProductFacts) -> Path:
         """Path in the staging folder at which to write this product."""

@@ -26,7 +26,7 @@ _AT_ONCE = 4  # taps added in one pass over a row
 class _Axis(NamedTuple):
     """One axis: (n, taps) samples and their weights; where the sample lies outside the frame."""
 
-    index: NDArray[np.intp]
+    samples: NDArray[np.intp]
     weights: NDArray[np.float32]
     outside: NDArray[np.bool_]
     below: NDArray[np.intp]
@@ -115,9 +115,9 @@ class Resampling(NamedTuple):
     ) -> NDArray[np.float32]:
         source = np.ascontiguousarray(frame, dtype=np.float32)
         between = np.empty((len(along_y), source.shape[1]), np.float32)
-        _rows(source, self.y.index, along_y * np.float32(factor), between)
+        _rows(source, self.y.samples, along_y * np.float32(factor), between)
         turned = np.empty((len(along_x), len(along_y)), np.float32)
-        _rows(np.ascontiguousarray(between.T), self.x.index, along_x, turned)
+        _rows(np.ascontiguousarray(between.T), self.x.samples, along_x, turned)
         out = np.ascontiguousarray(turned.T)
         out[self.y.outside] = np.nan
         out[:, self.x.outside] = np.nan

@@ -1,7 +1,9 @@
-"""IRDIS level 1 cube: clean, centred, undistorted frames with times and angles."""
+"""IRDIS level 1 cube: clean, centred, undistorted frames with errors, times, angles and a verdict on each."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
@@ -10,27 +12,38 @@ from pydantic import Field, field_validator
 
 from hcvo.errors import ReductionError
 from hcvo.model.product import ProductFacts, ProductKind
-from reduce.ephemeris import Directions, directions, place_at
-from reduce.exposure import Exposure, read_exposure, read_planes
+from reduce.cube_file import CubeWriter
+from reduce.ephemeris import directions, place_at
+from reduce.exposure import Exposure, read_exposure
 from reduce.instruments import sphere_irdis as irdis
-from reduce.kernels.angles import unwrapped
-from reduce.kernels.recentre import recentred
-from reduce.product_file import Column, image_hdu, table_hdu, write_preview, write_product
+from reduce.pool import in_turn
+from reduce.product_file import image_hdu, table_hdu, write_preview
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
-from reduce.recipes.calibrated import Window, windows
 from reduce.recipes.calibration import observation_name, origin_of, science_facts
+from reduce.recipes.frame_table import FrameRule, FrameTable, Planes, frame_table
+from reduce.recipes.level1_planes import FileWork, Setup
+from reduce.recipes.level1_sky import DerotationTable, wcs_cards
+from reduce.recipes.level1_star import Star, star_of
+from reduce.recipes.star_place import StarPlace
+from reduce.sparta import read_atmosphere
 
 __all__ = ["RECIPE", "Level1Parameters"]
 
 _NAME = "ird_level1"
-_SPLINE_MARGIN_PX = 20.0
-_TOUCHED = 0.05  # share of a region without data in a pixel that makes it no data
+_MARGIN_PX = 16.0  # that the interpolation needs around the cube
+_PREVIEW_PLANES = 64
+_SCIENCE = frozenset({"IRD_SCIENCE_DBI_RAW", "IRD_SCIENCE_IMAGING_RAW"})
+
+_Files = Mapping[str, Sequence[SourceFile]]
+_Cards = dict[str, tuple[object, str]]
 
 
 class Level1Parameters(Parameters):
     """Of the level 1 cube."""
 
     size_px: int = Field(default=401, ge=51, le=1023, description="side of the cube, odd (px)")
+    raw_pixels: bool = Field(default=False, description="also write the calibrated planes before resampling")
+    frames: FrameRule = Field(default=FrameRule(), description="which planes are rejected")
 
     @field_validator("size_px")
     @classmethod
@@ -40,170 +53,177 @@ class Level1Parameters(Parameters):
         return value
 
 
-class _Centre(NamedTuple):
-    """Star on a field at dither 0, (x, y) px 0-based, and the error of each."""
+@dataclass(frozen=True, slots=True)
+class _Sequence:
+    """What headers and centres tell of all files, in order of time, before a pixel is read.
 
-    x: float
-    y: float
-    error: float
+    `places` (channel, time, 2) px of the field; `errors` (time,) px; `methods` (time,).
+    """
+
+    sources: Sequence[SourceFile]
+    exposures: Sequence[Exposure]
+    rotation: DerotationTable
+    centres: fits.BinTableHDU
+    places: NDArray[np.float64]
+    errors: NDArray[np.float64]
+    methods: Sequence[str]
+
+    @property
+    def counts(self) -> list[int]:
+        """Planes of each file."""
+        return [exposure.frame.ndit for exposure in self.exposures]
+
+    @property
+    def first(self) -> Exposure:
+        """The earliest file."""
+        return self.exposures[0]
+
+    @property
+    def astrometry(self) -> irdis.Astrometry:
+        """Plate scale and true north."""
+        return irdis.astrometry_at(self.first.night, self.first.frame.filter)
+
+    def of_each_plane(self, values: Sequence[float]) -> NDArray[np.float64]:
+        """(time,) from one value a file."""
+        return np.repeat(np.asarray(values, np.float64), self.counts)
 
 
-def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job: Job) -> None:
+def _run(files: _Files, parameters: Parameters, job: Job) -> None:
     assert isinstance(parameters, Level1Parameters)
-    sources = files["science"]
-    exposures = [read_exposure(source.path) for source in sources]
-    centres = _centres(files["centres"][0])
+    sequence = _sequence(files)
+    star = star_of(files.get("psf", ()), sequence.first, sequence.astrometry.scale_mas)
+    facts = _facts(files, sequence, star, job)
+    path = job.path_for(facts)
+    setup = _setup(files, sequence, parameters)
+    with tempfile.TemporaryDirectory(prefix=".planes-", dir=path.parent) as scratch:
+        cube, pixels, background = _planes(setup, sequence, Path(scratch), job)
+        frames = _judged(files, sequence, cube, background, star, parameters)
+        if frames.warning:
+            job.log.warning("frames", warning=frames.warning)
+        facts = _of_kept(facts, sequence, frames.kept)
+        angle = sequence.rotation.median(frames.kept if frames.kept.any() else None)
+        _write(cube, path, facts, wcs_cards(facts, cube.shape, angle), sequence, star, frames, job)
+        if pixels is not None:
+            apart = replace(facts, kind=ProductKind.PIXELS)
+            _write(pixels, job.path_for(apart), apart, _corners(setup), sequence, star, frames, job)
+
+
+def _sequence(files: _Files) -> _Sequence:
+    pairs = [(read_exposure(source.path), source) for source in files["science"]]
+    pairs.sort(key=lambda pair: (pair[0].frame.mjd_obs, pair[1].name))
+    exposures, sources = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     seen = [directions(exposure) for exposure in exposures]
-    size = parameters.size_px
-    cube = np.empty((len(centres), sum(e.frame.ndit for e in exposures), size, size), dtype=np.float32)
-    views = _views(files, exposures, centres, size)
-    done = 0
-    for exposure, source in zip(exposures, sources, strict=True):
-        planes = read_planes(source.path)
-        _centred(planes, exposure, centres, views, cube[:, done : done + exposure.frame.ndit])
-        done += exposure.frame.ndit
-        job.progress(done / cube.shape[1])
-    _write(cube, files, exposures, seen, centres, job)
+    with fits.open(files["centres"][0].path, memmap=False) as hdus:
+        centres = hdus["CENTRES"].copy()
+    star = StarPlace.read(files["centres"][0].path)
+    found = [star.at(exposure, one.times.middle) for exposure, one in zip(exposures, seen, strict=True)]
+    counts = [exposure.frame.ndit for exposure in exposures]
+    words = [star.method(exposure) for exposure in exposures]
+    return _Sequence(
+        sources,
+        exposures,
+        DerotationTable(seen, [source.name for source in sources]),
+        centres,
+        np.concatenate([places for places, _ in found], axis=1),
+        np.repeat([float(np.sqrt(np.mean(error**2))) for _, error in found], counts),
+        [word for word, count in zip(words, counts, strict=True) for _ in range(count)],
+    )
 
 
-def _centres(source: SourceFile) -> list[_Centre]:
-    """Mean over the CENTER frames, each brought to dither 0; the error holds their scatter."""
-    with fits.open(source.path, memmap=False) as hdus:
-        table = hdus["CENTRES"].data
-    found = []
-    for channel in range(int(table["CHANNEL"].max()) + 1):
-        rows = table[table["CHANNEL"] == channel]
-        x, y = rows["X"] - rows["DITHER_X"], rows["Y"] - rows["DITHER_Y"]
-        formal = np.sqrt((rows["ERROR"] ** 2).sum()) / len(rows)
-        scatter = np.sqrt((x.var(ddof=1) + y.var(ddof=1)) / 2 / len(rows)) if len(rows) > 1 else 0.0
-        found.append(_Centre(float(x.mean()), float(y.mean()), float(max(formal, scatter))))
-    return found
+def _setup(files: _Files, sequence: _Sequence, parameters: Level1Parameters) -> Setup:
+    """Windows that serve every dither position."""
+    low, high = sequence.places.min(axis=1), sequence.places.max(axis=1)
+    stops = np.cumsum(sequence.counts)[:-1]
+    return Setup(
+        tuple(source.path for source in sequence.sources),
+        tuple(np.split(sequence.places, stops, axis=1)),
+        files["background"][0],
+        files["flat"][0],
+        tuple((float(x), float(y)) for x, y in (low + high) / 2),
+        parameters.size_px / 2 + _MARGIN_PX + float((high - low).max()) / 2,
+        parameters.size_px,
+        parameters.raw_pixels,
+    )
 
 
-def _shift(exposure: Exposure) -> tuple[float, float]:
-    x, y = exposure.dither_um
-    return x / irdis.DITHER_UM_PER_PX, y / irdis.DITHER_UM_PER_PX
+def _planes(
+    setup: Setup, sequence: _Sequence, scratch: Path, job: Job
+) -> tuple[CubeWriter, CubeWriter | None, NDArray[np.float64]]:
+    """Every file's planes, on any number of processes; and the background taken off, (channel, time)."""
+    channels, total, size = len(sequence.places), sum(sequence.counts), setup.size_px
+    cube = CubeWriter(scratch, "cube", (channels, total, size, size))
+    shape = (channels, total, *setup.window_px())
+    pixels = CubeWriter(scratch, "pixels", shape) if setup.raw_pixels else None
+    background = np.empty((channels, total))
+    first = 0
+    work = in_turn(FileWork, setup, len(sequence.sources), job.workers)
+    for made, count in zip(work, sequence.counts, strict=True):
+        cube.add(first, made.cube)
+        if pixels is not None and made.pixels is not None:
+            pixels.add(first, made.pixels)
+        background[:, first : first + count] = made.background
+        first += count
+        job.progress(0.9 * first / total)
+    return cube, pixels, background
 
 
-def _views(
-    files: Mapping[str, Sequence[SourceFile]],
-    exposures: Sequence[Exposure],
-    centres: Sequence[_Centre],
-    size: int,
-) -> tuple[Window, ...]:
-    """One window a field that serves every dither position."""
-    shifts = np.array([_shift(exposure) for exposure in exposures])
-    middle = (shifts.min(axis=0) + shifts.max(axis=0)) / 2
-    half = size / 2 + _SPLINE_MARGIN_PX + float(np.ptp(shifts, axis=0).max()) / 2
-    places = [(centre.x + middle[0], centre.y + middle[1]) for centre in centres]
-    return windows(files["background"][0], files["flat"][0], places, half)
-
-
-def _centred(
-    planes: NDArray[np.float32],
-    exposure: Exposure,
-    centres: Sequence[_Centre],
-    views: Sequence[Window],
-    out: NDArray[np.float32],
-) -> None:
-    """Fill (channel, plane, y, x) from the planes of one file."""
-    shift = _shift(exposure)
-    for channel, (view, centre) in enumerate(zip(views, centres, strict=True)):
-        star = (centre.x + shift[0] - view.corner[0], centre.y + shift[1] - view.corner[1])
-        stretch, size = (1.0, irdis.ANAMORPHISM_Y), out.shape[-1]
-        for number, image in enumerate(view.clean(planes)):
-            out[channel, number] = recentred(image, star, size, stretch)
-        if view.lost.any():
-            touched = recentred(view.lost.astype(np.float32), star, size, stretch) > _TOUCHED
-            out[channel][:, touched] = np.nan
+def _judged(
+    files: _Files,
+    sequence: _Sequence,
+    cube: CubeWriter,
+    background: NDArray[np.float64],
+    star: Star,
+    parameters: Level1Parameters,
+) -> FrameTable:
+    rotation = sequence.rotation
+    planes = Planes(
+        rotation.names, rotation.mjd_mid, sequence.places, sequence.errors, sequence.methods, background
+    )
+    mask_px = irdis.mask_radius_mas(sequence.first.frame.coronagraph) / sequence.astrometry.scale_mas
+    atmosphere = read_atmosphere([source.path for source in files.get("sparta", ())])
+    try:
+        return frame_table(cube.channels(), planes, star.fwhm_px, mask_px, atmosphere, parameters.frames)
+    except ValueError as error:
+        raise ReductionError(
+            f"{sequence.first.frame.dp_id} ...: size_px = {parameters.size_px}: {error}; take a larger one"
+        ) from error
 
 
 def _write(
-    cube: NDArray[np.float32],
-    files: Mapping[str, Sequence[SourceFile]],
-    exposures: Sequence[Exposure],
-    seen: Sequence[Directions],
-    centres: Sequence[_Centre],
+    writer: CubeWriter,
+    path: Path,
+    facts: ProductFacts,
+    cards: _Cards,
+    sequence: _Sequence,
+    star: Star,
+    frames: FrameTable,
     job: Job,
 ) -> None:
-    if not np.isfinite(cube[:, :, cube.shape[2] // 2, cube.shape[3] // 2]).all():
-        raise ReductionError(f"{exposures[0].frame.dp_id}: the star lies outside the detector's field")
-    if not files.get("psf"):
-        raise ReductionError(f"{exposures[0].frame.dp_id}: no FLUX frames with it, wanted one at least")
-    with fits.open(files["psf"][0].path, memmap=False) as hdus:
-        psf, channels = np.asarray(hdus[0].data, np.float32), hdus["CHANNELS"].copy()
-    rotation = _DerotationTable(exposures, seen, [source.name for source in files["science"]])
-    facts = _facts(files, exposures, rotation, float(channels.data["FWHM"].mean()), job)
-    path = job.path_for(facts)
-    extensions = [
-        table_hdu(
-            "DEROTATION", rotation.columns(), "level 2 turns by ANGLE + ICRS_ROTATION: PA sky = PA detector +"
-        ),
-        channels,
-        image_hdu("PSF", psf, "", "channel,y,x"),
+    """One product with all tables, copies of the centres and fluxes among them: it can be judged alone."""
+    comment = "level 2 turns by ANGLE + ICRS_ROTATION: PA sky = PA detector +"
+    tables = [
+        table_hdu("DEROTATION", sequence.rotation.columns(), comment),
+        star.channels,
+        image_hdu("PSF", star.psf, "", "channel,y,x"),
+        *frames.hdus(),
+        sequence.centres,
+        *star.fluxes,
     ]
-    cards = _wcs(facts, cube.shape, rotation.median()) | _quality(
-        centres, irdis.astrometry_at(exposures[0].night, facts.filter)
-    )
-    write_product(path, facts, cube, extensions, cards)
-    job.done(facts, path, write_preview(path, np.median(cube[0], axis=0), low=1.0, high=99.5))
+    writer.write(path, facts, tables, cards | _errors(sequence) | frames.cards())
+    shown = np.flatnonzero(frames.kept if frames.kept.any() else ~frames.kept)
+    planes = writer.channels()[0]
+    some = [planes[int(number)] for number in shown[:: -(-len(shown) // _PREVIEW_PLANES)]]
+    job.done(facts, path, write_preview(path, np.median(np.stack(some), axis=0), low=1.0, high=99.5))
 
 
-class _DerotationTable:
-    """Times and angles of all planes, unwrapped over the whole sequence."""
-
-    def __init__(
-        self, exposures: Sequence[Exposure], seen: Sequence[Directions], names: Sequence[str]
-    ) -> None:
-        self._seen = seen
-        self._counts = [exposure.frame.ndit for exposure in exposures]
-        self._names = names
-        self._parang = unwrapped(np.concatenate([one.parang for one in seen]))
-        fixed = [one.pupil_offset + one.instrument_offset + one.true_north + one.correction for one in seen]
-        self.angle = self._parang + np.repeat(fixed, self._counts)
-        self.icrs = np.repeat([one.icrs_rotation for one in seen], self._counts)
-
-    def median(self) -> float:
-        """Median of the whole angle to ICRS, degrees."""
-        return float(np.median(self.angle + self.icrs))
-
-    def columns(self) -> list[Column]:
-        """Columns of the extension DEROTATION."""
-        each = [
-            np.repeat([getattr(one, name) for one in self._seen], self._counts)
-            for name in ("pupil_offset", "instrument_offset", "true_north", "correction")
-        ]
-        times = [np.concatenate([one.times[part] for one in self._seen]) for part in range(3)]
-        return [
-            ("DP_ID", "64A", "", np.repeat(self._names, self._counts)),
-            ("PLANE", "J", "", np.concatenate([np.arange(count) for count in self._counts])),
-            ("MJD_START", "D", "d", times[0]),
-            ("MJD_MID", "D", "d", times[1]),
-            ("MJD_END", "D", "d", times[2]),
-            ("PARANG", "D", "deg", self._parang),
-            ("PUPIL_OFFSET", "D", "deg", each[0]),
-            ("INSTRUMENT_OFFSET", "D", "deg", each[1]),
-            ("TRUE_NORTH", "D", "deg", each[2]),
-            ("DEROTATOR_CORRECTION", "D", "deg", each[3]),
-            ("ANGLE", "D", "deg", self.angle),
-            ("ICRS_ROTATION", "D", "deg", self.icrs),
-        ]
-
-
-def _facts(
-    files: Mapping[str, Sequence[SourceFile]],
-    exposures: Sequence[Exposure],
-    rotation: _DerotationTable,
-    fwhm_px: float,
-    job: Job,
-) -> ProductFacts:
-    first = exposures[0]
-    scale = irdis.astrometry_at(first.night, first.frame.filter).scale_mas
-    ra, dec = place_at(first.pointing(), (first.frame.mjd_obs + exposures[-1].frame.mjd_end) / 2)
+def _facts(files: _Files, sequence: _Sequence, star: Star, job: Job) -> ProductFacts:
+    first, last = sequence.first, sequence.exposures[-1]
+    scale = sequence.astrometry.scale_mas
+    ra, dec = place_at(first.pointing(), (first.frame.mjd_obs + last.frame.mjd_end) / 2)
     return science_facts(
         job,
         _NAME,
-        exposures,
+        sequence.exposures,
         origin_of(files),
         kind=ProductKind.CUBE,
         level=2,
@@ -212,71 +232,60 @@ def _facts(
         ra_deg=ra,
         dec_deg=dec,
         pixel_scale_mas=scale,
-        fwhm_mas=fwhm_px * scale,
-        field_rotation_deg=float(np.ptp(rotation.angle)),
+        fwhm_mas=float(star.fwhm_px.mean()) * scale,
+        field_rotation_deg=float(np.ptp(sequence.rotation.angle)),
         axes="channel,time,y,x",
         unit="adu",
     )
 
 
-def _wcs(facts: ProductFacts, shape: tuple[int, ...], angle_deg: float) -> dict[str, tuple[object, str]]:
-    """Detector to sky at the sequence's median angle: east = -x cos + y sin, north = x sin + y cos."""
-    assert facts.pixel_scale_mas is not None
-    step = facts.pixel_scale_mas / 3.6e6
-    cos, sin = step * np.cos(np.radians(angle_deg)), step * np.sin(np.radians(angle_deg))
-    where = f"sky at the median derotation angle {angle_deg:.3f} deg"
-    return {
-        "WCSAXES": (4, "x, y, time, channel"),
-        "CTYPE1": ("RA---TAN", where),
-        "CTYPE2": ("DEC--TAN", where),
-        "CTYPE3": ("PLANE", "time planes, see DEROTATION"),
-        "CTYPE4": ("CHANNEL", "see CHANNELS"),
-        "CUNIT1": ("deg", ""),
-        "CUNIT2": ("deg", ""),
-        "CRVAL1": (facts.ra_deg, "star"),
-        "CRVAL2": (facts.dec_deg, "star"),
-        "CRVAL3": (0.0, ""),
-        "CRVAL4": (0.0, ""),
-        "CRPIX1": (shape[3] // 2 + 1.0, "star"),
-        "CRPIX2": (shape[2] // 2 + 1.0, "star"),
-        "CRPIX3": (1.0, ""),
-        "CRPIX4": (1.0, ""),
-        "CD1_1": (-cos, ""),
-        "CD1_2": (sin, ""),
-        "CD2_1": (sin, ""),
-        "CD2_2": (cos, ""),
-        "CD3_3": (1.0, ""),
-        "CD4_4": (1.0, ""),
-    }
+def _of_kept(facts: ProductFacts, sequence: _Sequence, kept: NDArray[np.bool_]) -> ProductFacts:
+    """Integration and rotation of the planes kept."""
+    seconds = sequence.of_each_plane([exposure.frame.dit_s for exposure in sequence.exposures])
+    angle = sequence.rotation.angle[kept]
+    turned = float(np.ptp(angle)) if angle.size else 0.0
+    return replace(facts, exptime_s=round(float(seconds[kept].sum()), 6), field_rotation_deg=turned)
 
 
-def _quality(centres: Sequence[_Centre], known: irdis.Astrometry) -> dict[str, tuple[object, str]]:
+def _errors(sequence: _Sequence) -> _Cards:
     """Where the star was found, and the errors that no injection shows."""
-    error_px = np.sqrt(np.mean([centre.error**2 for centre in centres]))
-    cards: dict[str, tuple[object, str]] = {
-        "CENTRERR": (float(error_px * known.scale_mas), "[mas] star centre, each axis"),
+    known = sequence.astrometry
+    error_px = float(np.sqrt(np.mean(sequence.errors**2)))
+    north = float(np.hypot(known.north_err_deg, irdis.PUPIL_OFFSET_ERR_DEG))
+    cards: _Cards = {
+        "CENTRERR": (error_px * known.scale_mas, "[mas] star centre, each axis"),
         "PIXSCERR": (known.scale_err_mas, "[mas/pix] pixel scale"),
-        "NORTHERR": (float(np.hypot(known.north_err_deg, irdis.PUPIL_OFFSET_ERR_DEG)), "[deg] true north"),
+        "NORTHERR": (north, "[deg] true north"),
     }
-    for number, centre in enumerate(centres, start=1):
-        cards[f"STARX{number}"] = (centre.x, f"[pix] star on field {number}, 0-based, dither 0")
-        cards[f"STARY{number}"] = (centre.y, f"[pix] star on field {number}, 0-based, dither 0")
-        cards[f"STARERR{number}"] = (centre.error, "[pix] error of each")
+    um = np.repeat([exposure.dither_um for exposure in sequence.exposures], sequence.counts, axis=0)
+    still = (sequence.places - um / irdis.DITHER_UM_PER_PX).mean(axis=1)
+    for number, (x, y) in enumerate(still, start=1):
+        cards[f"STARX{number}"] = (float(x), f"[pix] star on field {number}, 0-based, dither 0")
+        cards[f"STARY{number}"] = (float(y), f"[pix] star on field {number}, 0-based, dither 0")
+    return cards
+
+
+def _corners(setup: Setup) -> _Cards:
+    """Where the pixels lie on their fields: the star is at FRAMES' place less this."""
+    cards: _Cards = {}
+    for number, view in enumerate(setup.views(), start=1):
+        cards[f"CORNERX{number}"] = (view.corner[0], f"[pix] first column on field {number}, 0-based")
+        cards[f"CORNERY{number}"] = (view.corner[1], f"[pix] first row on field {number}, 0-based")
     return cards
 
 
 RECIPE = Recipe(
     name=_NAME,
     consumes=(
-        Consume("science", frozenset({"IRD_SCIENCE_DBI_RAW", "IRD_SCIENCE_IMAGING_RAW"})),
+        Consume("science", _SCIENCE),
         Consume("background", frozenset({"dark"}), maximum=1),
         Consume("flat", frozenset({"flat"}), maximum=1),
         Consume("centres", frozenset({"centres"}), maximum=1),
         Consume("psf", frozenset({"psf"}), minimum=0, maximum=1),
         Consume("sparta", frozenset({"SPH_SPARTA_RAW"}), minimum=0),
-        Consume("observation", frozenset({"IRD_SCIENCE_DBI_RAW", "IRD_SCIENCE_IMAGING_RAW"}), maximum=1),
+        Consume("observation", _SCIENCE, maximum=1),
     ),
-    makes=frozenset({"cube"}),
+    makes=frozenset({"cube", "pixels"}),
     parameters=Level1Parameters,
     run=_run,
 )

@@ -20,6 +20,7 @@ class FolderJob:
         self.log: structlog.stdlib.BoundLogger = structlog.get_logger()
         self.made: dict[ProductKind, Output] = {}
         self.fractions: list[float] = []
+        self.workers = 1
 
     def path_for(self, facts: ProductFacts) -> Path:
         return self.folder / file_name(facts)

@@ -12,7 +12,8 @@ from astropy.wcs import WCS
 from reduce.ephemeris import Directions
 from reduce.exposure import read_exposure
 from reduce.kernels.angles import PlaneTimes
-from reduce.recipes.ird_level1 import _DerotationTable, _shift, _wcs
+from reduce.recipes.level1_sky import DerotationTable, wcs_cards
+from reduce.recipes.star_place import dither_px
 from tests.reduce.raw_files import irdis_cards, write_raw
 from tests.reduce.recipes.facts import FACTS
 
@@ -30,19 +31,12 @@ def _seen(parang: list[float], **changes: float) -> Directions:
     return Directions(times, np.array(parang), **parts, smear=0.01 * np.array(parang))
 
 
-def _table(tmp_path: Path, *seen: Directions) -> _DerotationTable:
-    exposures = [
-        read_exposure(
-            write_raw(tmp_path, irdis_cards(start=f"2018-04-21T0{hour}:00:00.000", ndit=len(one.parang)))
-        )
-        for hour, one in enumerate(seen)
-    ]
-    return _DerotationTable(exposures, seen, [f"file{number}" for number in range(len(seen))])
+def _table(*seen: Directions) -> DerotationTable:
+    return DerotationTable(seen, [f"file{number}" for number in range(len(seen))])
 
 
-def test_the_angle_is_the_sum_of_its_parts_over_all_planes(tmp_path: Path) -> None:
+def test_the_angle_is_the_sum_of_its_parts_over_all_planes() -> None:
     table = _table(
-        tmp_path,
         _seen([10.0, 11.0, 12.0]),
         _seen([13.0, 14.0], true_north=-4.0, correction=1.5, instrument_offset=21.0, icrs_rotation=0.75),
     )
@@ -54,6 +48,7 @@ def test_the_angle_is_the_sum_of_its_parts_over_all_planes(tmp_path: Path) -> No
     np.testing.assert_allclose(columns["TRUE_NORTH"], [-3, -3, -3, -4, -4])
     np.testing.assert_allclose(columns["DEROTATOR_CORRECTION"], [0.5, 0.5, 0.5, 1.5, 1.5])
     np.testing.assert_allclose(columns["ICRS_ROTATION"], [0.25, 0.25, 0.25, 0.75, 0.75])
+    np.testing.assert_allclose(columns["SMEAR"], [0.1, 0.11, 0.12, 0.13, 0.14])
     np.testing.assert_allclose(columns["MJD_START"], [58000, 58001, 58002, 58000, 58001])
     np.testing.assert_allclose(columns["MJD_MID"] - columns["MJD_START"], 0.1, atol=1e-9)
     np.testing.assert_allclose(columns["MJD_END"] - columns["MJD_START"], 0.2, atol=1e-9)
@@ -62,8 +57,8 @@ def test_the_angle_is_the_sum_of_its_parts_over_all_planes(tmp_path: Path) -> No
     assert table.median() == pytest.approx(129.75)
 
 
-def test_angles_run_on_from_file_to_file_past_half_a_turn(tmp_path: Path) -> None:
-    table = _table(tmp_path, _seen([170.0, 179.0]), _seen([-176.0, -170.0]))
+def test_angles_run_on_from_file_to_file_past_half_a_turn() -> None:
+    table = _table(_seen([170.0, 179.0]), _seen([-176.0, -170.0]))
     np.testing.assert_allclose(table.angle, np.array([170.0, 179.0, 184.0, 190.0]) + 117.5)
 
 
@@ -72,7 +67,7 @@ def test_the_cubes_coordinates_turn_with_the_median_angle() -> None:
     assert facts.ra_deg is not None
     assert facts.dec_deg is not None
     assert facts.pixel_scale_mas is not None
-    header = fits.Header([(key, *card) for key, card in _wcs(facts, (2, 5, 41, 51), 35.0).items()])
+    header = fits.Header([(key, *card) for key, card in wcs_cards(facts, (2, 5, 41, 51), 35.0).items()])
     star = SkyCoord(facts.ra_deg, facts.dec_deg, unit="deg")
     wcs = WCS(header)
     assert wcs.celestial.pixel_to_world(25, 20).separation(star).mas < 1e-3
@@ -90,4 +85,4 @@ def test_the_cubes_coordinates_turn_with_the_median_angle() -> None:
 
 def test_the_dither_moves_the_image_by_a_pixel_in_18_um(tmp_path: Path) -> None:
     cards = irdis_cards(ESO_INS1_PAC_X=36.0, ESO_INS1_PAC_Y=-9.0)
-    assert _shift(read_exposure(write_raw(tmp_path, cards))) == (2.0, -0.5)
+    assert dither_px(read_exposure(write_raw(tmp_path, cards))) == (2.0, -0.5)

@@ -1,0 +1,197 @@
+"""One raw science file of IRDIS made into planes of the level 1 cube: clean, with errors, resampled once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from hcvo.errors import ReductionError
+from hcvo.model.quality import Quality
+from reduce.cube_file import Packed, packed
+from reduce.exposure import read_parts
+from reduce.instruments import sphere_irdis as irdis
+from reduce.kernels import cosmics, fill, variance
+from reduce.kernels.recentre import Resampling, resampling
+from reduce.recipe import SourceFile
+from reduce.recipes.calibrated import Window, windows
+
+__all__ = ["FilePlanes", "FileWork", "Setup"]
+
+_TOUCHED = 0.05  # share of pixels without data in a pixel that makes it one of them
+_BORDER_PX = 2  # beside pixels without data nothing is called a cosmic ray
+_STRETCH = (1.0, irdis.ANAMORPHISM_Y)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a process must know to work on any file of the sequence.
+
+    Attributes
+    ----------
+    paths : tuple[Path, ...]
+        Science files in order of time.
+    places : tuple[NDArray[np.float64], ...]
+        Star in each file, (channel, plane, 2) px on the field.
+    background, flat : SourceFile
+        Their calibrations.
+    middles : tuple[tuple[float, float], ...]
+        Middle of each field's window, (x, y) px.
+    half_px : float
+        Half its side: every star's surroundings and the interpolation's margin.
+    size_px : int
+        Side of the cube, odd.
+    raw_pixels : bool
+        Also give the planes before resampling.
+    """
+
+    paths: tuple[Path, ...]
+    places: tuple[NDArray[np.float64], ...]
+    background: SourceFile
+    flat: SourceFile
+    middles: tuple[tuple[float, float], ...]
+    half_px: float
+    size_px: int
+    raw_pixels: bool
+
+    def views(self) -> tuple[Window, ...]:
+        """A window a field that serves every plane."""
+        return windows(self.background, self.flat, self.middles, self.half_px)
+
+    def window_px(self) -> tuple[int, int]:
+        """(y, x) that holds the windows of all fields."""
+        shapes = [view.background.shape for view in self.views()]
+        return max(shape[0] for shape in shapes), max(shape[1] for shape in shapes)
+
+
+class FilePlanes(NamedTuple):
+    """Of one file: planes resampled and, if wanted, before; level of the background (channel, plane), adu."""
+
+    cube: Packed
+    pixels: Packed | None
+    background: NDArray[np.float64]
+
+
+class _Clean(NamedTuple):
+    """Planes of one window, each (plane, y, x), and the level of the background (plane,)."""
+
+    image: NDArray[np.float32]
+    variance: NDArray[np.float32]
+    flags: NDArray[np.uint8]
+    level: NDArray[np.float64]
+
+
+class FileWork:
+    """Works on one file after the other; a `reduce.pool.Worker`.
+
+    Parameters
+    ----------
+    setup : Setup
+        The sequence.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._fields = [_Field(view) for view in setup.views()]
+
+    def __call__(self, number: int, /) -> FilePlanes:
+        """Reduce file `number`."""
+        path = self._setup.paths[number]
+        raw = read_parts(path, [(field.view.rows, field.view.columns) for field in self._fields])
+        cleaned = [field.clean(planes) for field, planes in zip(self._fields, raw, strict=True)]
+        return FilePlanes(
+            self._resampled(cleaned, self._setup.places[number], path.name),
+            self._as_they_are(cleaned) if self._setup.raw_pixels else None,
+            np.stack([one.level for one in cleaned]),
+        )
+
+    def _resampled(self, cleaned: Sequence[_Clean], star: NDArray[np.float64], name: str) -> Packed:
+        size = self._setup.size_px
+        shape = (len(cleaned), len(cleaned[0].image), size, size)
+        image, noise = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        flags = np.empty(shape, np.uint8)
+        for channel, (field, one) in enumerate(zip(self._fields, cleaned, strict=True)):
+            for plane in range(shape[1]):
+                x, y = star[channel, plane] - field.view.corner
+                step = resampling(one.image.shape[1:], (x, y), size, _STRETCH)
+                image[channel, plane] = step.image(one.image[plane])
+                noise[channel, plane] = step.variance(one.variance[plane])
+                flags[channel, plane] = step.flags(one.flags[plane], int(Quality.NO_DATA))
+                field.hide(step, image[channel, plane], noise[channel, plane], flags[channel, plane])
+        if not np.isfinite(image[:, :, size // 2, size // 2]).all():
+            raise ReductionError(
+                f"{name}: the star lies outside the detector's field or where it sees no light"
+            )
+        return packed(image, noise, flags)
+
+    def _as_they_are(self, cleaned: Sequence[_Clean]) -> Packed:
+        """Windows cut at a field's edge are filled up with no data, so that all have one shape."""
+        height = max(one.image.shape[1] for one in cleaned)
+        width = max(one.image.shape[2] for one in cleaned)
+        parts = []
+        for field, one in zip(self._fields, cleaned, strict=True):
+            add = ((0, 0), (0, height - one.image.shape[1]), (0, width - one.image.shape[2]))
+            image, noise = one.image.copy(), one.variance.copy()
+            image[:, field.view.lost], noise[:, field.view.lost] = np.nan, np.nan
+            parts.append(
+                (
+                    np.pad(image, add, constant_values=np.nan),
+                    np.pad(noise, add, constant_values=np.nan),
+                    np.pad(one.flags, add, constant_values=int(Quality.NO_DATA)),
+                )
+            )
+        return packed(*(np.stack(kind) for kind in zip(*parts, strict=True)))
+
+
+class _Field:
+    """One field's window with all that its planes need."""
+
+    def __init__(self, view: Window) -> None:
+        self.view = view
+        self._without = view.bad | view.lost
+        beside = ndimage.binary_dilation(view.lost, iterations=_BORDER_PX)
+        self._unseen = np.asarray(self._without | beside)
+        self._nearest = ndimage.distance_transform_edt(view.lost, return_distances=False, return_indices=True)
+
+    def clean(self, raw: NDArray[np.float32]) -> _Clean:
+        """Background off, flat divided, bad pixels and cosmic rays filled, saturation flagged."""
+        view = self.view
+        image, noise = variance.calibrate(
+            raw, view.background, view.background, view.noise, view.flat, irdis.GAIN_E_PER_ADU
+        )
+        fill.fill(image, view.repair)
+        fill.fill_variance(noise, view.repair)
+        hits = cosmics.find_cosmics(image, noise, view.width, self._unseen)
+        for plane, error, hit in zip(image, noise, hits, strict=True):
+            if hit.any():
+                plan = fill.plan_fill(self._without | hit, view.width, hit)
+                fill.fill(plane[None], plan)
+                fill.fill_variance(error[None], plan)
+        if view.lost.any():  # what lies beside them would ring: their nearest neighbours stand for them
+            image, noise = image[:, *self._nearest], noise[:, *self._nearest]
+        level = np.full(len(raw), float(np.median(view.background)))
+        return _Clean(image, noise, self._flags(raw, hits), level)
+
+    def _flags(self, raw: NDArray[np.float32], hits: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        flags = np.where(hits, np.uint8(Quality.COSMIC), np.uint8(0))
+        flags |= np.where(raw > irdis.SATURATION_ADU, np.uint8(Quality.SATURATED), np.uint8(0))
+        flags[:, self.view.bad] |= np.uint8(Quality.BAD)
+        flags[:, self.view.lost] = np.uint8(Quality.NO_DATA)
+        return np.asarray(flags, np.uint8)
+
+    def hide(
+        self,
+        step: Resampling,
+        image: NDArray[np.float32],
+        noise: NDArray[np.float32],
+        flags: NDArray[np.uint8],
+    ) -> None:
+        """Take out of one resampled plane what comes from pixels without data, in place."""
+        gone = np.isnan(image)
+        if self.view.lost.any():
+            gone |= step.share(self.view.lost) > _TOUCHED
+        image[gone], noise[gone] = np.nan, np.nan
+        flags[gone] = np.uint8(Quality.NO_DATA)
