@@ -9,6 +9,7 @@ from astropy.io import fits
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from hcvo.headers.quality import qc_cards
 from reduce.kernels import frame_choice, frame_quality
 from reduce.product_file import Column, table_hdu
 from reduce.sparta import Atmosphere, Conditions
@@ -136,27 +137,26 @@ class FrameTable:
         rejected = ~self.kept
         halo = self.light.halo[0] / _median(self.light.halo[0])
         values: Mapping[str, tuple[object, str]] = {
-            "NFRAMES": (int(rejected.size), "planes"),
-            "NKEPT": (int(self.kept.sum()), "planes kept"),
-            "NREJECT": (int(rejected.sum()), "planes rejected"),
-            "LOST": (float(rejected.mean()), "share of the planes rejected"),
-            "LOSTWARN": (bool(self.warning), "more bad planes than may be rejected"),
-            "FLUXBY": (self.photometry, "what the planes' FLUX rests on"),
-            "FLUXSTD": (
+            "FRAMES ALL": (int(rejected.size), "planes"),
+            "FRAMES KEPT": (int(self.kept.sum()), "planes kept"),
+            "FRAMES REJECTED": (int(rejected.sum()), "planes rejected"),
+            "FRAMES LOST": (float(rejected.mean()), "share of the planes rejected"),
+            "FRAMES WARNING": (bool(self.warning), "more bad planes than may be rejected"),
+            "FLUX BY": (self.photometry, "what the planes' FLUX rests on"),
+            "FLUX SCATTER": (
                 _spread(self.light.star.mean(axis=0)[self.kept]),
                 "robust scatter of FLUX, kept",
             ),
-            "HALOSTD": (_spread(halo[self.kept]), "robust scatter of the halo, kept"),
-            "HALOPX": (_median(self.light.width), "[pix] radius that halves the halo"),
-            "WINDHALO": (_median(self.light.asymmetry), "cos 2(angle) of the halo over its mean"),
-            "RESIDUAL": (_rms(self.light.offset[self.kept]), "[pix] rms wander of the star, kept"),
-            "STREHL": (_median(self.air.strehl), "median Strehl ratio, 1.6 um, SPARTA"),
-            "SEEING": (_median(self.air.seeing_arcsec), "[arcsec] median seeing, 500 nm, SPARTA"),
-            "TAU0": (_median(self.air.tau0_s), "[s] median coherence time, 500 nm, SPARTA"),
-            "WIND": (_median(self.air.wind_m_s), "[m/s] median wind, SPARTA"),
+            "HALO SCATTER": (_spread(halo[self.kept]), "robust scatter of the halo, kept"),
+            "HALO WIDTH": (_median(self.light.width), "[pix] radius that halves the halo"),
+            "HALO WIND": (_median(self.light.asymmetry), "cos 2(angle) of the halo over its mean"),
+            "FRAMES WANDER": (_rms(self.light.offset[self.kept]), "[pix] rms wander of the star, kept"),
+            "AO STREHL": (_median(self.air.strehl), "median Strehl ratio, 1.6 um, SPARTA"),
+            "AO SEEING": (_median(self.air.seeing_arcsec), "[arcsec] median seeing, 500 nm, SPARTA"),
+            "AO TAU0": (_median(self.air.tau0_s), "[s] median coherence time, 500 nm, SPARTA"),
+            "AO WIND": (_median(self.air.wind_m_s), "[m/s] median wind, SPARTA"),
         }
-        known = {name: value for name, value in values.items() if not _unknown(value[0])}
-        return {f"HIERARCH HCVO QC {name}": value for name, value in known.items()}
+        return qc_cards(values)
 
     def _columns(self) -> list[Column]:
         channels, planes = self.planes.star.shape[0], self.planes
@@ -295,7 +295,3 @@ def _spread(values: NDArray[np.floating]) -> float:
 def _rms(values: NDArray[np.floating]) -> float:
     known = values[np.isfinite(values)]
     return float(np.sqrt(np.mean(known**2))) if known.size else float("nan")
-
-
-def _unknown(value: object) -> bool:
-    return isinstance(value, float) and not np.isfinite(value)

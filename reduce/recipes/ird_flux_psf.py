@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from hcvo.errors import ReductionError
+from hcvo.headers.quality import qc_cards
 from hcvo.model.product import ProductKind
 from reduce.exposure import Exposure, read_exposure
 from reduce.instruments import sphere_irdis as irdis
@@ -171,19 +172,18 @@ def _fluxes(
 def _cards(measured: Sequence[_Channel]) -> dict[str, tuple[object, str]]:
     """How steady the star was, in the primary header."""
     kept = np.concatenate([m.kept for m in measured])
-    cards: dict[str, tuple[object, str]] = {
-        "HIERARCH HCVO QC FLUXPLANES": (int(kept.sum()), "FLUX planes and channels kept"),
-        "HIERARCH HCVO QC FLUXLOST": (int((~kept).sum()), "FLUX planes and channels left out"),
+    values: dict[str, tuple[object, str]] = {
+        "FLUX PLANES": (int(kept.sum()), "planes and channels kept"),
+        "FLUX LOST": (int((~kept).sum()), "planes and channels left out"),
     }
     for number, one in enumerate(measured, start=1):
-        parts = one.of_files()
+        parts, light = one.of_files(), one.fluxes[one.kept]
         if len(parts) > 1:
             change = float(parts[-1].mean() / parts[0].mean() - 1.0)
-            cards[f"HIERARCH HCVO QC FLUXDRIFT{number}"] = (change, "FLUX, last file over first, - 1")
-        if one.kept.sum() > 1:
-            spread = float(one.fluxes[one.kept].std(ddof=1) / one.fluxes[one.kept].mean())
-            cards[f"HIERARCH HCVO QC FLUXSTD{number}"] = (spread, "scatter of FLUX planes over mean")
-    return cards
+            values[f"FLUX DRIFT{number}"] = (change, "last file over first, - 1")
+        if light.size > 1:
+            values[f"FLUX STD{number}"] = (float(light.std(ddof=1) / light.mean()), "scatter over mean")
+    return qc_cards(values)
 
 
 def _ratio(channel: irdis.Channel, flux: Exposure, science: Exposure) -> float:
