@@ -1,6 +1,7 @@
 """Figures of one reduced scenario against its truth; a figure that cannot be had is a row that is not ok."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,18 @@ _SIGMA = 7.0
 _SLOPE = 0.15
 """A star misplaced by so many pixels is judged as centring, not as bad pixels."""
 _CORE_PX = 8.0
+
+_ALL = (
+    ("centring error", f"<= {_WAFFLE_PX:g} px, fallback {_FALLBACK_PX:g} px"),
+    ("angle of date", f"<= {_ANGLE_DEG:g} deg"),
+    ("star's flux", f"<= {_PHOTOMETRY:g}"),
+    ("frame flux", f"<= {_PHOTOMETRY:g}"),
+    ("bad frames rejected", f">= {_RECALL:g}"),
+    ("good frames rejected", f"<= {_FALSE:g}"),
+    ("residual bad pixels", f"<= {_BAD_SHARE:g} of the field"),
+    ("background left in K", "<= 1/3 of plain"),
+    ("companions' flux", f"<= {_COMPANION:g}"),
+)
 
 Plane = NDArray[np.float64]
 
@@ -67,18 +80,20 @@ def figures(night: Night) -> list[Row]:
         One a figure and cube.
     """
     rows = [_ending(night), _outcome(night)]
+    if not night.cubes and not night.scenario.lacks:
+        rows += [_missing(night.scenario.name, quantity, "no cube", goal) for quantity, goal in _ALL]
     for cube in night.cubes:
         case = night.scenario.name + (f", DIT {cube.header.get('DIT')}" if len(night.cubes) > 1 else "")
         rows += _tables(night, cube, case)
         rows += _images(night, cube, case)
-    return rows
+    return [replace(row, ok=bool(row.ok)) for row in rows]
 
 
 def _ending(night: Night) -> Row:
-    ended = "traceback" if "Traceback" in night.said else f"exit code {night.code}"
-    return Row(
-        night.scenario.name, "end of the program", ended, "", "no traceback", "Traceback" not in night.said
-    )
+    broken = "Traceback" in night.said
+    last = next((line for line in reversed(night.said.splitlines()) if line.strip()), "")
+    ended = f"traceback: {last.strip()[:200]}" if broken else f"exit code {night.code}"
+    return Row(night.scenario.name, "end of the program", ended, "", "no traceback", ok=not broken)
 
 
 def _outcome(night: Night) -> Row:
