@@ -12,7 +12,7 @@ from hcvo.report import Row
 from tests.truth.level1_night import Cube, Night, Truth, matched, resampled
 from tests.truth.level1_plain import block_medians, plain_residuals
 
-__all__ = ["Residuals", "figures"]
+__all__ = ["Residuals", "figures", "outlying"]
 
 _WAFFLE_PX, _FALLBACK_PX = 0.1, 0.3
 _ANGLE_DEG = 0.01
@@ -255,7 +255,7 @@ def _images(night: Night, cube: Cube, case: str) -> list[Row]:
         if not kept[time]:
             continue
         wanted = radius > _CORE_PX
-        outliers += int((_outlying(image, star + others) & wanted).sum())
+        outliers += int((outlying(image, star + others) & wanted).sum())
         pixels += int(wanted.sum())
         smooth[time, channel] = float(np.sqrt(np.mean(block_medians(image, (size // 2, size // 2)) ** 2)))
         photometer.add(time, channel, image, others)
@@ -270,8 +270,21 @@ def _images(night: Night, cube: Cube, case: str) -> list[Row]:
     return rows + photometer.rows(case)
 
 
-def _outlying(image: Plane, light: Plane) -> NDArray[np.bool_]:
-    """Pixels out of their surroundings' noise, (y, x); no data counts."""
+def outlying(image: Plane, light: Plane) -> NDArray[np.bool_]:
+    """Pixels out of their surroundings' noise; no data counts.
+
+    Parameters
+    ----------
+    image : NDArray[np.float64]
+        (y, x) adu, the true light taken away.
+    light : NDArray[np.float64]
+        (y, x) adu, the true light: where it is steep, more is allowed.
+
+    Returns
+    -------
+    NDArray[np.bool_]
+        (y, x).
+    """
     finite = np.isfinite(image)
     filled = np.where(finite, image, 0.0)
     off = np.abs(filled - median_filter(filled, 7))
