@@ -265,7 +265,8 @@ class _Box(NamedTuple):
         filled = np.where(known, self.cut, base)
         scale = float(filled.max() - base) or 1.0
         y, x = np.mgrid[-self.reach : self.reach + 1, -self.reach : self.reach + 1]
-        smooth = ndimage.gaussian_filter(filled, self.width)
+        smooth = ndimage.gaussian_filter(np.where(known, filled - base, 0.0), self.width)
+        smooth /= np.maximum(ndimage.gaussian_filter(known.astype(np.float64), self.width), _SHARP)
         peak = np.unravel_index(int(np.argmax(smooth)), filled.shape)
         start = np.zeros(8)
         start[:6] = (

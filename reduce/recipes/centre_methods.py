@@ -113,8 +113,9 @@ class Seeker:
         return self.known(np.asarray(stack.clipped_mean(planes, self.clip_sigma).mean, np.float64))
 
     def known(self, image: NDArray[np.float64]) -> NDArray[np.float64]:
-        """With NaN where the pixel was filled or sees no light: a filled pixel would pull."""
-        return np.where(self.view.bad | self.view.lost, np.nan, image)
+        """With NaN where the pixel was filled, sees no light or is saturated: it would pull."""
+        unknown = self.view.bad | self.view.lost | (image >= irdis.SATURATION_ADU)
+        return np.where(unknown, np.nan, image)
 
     def orientation(self, planes: NDArray[np.float64], exposure: Exposure) -> str:
         """'+' or 'x' of the spots that stand out in the mean of these planes; '' if none do."""
@@ -177,7 +178,7 @@ class Seeker:
     def star(self, plane: NDArray[np.float64], place: Place) -> Found:
         """By the unsaturated star itself, in one plane (y, x) of the window."""
         found = star.star_centre(
-            self.known(plane),
+            np.where(self.view.bad | self.view.lost, np.nan, plane),
             self._near(place.exposure),
             self.search_px,
             self.unit,

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from reduce.kernels.angles import derotator_correction, parallactic_angle, plane_times, unwrapped
+from reduce.kernels.angles import (
+    derotator_correction,
+    parallactic_angle,
+    plane_times,
+    through_meridian,
+    unwrapped,
+)
 
 _DAY_S = 86400.0
 _PARANAL = -24.6272
@@ -61,3 +67,14 @@ def test_the_derotators_clock_error_is_the_altitude_minus_twice_its_angle() -> N
     assert derotator_correction(60.0, 29.0) == pytest.approx(2.0)
     assert derotator_correction(60.0, 31.0) == pytest.approx(-2.0)
     assert derotator_correction(60.0, 121.0) == pytest.approx(-2.0)  # half turns are the same
+
+
+def test_the_branch_has_no_jump_at_the_upper_culmination() -> None:
+    hour_angle = np.array([-20.0, -0.01, 0.01, 20.0])
+    north = through_meridian(parallactic_angle(hour_angle, -20.0, _PARANAL), -20.0, _PARANAL)
+    south = through_meridian(parallactic_angle(hour_angle, -30.0, _PARANAL), -30.0, _PARANAL)
+    assert np.all(np.diff(north) < 0)
+    assert np.all(np.diff(south) > 0)
+    assert north.mean() == pytest.approx(180.0)
+    assert south.mean() == pytest.approx(0.0, abs=1e-9)
+    np.testing.assert_allclose(north % 360, parallactic_angle(hour_angle, -20.0, _PARANAL) % 360)
