@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hcvo.errors import StoreError
 from hcvo.model.names import url_safe
-from hcvo.model.product import ProductFacts
+from hcvo.model.product import ProductFacts, ProductKind
 
 __all__ = ["accref", "file_name", "place", "sha256_of", "write_aside"]
 
@@ -35,10 +35,11 @@ def file_name(facts: ProductFacts) -> str:
     -------
     str
         ``<obs_id>_<filter>_<algorithm>_<kind>_<process id>.fits``, ':' written '-' and the rest as
-        `hcvo.model.names.url_safe` does: accrefs and publisher DIDs need no escapes.
+        `hcvo.model.names.url_safe` does: accrefs and publisher DIDs need no escapes; a page ends in html.
     """
     parts = (facts.obs_id, facts.filter or "NOFILTER", facts.algorithm, facts.kind, facts.process_id)
-    return "_".join(url_safe(str(part)) for part in parts) + ".fits"
+    suffix = ".html" if facts.kind is ProductKind.QUALITY else ".fits"
+    return "_".join(url_safe(str(part)) for part in parts) + suffix
 
 
 def accref(facts: ProductFacts) -> str:

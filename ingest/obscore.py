@@ -6,9 +6,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from astropy.io import fits
-
 from hcvo.errors import HeaderError
+from hcvo.headers.page import product_cards
 from hcvo.headers.product import read_product_facts
 from hcvo.headers.wcs import footprint
 from hcvo.model.motion import separation_arcsec
@@ -23,6 +22,7 @@ _UCDS = {
     ProductKind.FLAT: "instr.det.qe",
     ProductKind.CENTRES: "pos.cartesian;instr.det",
     ProductKind.PSF: "instr.det.psf",
+    ProductKind.QUALITY: "meta.code.qual",
     ProductKind.SNR: "stat.snr",
     ProductKind.SIGNIFICANCE: "stat.snr",
     ProductKind.CONTRAST: "phot.flux;arith.ratio",
@@ -58,9 +58,9 @@ def describe(path: Path) -> Described:
     HeaderError
         If the file is no product or its axes are not those its header names.
     """
-    header = fits.getheader(path)
+    header = product_cards(path)
     facts = read_product_facts(header)
-    shape = [header[f"NAXIS{number}"] for number in range(header["NAXIS"], 0, -1)]
+    shape = [header[f"NAXIS{number}"] for number in range(header.get("NAXIS", 0), 0, -1)]
     names = [name for name in facts.axes.split(",") if name] if shape else []
     if len(names) != len(shape):
         raise HeaderError(
@@ -88,7 +88,7 @@ def obscore_columns(described: Described, region: SphericalPolygon | None) -> di
     facts, lengths = described.facts, described.lengths
     return {
         "kind": facts.kind.value,
-        "mime": "image/fits" if lengths else "application/fits",
+        "mime": _mime(facts.kind, lengths),
         "algorithm": facts.algorithm,
         "dataproduct_type": _product_type(lengths),
         "dataproduct_subtype": f"hci.{facts.kind}",
@@ -128,6 +128,12 @@ def obscore_columns(described: Described, region: SphericalPolygon | None) -> di
         "match_level": facts.match_level,
         "axes": facts.axes,
     }
+
+
+def _mime(kind: ProductKind, lengths: Mapping[str, int]) -> str:
+    if kind is ProductKind.QUALITY:
+        return "text/html"
+    return "image/fits" if lengths else "application/fits"
 
 
 def _product_type(lengths: Mapping[str, int]) -> str:

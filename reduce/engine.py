@@ -31,6 +31,7 @@ __all__ = ["Level", "Summary", "in_order", "reduce_frames", "run_plan", "run_rec
 
 Level = Literal["level1", "level2"]
 _Parameters = Mapping[str, Mapping[str, object]]
+_OF_LEVEL1 = frozenset({"quality"})  # what is made of a cube and still is level 1
 _KINDS = frozenset(str(kind) for kind in ProductKind)
 
 
@@ -144,8 +145,7 @@ def reduce_frames(  # noqa: PLR0913 - what the commands offer, each by name
         )
     made = plan(frames, target)
     on_plan(made)
-    if until == "level2":
-        made = _with_followers(made, REGISTRY)
+    made = _with_followers(made, REGISTRY, until)
     return run_plan(
         made,
         REGISTRY,
@@ -281,13 +281,15 @@ def _product(output: Output, level: int) -> SourceFile:
     return SourceFile(output.path, output.sha256, output.path.name, level)
 
 
-def _with_followers(planned: Plan, recipes: Iterable[Recipe]) -> Plan:
+def _with_followers(planned: Plan, recipes: Iterable[Recipe], until: Level = "level2") -> Plan:
     """Add the recipes that live on products alone: one task for each task that makes their input."""
     tasks = list(planned.tasks)
     by_name = {recipe.name: recipe for recipe in recipes}
     for recipe in in_order(by_name.values()):
         if len(recipe.consumes) != 1 or not recipe.consumes[0].classes <= _KINDS:
             continue  # planned by association, or started by hand
+        if until == "level1" and not recipe.makes <= _OF_LEVEL1:
+            continue
         consume = recipe.consumes[0]
         for task in list(tasks):
             for kind in sorted(consume.classes & by_name[task.recipe].makes):

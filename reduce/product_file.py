@@ -9,6 +9,7 @@ from matplotlib import image as png
 from numpy.typing import NDArray
 
 from hcvo.errors import InputError
+from hcvo.headers.page import product_cards
 from hcvo.headers.product import product_header, read_product_facts
 from hcvo.model.product import ProductFacts
 
@@ -118,7 +119,7 @@ def read_facts(path: Path) -> ProductFacts:
         If the file cannot be read as FITS.
     """
     try:
-        return read_product_facts(fits.getheader(path))
+        return read_product_facts(product_cards(path))
     except OSError as error:
         raise InputError(f"{path}: not a product file ({error})") from error
 

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 import structlog
-from astropy.io import fits
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -15,6 +14,7 @@ from hcvo.centre.recovery import remove_intended, staging_of
 from hcvo.centre.worker import Worker, machine
 from hcvo.config import Settings
 from hcvo.errors import CatalogueError, StoreError
+from hcvo.headers.page import product_cards
 from hcvo.headers.product import read_product_facts
 from hcvo.model.provenance import Input, Output, ProcessKey, ProcessState
 from hcvo.model.release import ReleasePolicy
@@ -161,7 +161,7 @@ class CatalogueRecorder:
         return process
 
     def _destination(self, process_id: int, output: Output) -> StoredFile:
-        facts = read_product_facts(fits.getheader(output.path))
+        facts = read_product_facts(product_cards(output.path))
         if facts.process_id != process_id:
             raise StoreError(
                 f"{output.path}: PROCID is {facts.process_id}, wanted {process_id}; a recipe mixed them up"

@@ -15,6 +15,7 @@ class ProductKind(StrEnum):
     PSF = "psf"  # off-axis PSF per channel, unit flux in 1 FWHM
     CUBE = "cube"  # level 1: (channel, time, y, x) with its tables
     PIXELS = "pixels"  # level 1 before resampling: calibrated planes in raw pixels, with their tables
+    QUALITY = "quality"  # the page of a cube's quality, HTML with the cards in it
     RESIDUAL = "residual"  # level 2: (channel, y, x), star subtracted, north up
     IMAGE = "image"  # level 2: stack of the residual over channels
     SNR = "snr"  # t statistic of Mawet et al. 2014, eq. 9, (channel + combined, y, x)

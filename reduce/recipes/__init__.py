@@ -13,6 +13,7 @@ from reduce.recipes import (
     ird_master_flat,
     ird_star_centre,
     pca,
+    quality_report,
 )
 
 __all__ = ["REGISTRY"]
@@ -26,5 +27,6 @@ REGISTRY: tuple[Recipe, ...] = (
     external_cube.RECIPE,
     cadi.RECIPE,
     pca.RECIPE,
+    quality_report.RECIPE,
 )
 """Every recipe that can run."""
