@@ -104,11 +104,11 @@ def add_star(
         The file.
     geometry : FrameGeometry
         Of this integration.
-    light : NDArray[np.float32]
+    light : Image
         (1024, 2048), changed in place.
     event : Event
         What spoils it.
-    companions : NDArray[np.float32] | None
+    companions : Image | None
         (1024, 2048), changed in place: the companions alone.
 
     Returns

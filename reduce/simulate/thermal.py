@@ -138,7 +138,7 @@ def draw_unsteady(
 
     Parameters
     ----------
-    pattern : NDArray[np.float32]
+    pattern : Image
         Mean pattern, (1024, 2048).
     mask : tuple[tuple[float, float], tuple[float, float]]
         (x, y) of the mask in each field.
