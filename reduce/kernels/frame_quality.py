@@ -20,6 +20,7 @@ _STEPS = 6
 _CONVERGED_PX = 1e-3
 _FARTHEST_PX = 6.0  # beyond that the pattern is another
 _MARGIN = 8
+_RINGS = 3
 _STEP_PX = 0.5  # of the pattern's slope, a central difference
 _NOISE_FLOOR = 0.02  # of the innermost ring: keeps the weights of empty rings down
 
@@ -38,7 +39,8 @@ class Frames(Protocol):
 class Measured(NamedTuple):
     """Of each frame; NaN where the annulus holds no data.
 
-    `flux` (time,) mean of the annulus per pixel, in the frames' unit; `width` (time,) px: the circle
+    `flux` (time,) mean of the annulus per pixel above its outermost ring, so that a background left over does
+    not count, in the frames' unit; `width` (time,) px: the circle
     of that radius parts the annulus' light in halves; `asymmetry` (time,) amplitude of the halo's
     cos 2(angle) over its mean: wind; `shift` (time, 2) px: star's (x, y) off its place, against
     the sequence's median; `pattern` (time,) strength of the sequence's median speckles, 1 = the median's own.
@@ -84,7 +86,7 @@ def measure(frames: Frames, fwhm: float, inner: float, outer: float) -> Measured
     Raises
     ------
     ValueError
-        If the annulus has less than two rings.
+        If the annulus is thinner than two FWHM.
     """
     half = min(frames.shape[1], frames.shape[2]) // 2
     outer = min(outer, float(half - 1))
@@ -139,7 +141,7 @@ def spot_flux(frames: Frames, offsets: NDArray[np.floating], fwhm: float) -> NDA
 def _annulus(reach: int, inner: float, outer: float, fwhm: float) -> _Annulus:
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     radius = np.hypot(x, y)
-    count = max(int((outer - inner) / fwhm), 2)
+    count = max(int((outer - inner) / fwhm), _RINGS)
     edges = np.linspace(inner, outer, count + 1)
     rows, columns = np.nonzero((radius >= inner) & (radius < outer))
     here = radius[rows, columns]
@@ -195,13 +197,14 @@ def _one(image: NDArray[np.float64], annulus: _Annulus, pattern: _Pattern) -> tu
     profile = _ring_medians(values, annulus)
     if not known.any() or not np.isfinite(profile).all():
         return (np.nan,) * 6
-    area = np.diff(annulus.edges**2)
-    flux = float((profile * area).sum() / area.sum())
-    light = np.concatenate([[0.0], np.cumsum(profile * area)])
-    rising = bool((profile > 0).all())
-    width = float(np.interp(light[-1] / 2, light, annulus.edges)) if rising else np.nan
-    above = profile[annulus.ring]
-    uneven = 2.0 * abs(np.mean((values * annulus.twice)[known] / np.abs(above[known]).clip(min=1e-30)))
+    area = np.diff(annulus.edges**2)[:-1]
+    above = profile[:-1] - profile[-1]
+    flux = float((above * area).sum() / area.sum())
+    light = np.concatenate([[0.0], np.cumsum(above * area)])
+    rising = bool((np.diff(light) > 0).all())
+    width = float(np.interp(light[-1] / 2, light, annulus.edges[:-1])) if rising else np.nan
+    level = profile[annulus.ring]
+    uneven = 2.0 * abs(np.mean((values * annulus.twice)[known] / np.abs(level[known]).clip(min=1e-30)))
     return flux, width, float(uneven), *_shift(image, pattern)
 
 

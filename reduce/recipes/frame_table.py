@@ -100,7 +100,7 @@ class FrameTable:
     verdict : frame_choice.Verdict
         Kept or rejected, and why.
     photometry : str
-        What FLUX rests on: 'waffle' or 'halo'.
+        What FLUX rests on: 'waffle', 'halo' or 'halo, sensor' (transparency by the wavefront sensor).
     atmosphere : Atmosphere | None
         All samples of the telemetry.
     """
@@ -220,13 +220,15 @@ def frame_table(
     ]
     air = _conditions(atmosphere, planes.mjd_mid)
     halo = np.stack([one.flux for one in measured])
-    star = _relative(halo)
+    image = _strehls(halo, air, rule)
+    clear = np.nan_to_num(air.star_adu / _median(air.star_adu), nan=1.0)
+    star, by = _relative(image * clear), "halo" if np.isnan(_median(air.star_adu)) else "halo, sensor"
     if spots is not None:
         in_spots = [
             frame_quality.spot_flux(one, where, width)
             for one, where, width in zip(cube, spots, fwhm_px, strict=True)
         ]
-        star = _relative(np.stack(in_spots))
+        star, by = _relative(np.stack(in_spots)), "waffle"
     light = _Light(
         halo,
         star,
@@ -234,26 +236,26 @@ def frame_table(
         np.mean([one.asymmetry for one in measured], axis=0),
         np.hypot(*np.mean([one.shift for one in measured], axis=0).T),
     )
-    limits = frame_choice.Limits(rule.strehl_drop, rule.centre_px, rule.faintest, rule.most_lost)
-    verdict = frame_choice.judge(_evidence(light, air, rule, waffle=spots is not None), limits)
-    return FrameTable(planes, light, air, verdict, "halo" if spots is None else "waffle", atmosphere)
-
-
-def _evidence(light: _Light, air: Conditions, rule: FrameRule, *, waffle: bool) -> frame_choice.Evidence:
-    """Means over the channels; its flux is that of its spots, else of the sensor, else of the halo."""
-    known = _median(air.strehl)
-    usual = rule.usual_strehl if np.isnan(known) else known
-    image = np.stack([frame_choice.strehl_of_halo(each, air.star_adu, usual) for each in light.halo])
-    star = light.star.mean(axis=0)
-    sensor = air.star_adu / _median(air.star_adu)
-    empty = np.asarray(~np.isfinite(light.halo).all(axis=0), dtype=np.bool_)
-    return frame_choice.Evidence(
+    evidence = frame_choice.Evidence(
         image.mean(axis=0),
-        air.strehl / usual,
+        air.strehl / _usual(air, rule),
         light.offset,
-        star if waffle else np.where(np.isfinite(sensor), sensor, star),
-        empty,
+        star.mean(axis=0),
+        np.asarray(~np.isfinite(halo).all(axis=0), dtype=np.bool_),
     )
+    limits = frame_choice.Limits(rule.strehl_drop, rule.centre_px, rule.faintest, rule.most_lost)
+    return FrameTable(planes, light, air, frame_choice.judge(evidence, limits), by, atmosphere)
+
+
+def _strehls(halo: NDArray[np.float64], air: Conditions, rule: FrameRule) -> NDArray[np.float64]:
+    """Strehl of each plane by its halo in each channel, over the median."""
+    usual = _usual(air, rule)
+    return np.stack([frame_choice.strehl_of_halo(each, air.star_adu, usual) for each in halo])
+
+
+def _usual(air: Conditions, rule: FrameRule) -> float:
+    known = _median(air.strehl)
+    return rule.usual_strehl if np.isnan(known) else known
 
 
 def _atmosphere_hdu(atmosphere: Atmosphere) -> fits.BinTableHDU:
