@@ -13,6 +13,7 @@ __all__ = ["StarCentre", "star_centre"]
 _CORE_FWHM = 1.1  # radius that is fitted: the first Airy ring stays out
 _RING_FWHM = (3.0, 5.0)  # where the sky's noise is measured
 _MAD_TO_SIGMA = 1.4826
+_SIGNIFICANT = 8.0
 
 Grid = NDArray[np.float64]
 
@@ -83,13 +84,15 @@ def star_centre(
         )
     fit = _fit(cut[core], x[core].astype(np.float64), y[core].astype(np.float64), (top - sky, sky), fwhm)
     place, peak = fit.x[1:3], float(fit.x[0])
-    if not fit.success or peak <= 5.0 * noise or float(np.abs(place).max()) > fwhm:
-        raise ValueError(
-            f"no star near {near}: the fit of a Gaussian to the peak at ({column}, {row}) failed"
-        )
-    solve = np.linalg.pinv(fit.jac)[1:3]
+    solve = np.linalg.pinv(fit.jac)[:3]
     variance = np.clip(cut[core] - sky, 0.0, None) / gain + noise**2
-    error = np.sqrt(((solve**2) @ variance).mean())
+    errors = np.sqrt((solve**2) @ variance)
+    if not fit.success or peak <= _SIGNIFICANT * errors[0] or float(np.abs(place).max()) > fwhm:
+        raise ValueError(
+            f"no star near {near}: the peak at ({column}, {row}) is {peak:g} +- {errors[0]:g} adu, "
+            f"wanted {_SIGNIFICANT:g} sigma"
+        )
+    error = np.sqrt((errors[1:] ** 2).mean())
     return StarCentre(column + float(place[0]), row + float(place[1]), float(error), peak)
 
 

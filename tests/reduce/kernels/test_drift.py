@@ -1,0 +1,95 @@
+"""A star that drifts: the line, its errors, jumps, and what lies outside the time measured."""
+
+import numpy as np
+import pytest
+
+from reduce.kernels.drift import fit_drift
+
+_START = np.array([[485.0, 520.0], [486.0, 508.0]])
+_DAY = 58000.0
+
+
+def _line(hours: np.ndarray, slope: tuple[float, float]) -> np.ndarray:
+    return _START[:, None] + np.array(slope) * hours[None, :, None]
+
+
+def _rows(hours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return np.tile(_DAY + hours / 24, 2), np.repeat([0, 1], len(hours))
+
+
+def test_two_frames_give_the_line_between_them_and_no_more_outside() -> None:
+    hours = np.array([0.0, 2.0])
+    mjd, channel = _rows(hours)
+    found = fit_drift(mjd, channel, _line(hours, (0.5, -0.25)).reshape(-1, 2), np.full(4, 0.02))
+    asked = np.array([-1.0, 0.0, 0.5, 2.0, 3.0])
+    np.testing.assert_allclose(
+        found.at(_DAY + asked / 24), _line(np.clip(asked, 0, 2), (0.5, -0.25)), atol=1e-6
+    )
+    np.testing.assert_allclose(found.slope, (0.5, -0.25), atol=1e-6)
+
+
+def test_a_single_frame_stands_for_all_times() -> None:
+    mjd, channel = _rows(np.array([1.0]))
+    found = fit_drift(mjd, channel, _START, np.array([0.03, 0.05]))
+    np.testing.assert_allclose(
+        found.at(np.array([_DAY - 1, _DAY + 1])), np.repeat(_START[:, None], 2, axis=1)
+    )
+    np.testing.assert_allclose(found.slope, 0.0)
+    assert found.error(np.array([_DAY]))[1, 0] == pytest.approx(0.05, rel=1e-6)
+    assert found.wander == 0.0
+
+
+def test_frames_of_the_same_minute_give_no_slope() -> None:
+    hours = np.array([0.0, 0.01])
+    mjd, channel = _rows(hours)
+    places = _line(hours, (10.0, 0.0)).reshape(-1, 2)
+    found = fit_drift(mjd, channel, places, np.full(4, 0.02))
+    np.testing.assert_allclose(found.slope, 0.0)
+    np.testing.assert_allclose(
+        found.at(np.array([_DAY + 1]))[:, 0], _START + np.array([0.05, 0.0]), atol=1e-9
+    )
+
+
+def test_errors_hold_the_truth_and_never_fall_below_one_measurements() -> None:
+    rng = np.random.default_rng(1)
+    hours = np.linspace(0, 2, 4)
+    mjd, channel = _rows(hours)
+    sure = np.tile([0.02, 0.03, 0.04, 0.05], 2)
+    asked = _DAY + np.array([0.0, 1.0, 2.0]) / 24
+    off, quoted = [], []
+    for _ in range(200):
+        places = _line(hours, (0.3, 0.1)).reshape(-1, 2) + sure[:, None] * rng.normal(size=(8, 2))
+        found = fit_drift(mjd, channel, places, sure)
+        off.append(found.at(asked) - _line(np.array([0.0, 1.0, 2.0]), (0.3, 0.1)))
+        assert found.error(asked).min() >= np.median(sure) - 1e-12
+        quoted.append(found._replace(floor=0.0).error(asked))
+    scatter = np.std(off, axis=0)
+    np.testing.assert_allclose(np.mean(quoted, axis=0), scatter.mean(axis=2), rtol=0.2)
+
+
+def test_a_frame_that_jumped_does_not_move_the_line() -> None:
+    hours = np.linspace(0, 2, 8)
+    mjd, channel = _rows(hours)
+    places = _line(hours, (0.3, 0.1))
+    places[0, 3] += (1.5, 0.0)
+    found = fit_drift(mjd, channel, places.reshape(-1, 2), np.full(16, 0.02))
+    np.testing.assert_allclose(found.slope, (0.3, 0.1), atol=1e-6)
+    assert found.wander < 1e-3
+
+
+def test_wander_is_what_errors_do_not_explain() -> None:
+    rng = np.random.default_rng(2)
+    hours = np.linspace(0, 2, 200)
+    mjd, channel = _rows(hours)
+    places = _line(hours, (0.3, 0.1)).reshape(-1, 2)
+    quiet = fit_drift(mjd, channel, places + 0.02 * rng.normal(size=places.shape), np.full(400, 0.02))
+    loud = fit_drift(mjd, channel, places + 0.05 * rng.normal(size=places.shape), np.full(400, 0.03))
+    assert quiet.wander < 0.008
+    assert loud.wander == pytest.approx(0.04, rel=0.1)
+
+
+def test_the_more_certain_frame_weighs_more() -> None:
+    mjd, channel = _rows(np.array([0.0, 0.001]))
+    places = np.array([[0.0, 0.0], [1.0, 2.0], [0.0, 0.0], [1.0, 2.0]])
+    found = fit_drift(mjd, channel, places, np.array([1.0, 0.5, 1.0, 0.5]))
+    np.testing.assert_allclose(found.start, [[0.8, 1.6]] * 2, atol=1e-9)
