@@ -1,15 +1,14 @@
-"""Bad pixels: found by how they stand out, filled from their neighbours."""
-
-from typing import NamedTuple
+"""Bad pixels: found by how they stand out in level, noise and time."""
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
-from scipy.sparse import linalg
+from scipy import ndimage
 
-__all__ = ["Repair", "noisy", "plan_repair", "regions", "repaired", "standing_out"]
+__all__ = ["flickering", "noisy", "regions", "standing_out"]
 
 _MAD_TO_SIGMA = 1.4826  # of a Gaussian
+_FEWEST_TO_JUMP = 3  # planes in which a middle value can be told from one that jumped
+_MANY_PLANES = 12
 
 
 def standing_out(image: NDArray[np.floating], sigma: float, size: int = 5) -> NDArray[np.bool_]:
@@ -80,76 +79,22 @@ def regions(bad: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
     return np.asarray(sizes[labels] >= least)
 
 
-class Repair(NamedTuple):
-    """A prepared repair of one bad-pixel map: places (n,), and how they follow from the good ones."""
-
-    places: NDArray[np.intp]
-    solve: linalg.SuperLU | None
-    coupling: sparse.csr_matrix
-
-
-def plan_repair(bad: NDArray[np.bool_]) -> Repair:
-    """Prepare the filling of bad pixels by the smoothest surface through the good ones.
-
-    The sum of the squared discrete Laplacian is least (biharmonic interpolation): for one bad pixel
-    this is the 12-neighbour rule (8 sides, -2 diagonals, -1 two away)/20, exact for cubic surfaces.
+def flickering(kept: NDArray[np.integer], planes: int) -> NDArray[np.bool_]:
+    """Pixels that jump between planes, from the values that a clipped mean left out.
 
     Parameters
     ----------
-    bad : NDArray[np.bool_]
-        (y, x), True = bad; at least one pixel must be good.
+    kept : NDArray[np.integer]
+        (y, x) number of values kept, of `stack.clipped_mean`.
+    planes : int
+        Number of planes combined.
 
     Returns
     -------
-    Repair
-        For `repaired`; made once, used for every frame.
-
-    Raises
-    ------
-    ValueError
-        If no pixel is good.
+    NDArray[np.bool_]
+        (y, x), True = bad. In few planes one jump is enough (a cosmic ray costs a good pixel, some tens a
+        plane); in many planes it takes two, because rays would add up.
     """
-    if bad.all():
-        raise ValueError(f"all {bad.size} pixels are bad, wanted at least one good")
-    laplacian = _laplacian(bad.shape)
-    biharmonic = (laplacian.T @ laplacian).tocsr()
-    places = np.flatnonzero(bad)
-    rows = biharmonic[places]
-    solve = linalg.splu(rows[:, places].tocsc()) if places.size else None
-    return Repair(places, solve, rows[:, np.flatnonzero(~bad)].tocsr())
-
-
-def repaired(image: NDArray[np.floating], bad: NDArray[np.bool_], plan: Repair) -> NDArray[np.float64]:
-    """Fill the bad pixels of one frame.
-
-    Parameters
-    ----------
-    image : NDArray[np.floating]
-        (y, x); values at bad pixels are not looked at.
-    bad : NDArray[np.bool_]
-        The map that `plan` was made from.
-    plan : Repair
-        Of `plan_repair`.
-
-    Returns
-    -------
-    NDArray[np.float64]
-        (y, x), the good pixels as they were.
-    """
-    filled = np.array(image, dtype=np.float64)
-    if plan.solve is not None:
-        flat = filled.reshape(-1)
-        flat[plan.places] = plan.solve.solve(-(plan.coupling @ filled[~bad]))
-    return filled
-
-
-def _laplacian(shape: tuple[int, ...]) -> sparse.csr_matrix:
-    """Sum of differences to the up to four neighbours inside the grid."""
-    ny, nx = shape
-    along_y, along_x = _second_difference(ny), _second_difference(nx)
-    return (sparse.kron(along_y, sparse.eye(nx)) + sparse.kron(sparse.eye(ny), along_x)).tocsr()
-
-
-def _second_difference(size: int) -> sparse.csr_matrix:
-    step = sparse.diags([-np.ones(size - 1), np.ones(size - 1)], [0, 1], shape=(size - 1, size))
-    return (step.T @ step).tocsr()
+    if planes < _FEWEST_TO_JUMP:
+        return np.zeros(kept.shape, dtype=bool)
+    return np.asarray(planes - kept >= (1 if planes < _MANY_PLANES else 2))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +10,14 @@ from astropy.io import fits
 from numpy.typing import NDArray
 
 from reduce.instruments import sphere_irdis
-from reduce.kernels import badpixels
+from reduce.kernels import badpixels, fill
+from reduce.product_file import read_facts
 from reduce.recipe import SourceFile
 
 __all__ = ["Window", "lambda_over_d_px", "windows"]
 
 _LOST_PX = 400  # connected bad pixels that are no longer a blemish: vignetting, the field's edge
+_COMMON_WIDTH_PX = 3.3  # lambda/D in H, for a flat in a filter that we do not know
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,16 @@ class Window:
         (x, y) of its first pixel within the field.
     background, flat : NDArray[np.float32]
         (y, x) adu; response 1 where the pixel is bad.
+    noise : NDArray[np.float32]
+        (y, x) standard deviation of one plane at the background's level, adu.
     bad : NDArray[np.bool_]
         (y, x), filled from their neighbours.
     lost : NDArray[np.bool_]
         (y, x), whole regions that see no light; kept as they are, they hold no data.
-    repair : badpixels.Repair
-        Of `bad`.
+    width : float
+        Lambda over D of the flat's filter, px.
+    repair : fill.Plan
+        Of `bad`, not from what is lost.
     """
 
     rows: slice
@@ -42,9 +49,11 @@ class Window:
     corner: tuple[int, int]
     background: NDArray[np.float32]
     flat: NDArray[np.float32]
+    noise: NDArray[np.float32]
     bad: NDArray[np.bool_]
     lost: NDArray[np.bool_]
-    repair: badpixels.Repair
+    width: float
+    repair: fill.Plan
 
     def clean(self, planes: NDArray[np.float32]) -> NDArray[np.float64]:
         """Calibrate the window of each plane.
@@ -68,7 +77,9 @@ class Window:
 
     def filled(self, image: NDArray[np.floating]) -> NDArray[np.float64]:
         """Bad pixels of one image (y, x) of the window filled from their neighbours."""
-        return badpixels.repaired(image, self.bad, self.repair)
+        whole = np.array(image, dtype=np.float64)
+        fill.fill(whole[None], self.repair)
+        return whole
 
 
 def windows(
@@ -92,10 +103,12 @@ def windows(
     tuple[Window, ...]
         One a field.
     """
-    dark, dark_bad = _read(background.path)
-    response, response_bad = _read(flat.path)
-    bad = dark_bad | response_bad | ~np.isfinite(response) | ~np.isfinite(dark)
-    return tuple(_window(dark, response, bad, field, *centre, half) for field, centre in enumerate(centres))
+    master, flat_master = _read(background.path), _read(flat.path)
+    widths = _widths(flat)
+    return tuple(
+        _window(master, flat_master, field, *centre, half, widths[field])
+        for field, centre in enumerate(centres)
+    )
 
 
 def lambda_over_d_px(wavelength_um: float, scale_mas: float) -> float:
@@ -103,34 +116,51 @@ def lambda_over_d_px(wavelength_um: float, scale_mas: float) -> float:
     return float(np.degrees(wavelength_um * 1e-6 / sphere_irdis.TELESCOPE_M) * 3.6e6 / scale_mas)
 
 
-def _read(path: Path) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+@dataclass(frozen=True, slots=True)
+class _Master:
+    """A master calibration of the whole detector: plane, bad pixels, noise of one exposure (dark only)."""
+
+    plane: NDArray[np.float32]
+    bad: NDArray[np.bool_]
+    noise: NDArray[np.float32] | None
+
+
+def _read(path: Path) -> _Master:
     with fits.open(path, memmap=False) as hdus:
-        return np.asarray(hdus[0].data, dtype=np.float32), np.asarray(hdus["BADPIX"].data, dtype=bool)
+        plane, bad = np.asarray(hdus[0].data, np.float32), np.asarray(hdus["BADPIX"].data, bool)
+        noise = np.asarray(hdus["NOISE"].data, np.float32) if "NOISE" in hdus else None
+    return _Master(plane, bad | ~np.isfinite(plane), noise)
+
+
+def _widths(flat: SourceFile) -> tuple[float, ...]:
+    """Lambda over D in each field."""
+    facts = read_facts(flat.path)
+    channels = sphere_irdis.FILTERS.get(facts.filter)
+    if channels is None:
+        return (_COMMON_WIDTH_PX,) * 2
+    scale = sphere_irdis.astrometry_at(date.fromisoformat(facts.night), facts.filter).scale_mas
+    return tuple(lambda_over_d_px(channel.wavelength_um, scale) for channel in channels)
 
 
 def _window(
-    dark: NDArray[np.float32],
-    response: NDArray[np.float32],
-    bad: NDArray[np.bool_],
-    field: int,
-    x: float,
-    y: float,
-    half: float,
+    master: _Master, flat: _Master, field: int, x: float, y: float, half: float, width: float
 ) -> Window:
     size = sphere_irdis.FIELD_PX
     left, right = max(int(x - half), 0), min(int(x + half) + 2, size)
-    low, high = max(int(y - half), 0), min(int(y + half) + 2, dark.shape[0])
+    low, high = max(int(y - half), 0), min(int(y + half) + 2, master.plane.shape[0])
     rows, columns = slice(low, high), slice(field * size + left, field * size + right)
-    here = bad[rows, columns]
+    here = master.bad[rows, columns] | flat.bad[rows, columns]
     lost = badpixels.regions(here, _LOST_PX)
-    few = here & ~lost
+    noise = np.zeros(here.shape, np.float32) if master.noise is None else master.noise[rows, columns]
     return Window(
         rows,
         columns,
         (left, low),
-        np.where(here, 0, dark[rows, columns]).astype(np.float32),
-        np.where(here, 1, response[rows, columns]).astype(np.float32),
-        few,
+        np.where(here, 0, master.plane[rows, columns]).astype(np.float32),
+        np.where(here, 1, flat.plane[rows, columns]).astype(np.float32),
+        np.where(np.isfinite(noise), noise, 0).astype(np.float32),
+        here & ~lost,
         lost,
-        badpixels.plan_repair(few),
+        width,
+        fill.plan_fill(here, width, here & ~lost),
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from reduce.kernels.badpixels import noisy, plan_repair, regions, repaired, standing_out
+from reduce.kernels.badpixels import flickering, noisy, regions, standing_out
 
 
 def _field() -> np.ndarray:
@@ -79,44 +79,12 @@ def test_a_region_hangs_together_by_sides() -> None:
     np.testing.assert_array_equal(regions(bad, 1), bad)
 
 
-def test_one_bad_pixel_takes_the_twelve_neighbour_rule() -> None:
-    image = np.random.default_rng(2).normal(size=(9, 9))
-    bad = np.zeros((9, 9), bool)
-    bad[4, 4] = True
-    sides = image[[3, 5, 4, 4], [4, 4, 3, 5]].sum()
-    diagonals = image[[3, 3, 5, 5], [3, 5, 3, 5]].sum()
-    beyond = image[[2, 6, 4, 4], [4, 4, 2, 6]].sum()
-    image[4, 4] = np.nan
-    found = repaired(image, bad, plan_repair(bad))
-    assert found[4, 4] == pytest.approx((8 * sides - 2 * diagonals - beyond) / 20)
-    np.testing.assert_array_equal(found[~bad], image[~bad])
-    assert np.isnan(image[4, 4])
-
-
-@pytest.mark.parametrize("shape", [(12, 15), (15, 12)])
-def test_a_smooth_surface_comes_back(shape: tuple[int, int]) -> None:
-    y, x = np.indices(shape, dtype=np.float64)
-    plane = 3.0 + 0.5 * x - 0.25 * y
-    cubic = 0.01 * x**3 - 0.02 * y**3 + 0.1 * x * y + x - 2.0
-    bad = np.zeros(shape, bool)
-    bad[3:6, 4:8] = bad[9, 8] = bad[9, 9] = True
-    plan = plan_repair(bad)
-    np.testing.assert_allclose(repaired(np.where(bad, 1e9, cubic), bad, plan), cubic, atol=1e-8)
-    np.testing.assert_allclose(repaired(np.where(bad, np.inf, plane), bad, plan), plane, atol=1e-9)
-
-
-def test_a_rim_pixel_is_filled_from_inside() -> None:
-    image = np.full((7, 7), 4.0)
-    bad = np.zeros((7, 7), bool)
-    bad[0, 0] = bad[6, 3] = bad[2, 6] = True
-    np.testing.assert_allclose(repaired(np.where(bad, np.nan, image), bad, plan_repair(bad)), 4.0)
-
-
-def test_nothing_bad_is_nothing_done_and_all_bad_is_refused() -> None:
-    image = np.random.default_rng(3).normal(size=(4, 5)).astype(np.float32)
-    none = np.zeros((4, 5), bool)
-    found = repaired(image, none, plan_repair(none))
-    np.testing.assert_array_equal(found, image)
-    assert found is not image
-    with pytest.raises(ValueError, match="all 20 pixels are bad"):
-        plan_repair(np.ones((4, 5), bool))
+@pytest.mark.parametrize(
+    ("planes", "jumps", "bad"), [(2, 1, False), (3, 1, True), (11, 1, True), (12, 1, False), (12, 2, True)]
+)
+def test_a_pixel_flickers_where_values_were_left_out(planes: int, jumps: int, *, bad: bool) -> None:
+    kept = np.full((4, 5), planes)
+    kept[2, 3] -= jumps
+    found = flickering(kept, planes)
+    assert found[2, 3] == bad
+    assert found.sum() == int(bad)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from reduce.kernels import badpixels, flat, photometry, recentre, spots, stack
+from reduce.kernels import badpixels, fill, flat, photometry, recentre, spots, stack
 
 _FWHM = 4.0
 
@@ -49,39 +49,6 @@ class TestStack:
 
 
 class TestBadPixels:
-    def test_one_bad_pixel_follows_the_twelve_neighbour_rule(self) -> None:
-        bad = np.zeros((9, 9), bool)
-        bad[4, 4] = True
-        image = np.random.default_rng(3).normal(size=(9, 9))
-        filled = badpixels.repaired(image, bad, badpixels.plan_repair(bad))
-        sides = image[3, 4] + image[5, 4] + image[4, 3] + image[4, 5]
-        corners = image[3, 3] + image[3, 5] + image[5, 3] + image[5, 5]
-        two_away = image[2, 4] + image[6, 4] + image[4, 2] + image[4, 6]
-        assert filled[4, 4] == pytest.approx((8 * sides - 2 * corners - two_away) / 20)
-        assert np.array_equal(filled[~bad], image[~bad])
-
-    @settings(max_examples=30, deadline=None)
-    @given(st.lists(st.floats(-2, 2), min_size=6, max_size=6), st.integers(0, 2**31))
-    def test_linear_surfaces_come_back_exactly_and_quadratic_inside(self, c: list[float], seed: int) -> None:
-        y, x = np.mgrid[:20, :24] / 10.0
-        bad = np.random.default_rng(seed).random((20, 24)) < 0.1
-        bad[:3], bad[-3:], bad[:, :3], bad[:, -3:] = False, False, False, False
-        surface = c[0] + c[1] * x + c[2] * y + c[3] * x * y
-        plan = badpixels.plan_repair(bad)
-        filled = badpixels.repaired(np.where(bad, 1e6, surface), bad, plan)
-        assert np.abs(filled - surface).max() < 1e-8
-
-    def test_star_core_is_filled_to_four_percent_of_the_peak(self) -> None:
-        image = gaussian((60, 60), 30.3, 29.6)
-        worst = 0.0
-        for row in range(26, 34):
-            for column in range(26, 35):
-                bad = np.zeros(image.shape, bool)
-                bad[row, column] = True
-                filled = badpixels.repaired(np.where(bad, -50.0, image), bad, badpixels.plan_repair(bad))
-                worst = max(worst, abs(filled[row, column] - image[row, column]))
-        assert worst < 0.04
-
     def test_planted_hot_and_dead_pixels_are_found_and_no_others(self) -> None:
         rng = np.random.default_rng(4)
         image = rng.normal(500.0, 3.0, (300, 300)) + 40 * np.sin(np.arange(300) / 50.0)
@@ -104,10 +71,6 @@ class TestBadPixels:
         bad[5:15, 5:15] = bad[20, 20] = bad[0, 0] = True
         assert badpixels.regions(bad, 100).sum() == 100
         assert badpixels.regions(bad, 101).sum() == 0
-
-    def test_everything_bad_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="all 4 pixels are bad"):
-            badpixels.plan_repair(np.ones((2, 2), bool))
 
 
 class TestFlat:
@@ -289,7 +252,8 @@ class TestPhotometry:
         bad = np.zeros(image.shape, bool)
         bad[30 + dy, 30 + dx] = bad[30 + dy, 33] = True
         core, rest = photometry.without_core(np.where(bad, np.nan, image), (30, 30), 3.6)
-        whole = core + badpixels.repaired(rest, bad, badpixels.plan_repair(bad))
+        fill.fill(rest[None], fill.plan_fill(bad, 3.4))
+        whole = core + rest
         assert np.abs(whole - image).max() < 2.0
 
     def test_normalised_has_unit_flux(self) -> None:

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from reduce.kernels.stack import clipped_mean
+from reduce.kernels.stack import clipped_mean, steadied
 
 
 def test_values_far_from_the_median_are_left_out() -> None:
     planes = np.array([1.0, 2.0, 3.0, 4.0, 100.0])[:, None, None] * np.ones((5, 3, 4))
-    found = clipped_mean(planes, 3.0)  # median 3, deviation 1.4826
+    found = clipped_mean(planes, 3.0)  # median 3, deviation 1.206 x 1.4826
     assert (found.kept == 4).all()
     assert found.mean[0, 0] == pytest.approx(2.5)
     assert found.error[0, 0] == pytest.approx(np.std([1, 2, 3, 4], ddof=1) / 2.0)
@@ -18,21 +18,21 @@ def test_values_far_from_the_median_are_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("sigma", "kept"),
-    [(0.67, 2), (0.68, 4), (1.34, 4), (1.35, 5), (2.02, 5), (2.03, 6), (65.4, 6), (65.5, 7)],
+    [(0.59, 2), (0.60, 4), (1.18, 4), (1.19, 5), (1.77, 5), (1.78, 6), (57.38, 6), (57.40, 7)],
 )
 def test_the_limit_is_so_many_robust_deviations(sigma: float, kept: int) -> None:
     planes = np.array([1.0, 2.0, 3.0, 3.0, 4.0, 0.0, 100.0])[:, None, None] * np.ones((7, 2, 2))
-    assert (clipped_mean(planes, sigma).kept == kept).all()  # median 3, deviation 1.4826
+    assert (clipped_mean(planes, sigma).kept == kept).all()  # median 3, deviation 1.140 x 1.4826
 
 
 def test_a_quiet_pixel_is_given_the_typical_deviation() -> None:
     planes = np.zeros((5, 3, 3))
     planes[:] = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])[:, None, None]  # deviation 1.4826 each
-    planes[:, 1, 1] = [0.0, 0.0, 0.0, 0.0, 4.0]  # its own deviation is 0
-    planes[:, 2, 2] = [0.0, 0.0, 0.0, 0.0, 5.0]
-    found = clipped_mean(planes, 3.0)  # typical: 3 x 1.4826 = 4.45
+    planes[:, 1, 1] = [0.0, 0.0, 0.0, 0.0, 5.0]  # its own deviation is 0
+    planes[:, 2, 2] = [0.0, 0.0, 0.0, 0.0, 6.0]
+    found = clipped_mean(planes, 3.0)  # typical: 3 x 1.206 x 1.4826 = 5.36
     assert found.kept[1, 1] == 5
-    assert found.mean[1, 1] == pytest.approx(0.8)
+    assert found.mean[1, 1] == pytest.approx(1.0)
     assert found.kept[2, 2] == 4
     assert found.mean[2, 2] == 0.0
     assert found.error[2, 2] == 0.0
@@ -72,3 +72,24 @@ def test_the_error_is_the_scatter_of_means() -> None:
     found = clipped_mean(rng.normal(5.0, 2.0, size=(9, 60, 60)), 6.0)
     assert np.std(found.mean) == pytest.approx(2.0 / 3.0, rel=0.05)
     assert np.sqrt(np.mean(found.error**2)) == pytest.approx(2.0 / 3.0, rel=0.05)
+
+
+@pytest.mark.parametrize("planes", [3, 4, 5, 8, 12])
+def test_few_planes_of_clean_noise_lose_little(planes: int) -> None:
+    found = clipped_mean(np.random.default_rng(planes).normal(0.0, 3.0, size=(planes, 300, 300)), 5.0)
+    assert (found.kept < planes).mean() < 1e-3
+    assert np.sqrt(np.mean(found.noise**2)) == pytest.approx(3.0, rel=0.02)
+
+
+def test_noise_of_few_values_is_drawn_to_the_typical() -> None:
+    noise = np.full((5, 5), 2.0)
+    noise[1, 1], noise[2, 2] = 10.0, np.nan
+    kept = np.full((5, 5), 3)
+    kept[3, 3] = 1
+    found = steadied(noise, kept)
+    assert found[0, 0] == pytest.approx(2.0)
+    assert found[1, 1] == pytest.approx(np.sqrt((2 * 100 + 4 * 4) / 6))
+    assert found[2, 2] == found[3, 3] == pytest.approx(2.0)
+    assert steadied(noise, np.full((5, 5), 101))[1, 1] == pytest.approx(np.sqrt((100 * 100 + 4 * 4) / 104))
+    with pytest.raises(ValueError, match="noise of no pixel is known"):
+        steadied(np.full((2, 2), np.nan), kept[:2, :2])
