@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hcvo.model.frame import RawFrame
-from reduce.match import Choice, DataSource, FrameGroup, Index, Rejection, Span
+from reduce.match import Choice, DataSource, Decision, FrameGroup, Index, Rejection, Span
 
 __all__ = ["Chosen", "Desk", "GroupPlan", "Missing", "Rejected"]
 
@@ -58,6 +58,12 @@ class Missing:
         Match level that a product reaches nevertheless; None: nothing is made.
     reason : str
         What there is, and why it does not do.
+    candidates : int
+        Groups of those classes, near or far.
+    differs : tuple[str, ...]
+        In what the nearest of them do not fit: fields, 'time', 'files'.
+    dit_s : float
+        Of the frames it would calibrate, s.
     """
 
     role: str
@@ -65,6 +71,9 @@ class Missing:
     wanted: tuple[str, ...]
     level: int | None
     reason: str
+    candidates: int
+    differs: tuple[str, ...]
+    dit_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,17 +150,15 @@ class Desk:
         Choice | None
             None where nothing fits and the product can be made without.
 
-        Raises
-        ------
-        AssociationError
-            If nothing fits and it cannot.
+        Notes
+        -----
+        AssociationError if nothing fits and it cannot.
         """
         decision = self._index.decide(source, wanted or self.science)
         self._rejected += [Rejected(role, one) for one in decision.rejected]
-        classes = tuple(kind.tag for kind in source.classes)
         choice = decision.choice
         if choice is None:
-            self._missing.append(Missing(role, source.name, classes, source.without, decision.reason()))
+            self._miss(role, decision, source.without, decision.reason())
             if source.without is None:
                 decision.required()
             return None
@@ -159,9 +166,15 @@ class Desk:
         self._chosen[role, names[0]] = Chosen(role, choice.group.tag, names, choice.level, choice.hours)
         if choice.level > self._worst_unreported:
             used = f"{choice.group.tag} from {names[0]}, {choice.hours:.1f} h away"
-            reason = f"{used}, serves at level {choice.level}"
-            self._missing.append(Missing(role, source.name, classes, choice.level, reason))
+            self._miss(role, decision, choice.level, f"{used}, serves at level {choice.level}")
         return choice
+
+    def _miss(self, role: str, decision: Decision, level: int | None, reason: str) -> None:
+        classes = tuple(kind.tag for kind in decision.source.classes)
+        candidates = len(decision.rejected) + decision.more + (decision.choice is not None)
+        differs = dict.fromkeys(key for one in decision.rejected for key in one.differs)
+        name, dit_s = decision.source.name, decision.wanted.dit_s
+        self._missing.append(Missing(role, name, classes, level, reason, candidates, tuple(differs), dit_s))
 
     def during(self, role: str, span: Span) -> list[RawFrame]:
         """Frames wanted for their time; none at all is reported.
@@ -187,7 +200,8 @@ class Desk:
         else:
             first = self.science.frames[0]
             reason = f"no {span.name} for {first.dp_id}: wanted {span.tag} begun while it ran"
-            self._missing.append(Missing(role, span.name, (span.tag,), span.without, reason))
+            missing = Missing(role, span.name, (span.tag,), span.without, reason, 0, (), first.dit_s)
+            self._missing.append(missing)
         return found
 
     def level_of(self, source: DataSource, choice: Choice, wanted: FrameGroup) -> int:

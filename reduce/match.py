@@ -139,13 +139,16 @@ class Rejection:
     files : int
         How many.
     reasons : tuple[str, ...]
-        Why not.
+        Why not, in words that name frames and values.
+    differs : tuple[str, ...]
+        The same in words that name none: fields that are unequal, 'time', 'files'; empty for one that fits.
     """
 
     tag: str
     first: str
     files: int
     reasons: tuple[str, ...]
+    differs: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.files} {self.tag} from {self.first} rejected: {', '.join(self.reasons)}"
@@ -285,10 +288,11 @@ class Index:
             near = (group for group in shelf.nearest(*span) if not ranked or group is not ranked[0][1])
             for group in islice(near, _TOLD):
                 if id(group) in fitting:
-                    reasons = [_beaten(*fitting[id(group)], *ranked[0])]
+                    why = {"": _beaten(*fitting[id(group)], ranked[0])}
                 else:
-                    reasons = _why_not(source, kind, group, first, group.hours_from(*span))
-                told.append(Rejection(kind.tag, group.frames[0].dp_id, len(group.frames), tuple(reasons)))
+                    why = _why_not(source, kind, group, first, group.hours_from(*span))
+                name, differs = group.frames[0].dp_id, tuple(filter(None, why))
+                told.append(Rejection(kind.tag, name, len(group.frames), tuple(why.values()), differs))
         return told, total - len(told) - bool(ranked)
 
     def _shelf(self, kind: Class) -> "_Shelf":
@@ -379,8 +383,9 @@ def _same(found: object, wanted: object) -> bool:
     return found is not None and found == wanted
 
 
-def _beaten(rank: _Rank, hours: float, best: _Rank, group: FrameGroup, best_hours: float) -> str:
+def _beaten(rank: _Rank, hours: float, taken: tuple[_Rank, FrameGroup, float]) -> str:
     """Why a group that fits was not taken."""
+    best, group, best_hours = taken
     chosen = f"{group.tag} from {group.frames[0].dp_id}"
     if rank[0] > best[0]:
         return f"fits at level {rank[0]}, {chosen} at level {best[0]}"
@@ -393,15 +398,17 @@ def _beaten(rank: _Rank, hours: float, best: _Rank, group: FrameGroup, best_hour
     return f"fits as well as {chosen}, which has more files or is earlier"
 
 
-def _why_not(source: DataSource, kind: Class, group: FrameGroup, wanted: RawFrame, hours: float) -> list[str]:
-    """Against the most lenient grade: what still does not fit."""
+def _why_not(
+    source: DataSource, kind: Class, group: FrameGroup, wanted: RawFrame, hours: float
+) -> dict[str, str]:
+    """Against the most lenient grade: what still does not fit, and how."""
     last, first = kind.grades[-1], group.frames[0]
-    reasons = [
-        f"{key} {getattr(first, key)!r} instead of {getattr(wanted, key)!r}"
+    reasons = {
+        key: f"{key} {getattr(first, key)!r} instead of {getattr(wanted, key)!r}"
         for key in _unequal(last.keys, first, wanted)
-    ]
+    }
     if hours > last.hours:
-        reasons.append(f"{hours:.1f} h away, at most {last.hours:g}")
+        reasons["time"] = f"{hours:.1f} h away, at most {last.hours:g}"
     if len(group.frames) < source.minimum:
-        reasons.append(f"{len(group.frames)} files, at least {source.minimum}")
+        reasons["files"] = f"{len(group.frames)} files, at least {source.minimum}"
     return reasons

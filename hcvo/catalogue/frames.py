@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import date
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
 from django.db.models import Q
@@ -12,10 +14,16 @@ from hcvo.model.frame import CardValue
 from hcvo.model.frame import RawFrame as Frame
 from hcvo.model.names import normalised
 
-__all__ = ["CALIBRATION_DAYS", "frames_for", "observations_of"]
+__all__ = ["CALIBRATION_DAYS", "TELEMETRY_HOURS", "frames_for", "observations_of"]
 
-CALIBRATION_DAYS = 60.0
-"""Calibrations farther from the science than this fit no rule of association."""
+CALIBRATION_DAYS = 61.0
+"""Calibrations farther from the science than this fit no rule of association.
+
+A day more than the widest rule: the frames of a night stay together, or its master would depend on who asks.
+"""
+
+TELEMETRY_HOURS = 2.0
+"""Telemetry begun so long before an observation may reach into it."""
 
 
 def observations_of(night: date | None, target: str | None) -> list[Observation]:
@@ -64,7 +72,7 @@ def frames_for(observations: Collection[Observation]) -> list[Frame]:
     Returns
     -------
     list[Frame]
-        Science and calibrations, sky frames of other observations among them.
+        Science and calibrations, sky frames of other observations and telemetry among them.
 
     Notes
     -----
@@ -78,15 +86,25 @@ def frames_for(observations: Collection[Observation]) -> list[Frame]:
     own = Q(observation__in=[one.pk for one in observations])
     shared = Q(observation=None) | Q(kind="SKY")
     calibrations = shared & Q(arm__in=arms, mjd_obs__gte=begin, mjd_obs__lte=end)
-    rows = RawFrame.objects.filter(own | calibrations).select_related("observation")
+    telemetry = reduce(or_, map(_telemetry, observations))
+    rows = RawFrame.objects.filter(own | calibrations | telemetry).select_related("observation")
     return _frames(rows.defer("cards").order_by("mjd_obs"))
 
 
-class _Cards(Mapping[str, CardValue]):
-    """Cards of a frame, fetched when first asked for: most calibrations are never used."""
+def _telemetry(observation: Observation) -> Q:
+    begin = observation.t_min - TELEMETRY_HOURS / 24.0
+    return Q(kind="OBJECT,AO", mjd_obs__gte=begin, mjd_obs__lte=observation.t_max)
 
-    def __init__(self, frame_pk: int) -> None:
+
+class _Cards(Mapping[str, CardValue]):
+    """Cards of a frame, fetched when first asked for: most calibrations are never used.
+
+    Association asks every frame of a block for its execution, which the observation's key tells.
+    """
+
+    def __init__(self, frame_pk: int, known: Mapping[str, CardValue]) -> None:
         self._pk = frame_pk
+        self._known = known
         self._cards: dict[str, CardValue] | None = None
 
     def _fetched(self) -> dict[str, CardValue]:
@@ -95,7 +113,7 @@ class _Cards(Mapping[str, CardValue]):
         return self._cards
 
     def __getitem__(self, keyword: str) -> CardValue:
-        return self._fetched()[keyword]
+        return self._known[keyword] if keyword in self._known else self._fetched()[keyword]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._fetched())
@@ -148,6 +166,15 @@ def _frame(row: RawFrame, path: Path) -> Frame:
         target_name=row.object_name,
         ra_deg=row.ra,
         dec_deg=row.dec,
-        cards=_Cards(row.pk),
+        cards=_Cards(row.pk, _execution(row)),
         obs_id=row.observation.obs_id if row.observation else "",
     )
+
+
+def _execution(row: RawFrame) -> dict[str, CardValue]:
+    """Start of the execution of its block, out of the key that `hcvo.model.observation` makes of it."""
+    if row.observation is None:
+        return {}
+    block = f"{row.instrument}.{row.arm}.{row.ob_id}."
+    key = row.observation.group_key
+    return {"ESO OBS START": key.removeprefix(block)} if key.startswith(block) else {}

@@ -1,7 +1,9 @@
 """``hcvo reduce``: a folder of raw frames, or observations of the catalogue."""
 
+import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -12,6 +14,7 @@ from rich.markup import escape
 
 from hcvo.centre.show import parse_parameters, set_option, show_summary
 from hcvo.config import CHECKOUT, load_settings
+from reduce import plan_report
 from reduce.associate import Plan, plan
 from reduce.engine import Level
 from reduce.folder import read_folder, reduce_folder
@@ -37,8 +40,16 @@ _Parameters = Mapping[str, Mapping[str, object]]
     help="Last level to make.",
 )
 @set_option
-@click.option("--dry-run", is_flag=True, help="Show what would run, run nothing.")
-def reduce(
+@click.option(
+    "--plan",
+    "show_plan",
+    is_flag=True,
+    help="Run nothing; show for each sequence which calibrations were chosen, at which match level, which "
+    "were rejected and why, and what is missing.",
+)
+@click.option("--json", "as_json", is_flag=True, help="With --plan: print it as JSON.")
+@click.option("--dry-run", is_flag=True, help="Show what would run, run nothing, write nothing.")
+def reduce(  # noqa: PLR0913 - one for each option
     *,
     folder: Path | None,
     out: Path | None,
@@ -46,6 +57,8 @@ def reduce(
     target: str | None,
     until: Literal["level1", "level2"],
     set_: tuple[str, ...],
+    show_plan: bool,
+    as_json: bool,
     dry_run: bool,
 ) -> None:
     """Reduce raw frames to level 1 cubes and level 2 images, contrast curves and candidates.
@@ -54,18 +67,36 @@ def reduce(
     --night, --target or both, and the products go into the store and the catalogue. What ran before with
     the same version, parameters and inputs is not run again. Exit code 1 when something was refused or
     failed.
+
+    What a sequence should have and has not is entered into the catalogue (hci.missing_calibration) whenever
+    it is planned from there, also with --plan; --dry-run writes nothing.
     """
+    if as_json and not show_plan:
+        raise click.UsageError("--json goes with --plan")
+    shown = _Shown(plan=show_plan, as_json=as_json, dry_run=dry_run)
     parameters = with_presets(parse_parameters(set_), CHECKOUT / "etc" / "recipes")
     if folder is None:
         if out is not None:
             raise click.UsageError("--out goes with FOLDER; products of the catalogue go into its store")
         if night is None and target is None:
             raise click.UsageError("give FOLDER, or --night or --target to take frames from the catalogue")
-        _from_catalogue(night, target, until, parameters, dry_run=dry_run)
+        _from_catalogue(night, target, until, parameters, shown)
     else:
         if night is not None:
             raise click.UsageError("--night goes with the catalogue; leave out FOLDER")
-        _from_folder(folder, out, target, until, parameters, dry_run=dry_run)
+        _from_folder(folder, out, target, until, parameters, shown)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What is shown in place of a reduction."""
+
+    plan: bool
+    as_json: bool
+    dry_run: bool
+
+    def __bool__(self) -> bool:
+        return self.plan or self.dry_run
 
 
 def _from_folder(
@@ -74,12 +105,11 @@ def _from_folder(
     target: str | None,
     until: Level,
     parameters: _Parameters,
-    *,
-    dry_run: bool,
+    shown: _Shown,
 ) -> None:
-    if dry_run:
+    if shown:
         frames, bad = read_folder(folder, leave_out=out or folder / "none")
-        _show_plan(plan(frames, target), bad)
+        _show(plan(frames, target), bad, shown)
         return
     if out is None:
         raise click.UsageError("give --out: the folder in which products go")
@@ -87,24 +117,37 @@ def _from_folder(
 
 
 def _from_catalogue(
-    night: datetime | None, target: str | None, until: Level, parameters: _Parameters, *, dry_run: bool
+    night: datetime | None, target: str | None, until: Level, parameters: _Parameters, shown: _Shown
 ) -> None:
     from hcvo.centre import reduction  # noqa: PLC0415 - a folder is reduced with no Django imported
 
     settings = load_settings()
     request = reduction.Request(night.date() if night else None, target, until, parameters)
-    if dry_run:
-        _show_plan(reduction.plan_catalogue(settings, request), [])
+    if shown:
+        _show(reduction.plan_catalogue(settings, request, enter=not shown.dry_run), [], shown)
     else:
         show_summary(reduction.reduce_catalogue(settings, request))
 
 
-def _show_plan(made: Plan, bad: list[str]) -> None:
-    console = Console()
+def _show(made: Plan, bad: list[str], shown: _Shown) -> None:
+    """Print a plan, and end the program: 1 when something is refused."""
+    if shown.as_json:
+        click.echo(json.dumps(plan_report.as_json(made, bad), indent=1))
+    else:
+        _print(made, bad, plan_report.as_lines(made) if shown.plan else _task_lines(made))
+    sys.exit(0 if made.tasks and not made.refusals and not bad else 1)
+
+
+def _task_lines(made: Plan) -> Iterator[str]:
     for task in made.tasks:
         inputs = ", ".join(f"{len(used)} {role}" for role, used in task.inputs.items())
-        console.print(f"{escape(task.key)}: {inputs}", soft_wrap=True, highlight=False)
+        yield f"{task.key}: {inputs}"
+
+
+def _print(made: Plan, bad: list[str], lines: Iterable[str]) -> None:
+    console = Console()
+    for line in lines:
+        console.print(escape(line), soft_wrap=True, highlight=False)
     console.print(f"{len(made.tasks)} processes would run, then level 2 on each cube (dry run)")
     for reason in (*bad, *made.refusals):
         console.print(f"[red]refused[/] {escape(reason)}", soft_wrap=True)
-    sys.exit(0 if made.tasks and not made.refusals else 1)

@@ -9,6 +9,7 @@ from hcvo.catalogue.frames import frames_for, observations_of
 from hcvo.catalogue.models import Observation, Product
 from hcvo.catalogue.setup import answering, setup_django
 from hcvo.centre.catalogue_recorder import CatalogueRecorder
+from hcvo.centre.missing import enter_missing
 from hcvo.centre.recovery import recover
 from hcvo.config import Settings
 from hcvo.errors import HcvoError
@@ -46,8 +47,8 @@ class Request:
     parameters: Parameters
 
 
-def plan_catalogue(settings: Settings, request: Request) -> Plan:
-    """What `reduce_catalogue` would run; writes nothing.
+def plan_catalogue(settings: Settings, request: Request, *, enter: bool = False) -> Plan:
+    """What `reduce_catalogue` would run.
 
     Parameters
     ----------
@@ -55,15 +56,20 @@ def plan_catalogue(settings: Settings, request: Request) -> Plan:
         The site.
     request : Request
         What to reduce.
+    enter : bool
+        Enter the missing calibrations into the catalogue; nothing is written otherwise.
 
     Returns
     -------
     Plan
-        Tasks and refusals.
+        Tasks, refusals, and how each sequence came by its calibrations.
     """
     setup_django(settings)
     with answering(settings):
-        return plan(frames_for(_with_frames(observations_of(request.night, request.target))))
+        planned = plan(frames_for(_with_frames(observations_of(request.night, request.target))))
+        if enter:
+            enter_missing(planned)
+        return planned
 
 
 def reduce_catalogue(settings: Settings, request: Request, *, progress: bool = True) -> Summary:
@@ -94,6 +100,7 @@ def reduce_catalogue(settings: Settings, request: Request, *, progress: bool = T
         if framed:
             summary = reduce_frames(
                 frames_for(framed),
+                on_plan=enter_missing,
                 recorder=recorder,
                 staging=settings.staging,
                 logs=settings.logs / "processes",

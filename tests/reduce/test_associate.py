@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from hcvo.model.frame import RawFrame
+from hcvo.model.frame import CardValue, RawFrame
 from reduce.associate import GroupPlan, Made, Plan, Raw, Task, plan
 from reduce.recipes import REGISTRY
 from tests.reduce.planned_frames import CALIBRATION, frame, night
@@ -242,9 +242,10 @@ def test_acquisition_and_foreign_frames_are_left_alone() -> None:
     assert plan([*night(), *others]).tasks == plan(night()).tasks
 
 
-def _template(number: int, total: int, **others: object) -> dict[str, object]:
-    cards = {"OBJECT": "HD 1", "ESO TPL START": "a", "ESO TPL EXPNO": number, "ESO TPL NEXP": total}
-    return {"cards": cards | {key.replace("_", " "): value for key, value in others.items()}}
+def _template(number: int, total: int, **others: str) -> dict[str, CardValue]:
+    cards: dict[str, CardValue] = {"OBJECT": "HD 1", "ESO TPL START": "a"}
+    cards |= {"ESO TPL EXPNO": number, "ESO TPL NEXP": total}
+    return cards | {key.replace("_", " "): value for key, value in others.items()}
 
 
 @pytest.mark.parametrize(
@@ -262,11 +263,11 @@ def test_a_block_that_was_aborted_is_reduced_with_a_warning(
 ) -> None:
     """What is announced is counted over science and the CENTER frames that follow in the same template."""
     frames = [
-        replace(one, **_template(number, total)) if one.dp_id == "SPHER.IRD_SCIENCE_DBI_RAW.0.5" else one
+        replace(one, cards=_template(number, total)) if one.dp_id == "SPHER.IRD_SCIENCE_DBI_RAW.0.5" else one
         for one in night()
     ]
     if later is not None:
-        frames.append(frame(_CENTER, 1.0, **_template(later, total)))
+        frames.append(frame(_CENTER, 1.0, cards=_template(later, total)))
     made = plan([replace(one, category="SCIENCE") if one.ob_id == 1 else one for one in frames])
     assert made.refusals == ()
     assert bool(_group(made).warnings) is warned
@@ -278,7 +279,7 @@ def test_a_block_that_was_aborted_is_reduced_with_a_warning(
 
 def test_where_two_arms_take_turns_the_last_exposure_may_be_the_other_arms() -> None:
     frames = [
-        replace(one, **_template(23, 24, ESO_TPL_ID="SPHERE_irdifs_obs"))
+        replace(one, cards=_template(23, 24, ESO_TPL_ID="SPHERE_irdifs_obs"))
         if one.dp_id == "SPHER.IRD_SCIENCE_DBI_RAW.0.5"
         else one
         for one in night()

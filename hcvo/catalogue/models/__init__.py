@@ -3,6 +3,7 @@
 from hcvo.catalogue.models.ao_condition import AoCondition
 from hcvo.catalogue.models.contrast import Contrast
 from hcvo.catalogue.models.detection import Detection
+from hcvo.catalogue.models.missing_calibration import MissingCalibration
 from hcvo.catalogue.models.observation import Observation, Programme
 from hcvo.catalogue.models.process import Process, ProcessInput
 from hcvo.catalogue.models.product import Product
@@ -15,6 +16,7 @@ __all__ = [
     "Contrast",
     "Detection",
     "Guarded",
+    "MissingCalibration",
     "Observation",
     "Process",
     "ProcessInput",

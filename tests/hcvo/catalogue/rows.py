@@ -10,6 +10,7 @@ from hcvo.catalogue.models import (
     AoCondition,
     Contrast,
     Detection,
+    MissingCalibration,
     Observation,
     Process,
     ProcessInput,
@@ -48,6 +49,11 @@ def family(**guard: Any) -> Product:  # noqa: ANN401 - rights, passed on
         observation=observation, instrument="SPHERE", frame_class="IRD_SCIENCE_DBI_RAW", category="SCIENCE",
         kind="OBJECT", technique="IMAGE", mjd_obs=57056.2, mjd_end=57056.3, night=date(2015, 2, 2), dit=1.0,
         ndit=1, cards={}, **guard,
+    )  # fmt: skip
+    MissingCalibration.objects.create(
+        observation=observation, sequence=1, number=1, role="flat", calibration="flat",
+        wanted="IRD_FLAT_FIELD_RAW", candidates=0, reason="there is none", dit=1.0, n_files=1,
+        planned=timezone.now(),
     )  # fmt: skip
     AoCondition.objects.create(raw_frame=frame, mjd=57056.2, **guard)
     process = Process.objects.create(
