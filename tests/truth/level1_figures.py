@@ -1,5 +1,6 @@
 """Figures of one reduced scenario against its truth; a figure that cannot be had is a row that is not ok."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,6 +26,9 @@ _SIGMA = 7.0
 _SLOPE = 0.15
 """A star misplaced by so many pixels is judged as centring, not as bad pixels."""
 _CORE_PX = 8.0
+_FOREIGN = re.compile(
+    r"\b(Key|Value|Index|Type|Attribute|FileNotFound|Runtime|ZeroDivision|LinAlg|Assertion|OS|Memory)Error\b"
+)
 
 _ALL = (
     ("centring error", f"<= {_WAFFLE_PX:g} px, fallback {_FALLBACK_PX:g} px"),
@@ -90,10 +94,16 @@ def figures(night: Night) -> list[Row]:
 
 
 def _ending(night: Night) -> Row:
-    broken = "Traceback" in night.said
-    last = next((line for line in reversed(night.said.splitlines()) if line.strip()), "")
-    ended = f"traceback: {last.strip()[:200]}" if broken else f"exit code {night.code}"
-    return Row(night.scenario.name, "end of the program", ended, "", "no traceback", ok=not broken)
+    """A foreign exception's name before the reader is as bad as its traceback."""
+    case, quantity, goal = night.scenario.name, "end of the program", "no traceback, no unnamed error"
+    if "Traceback" in night.said:
+        last = next((line for line in reversed(night.said.splitlines()) if line.strip()), "")
+        return Row(case, quantity, f"traceback: {last.strip()[:200]}", "", goal, ok=False)
+    unnamed = _FOREIGN.search(night.said)
+    if unnamed:
+        shown = night.said[unnamed.start() : unnamed.start() + 160].replace("\n", " ")
+        return Row(case, quantity, f"unnamed error: {shown}", "", goal, ok=False)
+    return Row(case, quantity, f"exit code {night.code}", "", goal, ok=True)
 
 
 def _outcome(night: Night) -> Row:
