@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from hcvo.headers.quality import qc_cards
 from reduce.kernels.drift import fit_drift
 from reduce.product_file import Column
 from reduce.recipes.centre_methods import Found
@@ -139,11 +140,13 @@ def centre_cards(rows: Sequence[Row], failed: int) -> dict[str, tuple[object, st
     )
     methods = sorted({one.method for one in found})
     good = all(all(row.quality) for row in kept)
-    return {
-        "HIERARCH HCVO QC CENTRE METHOD": (",".join(methods), "kept"),
-        "HIERARCH HCVO QC CENTRE ERROR": (drift.floor, "[pix] typical"),
-        "HIERARCH HCVO QC CENTRE DRIFT": (float(np.hypot(*drift.slope)), "[pix/h]"),
-        "HIERARCH HCVO QC CENTRE WANDER": (drift.wander, "[pix] beyond errors"),
-        "HIERARCH HCVO QC CENTRE FAILED": (failed, "tries without result"),
-        "HIERARCH HCVO QC CENTRE OK": (good, "all kept within 0.7 px"),
-    }
+    return qc_cards(
+        {
+            "CENTRE METHOD": (",".join(methods), "kept"),
+            "CENTRE ERROR": (drift.floor, "[pix] typical"),
+            "CENTRE DRIFT": (float(np.hypot(*drift.slope)), "[pix/h]"),
+            "CENTRE WANDER": (drift.wander, "[pix] beyond errors"),
+            "CENTRE FAILED": (failed, "tries without result"),
+            "CENTRE OK": (good, "0.7 px, spots and methods agree"),
+        }
+    )

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from reduce.kernels.spots import coarse_centre, fit_spots, spot_offsets
 
@@ -127,7 +128,9 @@ def test_a_bad_spot_leaves_the_star_to_the_other_pair() -> None:
     offsets = spot_offsets(35.0, "+")
     rng = np.random.default_rng(2)
     image = 100.0 * _spots((65.0, 60.0), offsets)
-    image[48:73, 88:] += rng.normal(size=image[48:73, 88:].shape) * 20.0  # the spot on the right alone is noisy
+    image[48:73, 88:] += (
+        rng.normal(size=image[48:73, 88:].shape) * 20.0
+    )  # the spot on the right alone is noisy
     found = fit_spots(image, offsets, (65.0, 60.0), _FWHM)
     assert found.place_errors[0] > 0.03
     assert (found.x, found.y) == pytest.approx((65.0, 60.0), abs=3e-3)
@@ -146,3 +149,77 @@ def test_a_spot_just_inside_is_fitted(centre: tuple[float, float]) -> None:
     offsets = spot_offsets(35.0, "+")
     found = fit_spots(_spots(centre, offsets), offsets, centre, _FWHM)
     assert (found.x, found.y) == pytest.approx(centre, abs=1e-4)
+
+
+def _banded(star: tuple[float, float], radius: float, share: float, orientation: str) -> np.ndarray:
+    """Spots of a whole band: a Gaussian for each of many wavelengths, further out the longer."""
+    image = np.zeros((131, 131))
+    for factor in np.linspace(1 - share / 2, 1 + share / 2, 41):
+        image += _spots(star, spot_offsets(radius * factor, orientation), image.shape, (1.6, 1.6)) / 41
+    return image
+
+
+@pytest.mark.parametrize("orientation", ["+", "x"])
+@pytest.mark.parametrize("share", [0.03, 0.18])
+def test_spots_drawn_out_by_a_broad_band_are_fitted_as_such(orientation: str, share: float) -> None:
+    star, radius = (65.37, 64.82), 44.0
+    image = 5000.0 * _banded(star, radius, share, orientation)
+    offsets = spot_offsets(radius, orientation)
+    found = fit_spots(image, offsets, (65.0, 65.0), 3.77, radius * share)
+    assert (found.x, found.y) == pytest.approx(star, abs=1e-3)
+    assert found.radius == pytest.approx(radius, abs=0.01)
+    without = fit_spots(image, offsets, (65.0, 65.0), 3.77)
+    assert found.error < 0.2 * without.error or share < 0.1  # a plain Gaussian does not fit the long ones
+
+
+def test_errors_hold_the_interference_with_speckles() -> None:
+    """Spots and speckles add as fields: residuals do not show it, the quoted error must."""
+    rng = np.random.default_rng(7)
+    offsets, width = spot_offsets(44.0, "x"), 1.5
+    pulls, mismatch = [], []
+    for _ in range(40):
+        star = 65.0 + rng.uniform(-0.5, 0.5, 2)
+        spot = np.sqrt(6000.0 * _spots((star[0], star[1]), offsets, (131, 131), (width, width)))
+        field = rng.normal(size=(2, 131, 131))
+        smooth = np.array([ndimage.gaussian_filter(part, np.sqrt(2) * width) for part in field])
+        smooth *= np.sqrt(0.5 * 3.0) / smooth.std()
+        image = (spot + smooth[0]) ** 2 + smooth[1] ** 2 + rng.normal(size=spot.shape)
+        found = fit_spots(image, offsets, (65.0, 65.0), 3.5)
+        pulls += [(found.x - star[0]) / found.error, (found.y - star[1]) / found.error]
+        mismatch.append(found.mismatch)
+    assert 0.7 < np.sqrt(np.mean(np.square(pulls))) < 1.3
+    assert 1.0 < np.mean(mismatch) < 4.0  # chi squared of two degrees of freedom
+
+
+def test_a_saturated_core_is_left_out() -> None:
+    offsets = spot_offsets(44.0, "+")
+    image = 60_000.0 * _spots((65.3, 64.8), offsets, (131, 131), (1.6, 1.6))
+    image[image > 35_000.0] = np.nan
+    found = fit_spots(image, offsets, (66.0, 65.0), 3.77)
+    assert (found.x, found.y) == pytest.approx((65.3, 64.8), abs=1e-3)
+
+
+def test_spots_that_are_not_opposite_are_told_by_their_mismatch() -> None:
+    offsets = spot_offsets(44.0, "+")
+    rng = np.random.default_rng(8)
+    crooked = offsets + np.array([[0.5, 0.5], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    noise = rng.normal(size=(131, 131))
+    straight = fit_spots(
+        100.0 * _spots((65.0, 65.0), offsets, (131, 131)) + noise, offsets, (65.0, 65.0), _FWHM
+    )
+    found = fit_spots(100.0 * _spots((65.0, 65.0), crooked, (131, 131)) + noise, offsets, (65.0, 65.0), _FWHM)
+    assert straight.mismatch < 14.0 < found.mismatch
+    assert found.error > 2 * straight.error
+
+
+def test_without_spots_nothing_stands_out() -> None:
+    rng = np.random.default_rng(9)
+    noise = ndimage.gaussian_filter(rng.normal(size=(131, 131)), 1.5)
+    offsets = spot_offsets(35.0, "+")
+    assert coarse_centre(noise, offsets, (65.0, 65.0), 20, _FWHM).significance < 8.0
+    image = noise + 3.0 * noise.std() * 10 * _spots((70.0, 60.0), offsets, (131, 131))
+    found = coarse_centre(image, offsets, (65.0, 65.0), 20, _FWHM)
+    assert found.significance > 30.0
+    assert coarse_centre(5.0 * image - 7.0, offsets, (65.0, 65.0), 20, _FWHM).significance == pytest.approx(
+        found.significance
+    )

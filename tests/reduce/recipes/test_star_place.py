@@ -1,0 +1,148 @@
+"""Where the star stands in every plane, from a table of measurements made by hand."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from hcvo.errors import ReductionError
+from reduce.exposure import Exposure, read_exposure
+from reduce.product_file import table_hdu
+from reduce.recipes.star_place import StarPlace, dither_px
+from tests.reduce.raw_files import irdis_cards, write_raw
+
+_START = "2018-04-21T03:30:00.000"
+_MJD = 58229.0 + 3.5 / 24
+_HOUR = 1.0 / 24
+_PLACES = {0: (485.0, 520.0), 1: (486.5, 508.25)}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What differs from a CENTER file's waffle spots at dither 0; X and Y are given without dither."""
+
+    role: str = "center"
+    plane: int = 0
+    dither: tuple[float, float] = (0.0, 0.0)
+    method: str = "waffle"
+    error: float = 0.02
+    kept: bool = True
+    channels: tuple[int, ...] = (0, 1)
+
+
+_CENTER = Row()
+_NAMES = ("DP_ID", "ROLE", "PLANE", "PLANES", "MJD_MID", "CHANNEL", "METHOD", "KEPT", "X", "Y", "ERROR")
+_FORMATS = ("64A", "8A", "J", "J", "D", "J", "8A", "L", "D", "D", "D", "D", "D")
+
+
+class Table:
+    """Rows of CENTRES as they are added."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[object, ...]] = []
+
+    def add(
+        self, name: str, hours: float, shift: tuple[float, float] = (0.0, 0.0), row: Row = _CENTER
+    ) -> "Table":
+        for channel in row.channels:
+            x, y = np.add(_PLACES[channel], shift) + row.dither
+            mjd = _MJD + hours * _HOUR
+            what = (name, row.role, row.plane, 1, mjd, channel, row.method, row.kept)
+            self.rows.append((*what, x, y, row.error, *row.dither))
+        return self
+
+    def write(self, folder: Path) -> StarPlace:
+        columns = [
+            (name, code, "", [row[number] for row in self.rows])
+            for number, (name, code) in enumerate(
+                zip((*_NAMES, "DITHER_X", "DITHER_Y"), _FORMATS, strict=True)
+            )
+        ]
+        path = folder / "centres.fits"
+        fits.HDUList([fits.PrimaryHDU(), table_hdu("CENTRES", columns)]).writeto(path)
+        return StarPlace.read(path)
+
+
+def _exposure(folder: Path, **cards: object) -> Exposure:
+    return read_exposure(write_raw(folder, irdis_cards(start=_START, ndit=3, **cards)))  # type: ignore[arg-type]
+
+
+def _truth(*shifts: tuple[float, float]) -> np.ndarray:
+    return np.array([[np.add(_PLACES[channel], shift) for shift in shifts] for channel in (0, 1)])
+
+
+def test_the_star_goes_from_the_first_center_frame_to_the_last(tmp_path: Path) -> None:
+    place = Table().add("A", 0.0).add("B", 2.0, (0.6, -0.4)).write(tmp_path)
+    found, error = place.at(_exposure(tmp_path), _MJD + _HOUR * np.array([-1.0, 0.5, 2.0]))
+    np.testing.assert_allclose(found, _truth((0, 0), (0.15, -0.1), (0.6, -0.4)), atol=1e-6)
+    np.testing.assert_allclose(error, 0.02, rtol=0.5)
+
+
+def test_dithers_of_center_and_science_frames_are_taken_off_and_put_on(tmp_path: Path) -> None:
+    exposure = _exposure(tmp_path, ESO_INS1_PAC_X=36.0, ESO_INS1_PAC_Y=-9.0)
+    assert dither_px(exposure) == (2.0, -0.5)
+    place = (
+        Table()
+        .add("A", 0.0, row=Row(dither=(1.0, 3.0)))
+        .add("B", 1.0, row=Row(dither=(-2.0, 0.0)))
+        .write(tmp_path)
+    )
+    found, _ = place.at(exposure, np.array([_MJD]))
+    np.testing.assert_allclose(found, _truth((2.0, -0.5)), atol=1e-9)
+    assert place.method(exposure) == "waffle"
+
+
+def test_only_kept_rows_count(tmp_path: Path) -> None:
+    table = Table().add("A", 0.0).add("A", 0.0, (0.4, 0.4), Row(method="halo", kept=False))
+    found, _ = table.write(tmp_path).at(_exposure(tmp_path), np.array([_MJD]))
+    np.testing.assert_allclose(found, _truth((0, 0)), atol=1e-9)
+
+
+def test_a_field_without_a_star_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ReductionError, match="no star on field 2"):
+        Table().add("A", 0.0, row=Row(channels=(0,))).write(tmp_path)
+
+
+def test_planes_that_were_measured_follow_the_star_where_it_wanders(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    exposure, table = _exposure(tmp_path), Table()
+    wander = 0.3 * rng.normal(size=(40, 2))
+    dp_id = exposure.frame.dp_id
+    for number, shift in enumerate(wander):
+        name, plane = (dp_id, number) if number < 3 else (f"F{number}", 0)
+        table.add(name, number / 60, (shift[0], shift[1]), Row("science", plane, method="star"))
+    place = table.write(tmp_path)
+    found, error = place.at(exposure, _MJD + _HOUR * np.arange(3) / 60)
+    assert np.abs(found - _truth(*[(a, b) for a, b in wander[:3]])).max() < 0.02
+    assert error == pytest.approx([0.07, 0.07], abs=0.06)
+    assert place.method(exposure) == "star"
+
+
+def test_noise_of_single_planes_is_not_taken_for_motion(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    exposure, table = _exposure(tmp_path), Table()
+    for number in range(60):
+        a, b = 0.1 * rng.normal(size=2)
+        name = exposure.frame.dp_id if number < 3 else f"F{number}"
+        table.add(name, number / 60, (a, b), Row("science", min(number, 3) % 3, error=0.1))
+    found, _ = table.write(tmp_path).at(exposure, _MJD + _HOUR * np.arange(3) / 60)
+    assert np.abs(found - _truth(*[(0, 0)] * 3)).max() < 0.06
+
+
+def test_a_plane_that_jumped_is_taken_at_its_word(tmp_path: Path) -> None:
+    exposure, table = _exposure(tmp_path), Table()
+    for number in range(20):
+        name = exposure.frame.dp_id if number < 3 else f"F{number}"
+        shift = (1.5, -0.5) if number == 1 else (0.0, 0.0)
+        table.add(name, number / 60, shift, Row("science", min(number, 3) % 3))
+    found, _ = table.write(tmp_path).at(exposure, _MJD + _HOUR * np.arange(3) / 60)
+    np.testing.assert_allclose(found, _truth((0, 0), (1.5, -0.5), (0, 0)), atol=1e-6)
+
+
+def test_a_center_file_of_the_same_name_is_not_a_measured_plane(tmp_path: Path) -> None:
+    exposure = _exposure(tmp_path)
+    place = Table().add(exposure.frame.dp_id, 0.0).add("B", 1.0, (1.0, 0.0)).write(tmp_path)
+    found, _ = place.at(exposure, np.array([_MJD + _HOUR / 2]))
+    np.testing.assert_allclose(found, _truth((0.5, 0.0)), atol=1e-6)
