@@ -36,7 +36,7 @@ def main(*, names: tuple[str, ...], workers: int, keep: Path | None) -> None:
     with ProcessPoolExecutor(workers) as pool:
         made = list(pool.map(run_scenario, wanted, [keep] * len(wanted)))
     rows = [row for part in made for row in part]
-    sys.exit(0 if publish_report("truth-level1", [*rows, *summary(rows)]) else 1)
+    sys.exit(0 if publish_report("truth-level1", [*rows, *(summary(rows) if len(wanted) > 1 else [])]) else 1)
 
 
 def run_scenario(name: str, keep: Path | None = None) -> list[Row]:

@@ -131,7 +131,7 @@ def _tables(night: Night, cube: Cube, case: str) -> list[Row]:
         lambda: _centring(night, cube, frames, case),
         lambda: _angles(cube, frames, case),
         lambda: _star_flux(night, cube, frames, case),
-        lambda: _frame_flux(night, cube, frames, case),
+        lambda: _frame_flux(cube, frames, case),
         lambda: _rejection(cube, frames, case),
     )
     return [row for make in makers for row in make()]
@@ -186,42 +186,15 @@ def _star_flux(night: Night, cube: Cube, frames: list[dict[str, Any]], case: str
     return [Row(case, quantity, worst, "", goal, worst <= _PHOTOMETRY)]
 
 
-def _frame_flux(night: Night, cube: Cube, frames: list[dict[str, Any]], case: str) -> list[Row]:
-    """Waffle spots and stars show a companion's brightness; a halo shows its own light."""
+def _frame_flux(cube: Cube, frames: list[dict[str, Any]], case: str) -> list[Row]:
+    """FLUX is to show how bright a companion is in each plane, against the median."""
     flux = cube.column("FLUX")
-    goal = f"<= {_PHOTOMETRY:g}"
+    quantity, goal = "frame flux, rms error", f"<= {_PHOTOMETRY:g}"
     if flux is None:
-        return [_missing(case, "frame flux, rms error", "FRAMES with FLUX", goal)]
-    kept = cube.kept
-    bright = _relative(np.array([[frame["brightness"]] * 2 for frame in frames]), kept)
-    off = _rms(_relative(flux.astype(float), kept) / bright - 1, kept)
-    direct = night.scenario.waffle_on or not night.scenario.occulted
-    if direct:
-        return [Row(case, "frame flux, rms error", off, "", goal, off <= _PHOTOMETRY)]
-    halo = _relative(_halo(night.truth, cube), kept)
-    of_halo = _rms(_relative(flux.astype(float), kept) / halo - 1, kept)
-    return [
-        Row(
-            case,
-            "frame flux from the halo, rms error of the halo's light",
-            of_halo,
-            "",
-            goal,
-            of_halo <= _PHOTOMETRY,
-        ),
-        Row(case, "frame flux from the halo against a companion's", off, "", "stated", np.isfinite(off)),
-    ]
-
-
-def _halo(truth: Truth, cube: Cube) -> Plane:
-    """True light of the star between 30 and 100 px, (time, channel)."""
-    y, x = np.mgrid[-220:221, -220:221]
-    ring = (np.hypot(y, x) > 30) & (np.hypot(y, x) < 100)
-    with truth.maps("light") as light:
-        numbers = [truth.index[name] for name in cube.names]
-        return np.array(
-            [[np.array(one)[ring].mean() for one in light["STAR"].data[n]] for n in numbers], float
-        )
+        return [_missing(case, quantity, "FRAMES with FLUX", goal)]
+    true = np.array([[frame["brightness"]] * 2 for frame in frames])
+    off = _rms(_relative(flux.astype(float), cube.kept) / _relative(true, cube.kept) - 1, cube.kept)
+    return [Row(case, quantity, off, "", goal, off <= _PHOTOMETRY)]
 
 
 def _relative(values: Plane, kept: NDArray[np.bool_]) -> Plane:
