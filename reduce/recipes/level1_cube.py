@@ -37,7 +37,7 @@ class Systematics:
 
 @dataclass(frozen=True, slots=True)
 class Level1Cube:
-    """A level 1 cube.
+    """A level 1 cube; of its planes, those that were kept.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ def read_level1(source: SourceFile) -> Level1Cube:
     Returns
     -------
     Level1Cube
-        Whole in memory.
+        In memory, without the planes that FRAMES says are not KEPT.
 
     Raises
     ------
@@ -90,12 +90,13 @@ def read_level1(source: SourceFile) -> Level1Cube:
         If it is not such a file; a ReductionError if its arrays do not fit each other.
     """
     try:
-        with fits.open(source.path, memmap=False) as hdus:
+        with fits.open(source.path, memmap=True) as hdus:
+            kept = _kept(hdus, source.name)
             level1 = Level1Cube(
                 facts=read_product_facts(hdus[0].header),
                 name=source.name,
-                cube=np.asarray(hdus[0].data, np.float32),
-                angles_deg=_angles(hdus["DEROTATION"].data),
+                cube=_planes(hdus[0], kept),
+                angles_deg=_angles(hdus["DEROTATION"].data)[kept],
                 psf=np.asarray(hdus["PSF"].data, np.float32),
                 channels=tuple(_channel(row) for row in hdus["CHANNELS"].data),
                 systematics=_systematics(hdus[0].header),
@@ -107,6 +108,31 @@ def read_level1(source: SourceFile) -> Level1Cube:
         ) from error
     _check(level1)
     return level1
+
+
+def _kept(hdus: fits.HDUList, name: str) -> NDArray[np.intp] | slice:
+    """Planes to use; cubes reduced elsewhere have no FRAMES and give all."""
+    if "FRAMES" not in hdus:
+        return slice(None)
+    verdict = np.asarray(hdus["FRAMES"].data["KEPT"], bool)
+    if verdict.size != len(hdus["DEROTATION"].data):
+        raise ReductionError(
+            f"{name}: FRAMES has {verdict.size} rows, wanted {len(hdus['DEROTATION'].data)} as in DEROTATION"
+        )
+    if not verdict.any():
+        raise ReductionError(
+            f"{name}: none of {verdict.size} planes was kept, wanted some; FRAMES says why, "
+            "ird_level1 takes other limits in its parameter frames"
+        )
+    return np.flatnonzero(verdict)
+
+
+def _planes(hdu: fits.PrimaryHDU, kept: NDArray[np.intp] | slice) -> NDArray[np.float32]:
+    """(channel, time, y, x) of the planes kept, in memory once; `_check` looks at other shapes."""
+    whole = hdu.data
+    if whole is None or whole.ndim != 4:  # noqa: PLR2004 - axes of a cube
+        return np.asarray(whole, np.float32)
+    return np.stack([np.asarray(channel[kept], np.float32) for channel in whole])
 
 
 def _angles(table: fits.FITS_rec) -> NDArray[np.float64]:
