@@ -32,13 +32,15 @@ class Evidence(NamedTuple):
     """What is known of each frame, each (time,), NaN = unknown.
 
     `strehl_image` of the frame itself, `strehl_ao` of the telemetry at that time, both over the sequence's
-    median; `offset` px; `flux` of the star over its median; `empty` bool: no data.
+    median; `offset` px; `flux` of the star over its median; `lost` bool: the pattern around the star, seen in
+    the other frames, is not found; `empty` bool: no data.
     """
 
     strehl_image: NDArray[np.float64]
     strehl_ao: NDArray[np.float64]
     offset: NDArray[np.float64]
     flux: NDArray[np.float64]
+    lost: NDArray[np.bool_]
     empty: NDArray[np.bool_]
 
 
@@ -78,7 +80,8 @@ def strehl_of_halo(
     """
     level = _over_median(np.asarray(halo, np.float64))
     through = np.nan_to_num(_over_median(np.asarray(clear, np.float64)), nan=1.0)
-    return np.asarray((1.0 - (1.0 - strehl) * level / np.maximum(through, 1e-3)) / strehl)
+    left = (1.0 - (1.0 - strehl) * level / np.maximum(through, 1e-3)) / strehl
+    return np.asarray(np.maximum(left, 0.0))  # an open loop's halo is brighter than the law says
 
 
 def judge(evidence: Evidence, limits: Limits) -> Verdict:
@@ -125,9 +128,9 @@ def _worst(evidence: Evidence, limits: Limits, time: int) -> tuple[str, float]:
     """The strongest word against a frame, and by how much it passes its limit (0: none does)."""
     if evidence.empty[time]:
         return _EMPTY, np.inf
-    offset = float(evidence.offset[time])
-    if np.isnan(offset):
+    if evidence.lost[time]:
         return _LOST, np.inf
+    offset = float(evidence.offset[time])
     drops = {_HALO: 1 - float(evidence.strehl_image[time]), _STREHL: 1 - float(evidence.strehl_ao[time])}
     found = [(word.format(drop), drop / limits.strehl_drop) for word, drop in drops.items()]
     found.append((_CENTRE.format(offset), offset / limits.centre_px))

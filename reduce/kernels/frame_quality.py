@@ -15,14 +15,18 @@ from reduce.kernels.spline import coefficients, value_at
 __all__ = ["Frames", "Measured", "measure", "spot_flux"]
 
 _REFERENCE_FRAMES = 64  # whose median is the sequence's own pattern
-_PIXELS = 6_000  # enough for the star's wander to some 0.02 px
+_PIXELS = 8_000  # enough for the star's wander to some 0.02 px
+_PATTERN = 0.5  # share of the annulus, from inside, where the star's own pattern rules
 _STEPS = 6
 _CONVERGED_PX = 1e-3
 _FARTHEST_PX = 6.0  # beyond that the pattern is another
 _MARGIN = 8
 _RINGS = 3
+_NUMBERS = 8  # of a frame
+_CLIP = 4.0  # robust sigma: companions and cosmic rays lie beyond
+_TINY = 1e-30
 _STEP_PX = 0.5  # of the pattern's slope, a central difference
-_NOISE_FLOOR = 0.02  # of the innermost ring: keeps the weights of empty rings down
+_LASTING = 0.03  # of a ring's level: how well its pattern lasts, where nothing else limits it
 
 
 class Frames(Protocol):
@@ -40,16 +44,20 @@ class Measured(NamedTuple):
     """Of each frame; NaN where the annulus holds no data.
 
     `flux` (time,) mean of the annulus per pixel above its outermost ring, so that a background left over does
-    not count, in the frames' unit; `width` (time,) px: the circle
-    of that radius parts the annulus' light in halves; `asymmetry` (time,) amplitude of the halo's
+    not count, in the frames' unit; `noise` (time,) its error; `width` (time,) px: the circle of that radius
+    parts the annulus' light in halves; `asymmetry` (time,) amplitude of the halo's
     cos 2(angle) over its mean: wind; `shift` (time, 2) px: star's (x, y) off its place, against
-    the sequence's median; `pattern` (time,) strength of the sequence's median speckles, 1 = the median's own.
+    the sequence's median, NaN where the pattern is not found; `shift_error` (time,) px of each, infinite
+    where there is no pattern to measure it by; `pattern` (time,) strength of the sequence's median speckles,
+    1 = the median's own.
     """
 
     flux: NDArray[np.float64]
+    noise: NDArray[np.float64]
     width: NDArray[np.float64]
     asymmetry: NDArray[np.float64]
     shift: NDArray[np.float64]
+    shift_error: NDArray[np.float64]
     pattern: NDArray[np.float64]
 
 
@@ -62,6 +70,7 @@ class _Annulus(NamedTuple):
     radius: NDArray[np.float64]
     twice: NDArray[np.complex128]
     edges: NDArray[np.float64]
+    fwhm: float
 
 
 def measure(frames: Frames, fwhm: float, inner: float, outer: float) -> Measured:
@@ -99,13 +108,13 @@ def measure(frames: Frames, fwhm: float, inner: float, outer: float) -> Measured
         slice(middle[1] - reach, middle[1] + reach + 1),
     )
     annulus = _annulus(reach, inner, outer, fwhm)
-    reference = _reference(frames, crop)
-    pattern = _Pattern(reference, annulus)
+    pattern = _Pattern(*_reference(frames, crop), annulus)
     rows = [
         _one(np.asarray(frames[time][crop], np.float64), annulus, pattern) for time in range(frames.shape[0])
     ]
-    table = np.array(rows, dtype=np.float64).reshape(frames.shape[0], 6)
-    return Measured(table[:, 0], table[:, 1], table[:, 2], table[:, 3:5], table[:, 5])
+    table = np.array(rows, dtype=np.float64).reshape(frames.shape[0], _NUMBERS)
+    flux, noise, width, asymmetry, *_, error, strength = table.T
+    return Measured(flux, noise, width, asymmetry, table[:, 4:6], error, strength)
 
 
 def spot_flux(frames: Frames, offsets: NDArray[np.floating], fwhm: float) -> NDArray[np.float64]:
@@ -147,18 +156,20 @@ def _annulus(reach: int, inner: float, outer: float, fwhm: float) -> _Annulus:
     here = radius[rows, columns]
     ring = np.clip(np.searchsorted(edges, here, side="right") - 1, 0, count - 1)
     angle = np.arctan2(y[rows, columns], x[rows, columns])
-    return _Annulus(rows, columns, ring, here, np.exp(2j * angle), edges)
+    return _Annulus(rows, columns, ring, here, np.exp(2j * angle), edges, fwhm)
 
 
-def _reference(frames: Frames, crop: tuple[slice, slice]) -> NDArray[np.float64]:
-    """Median of frames spread evenly over the sequence."""
+def _reference(frames: Frames, crop: tuple[slice, slice]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Median of frames spread evenly over the sequence, and the median deviation from it, both (y, x)."""
     count = frames.shape[0]
     chosen = np.unique(np.linspace(0, count - 1, min(count, _REFERENCE_FRAMES)).round().astype(int))
     stack = np.stack([np.asarray(frames[int(time)][crop], np.float32) for time in chosen])
-    known = np.isfinite(stack).any(axis=0)
-    median = np.zeros(stack.shape[1:])
-    median[known] = np.nanmedian(stack[:, known], axis=0)
-    return np.where(known, median, np.nan)
+    known = np.isfinite(stack).all(axis=0)
+    median, deviation = np.full((2, *stack.shape[1:]), np.nan)
+    here = stack[:, known]
+    median[known] = np.median(here, axis=0)
+    deviation[known] = np.median(np.abs(here - median[known]), axis=0)
+    return median, deviation
 
 
 def _ring_medians(values: NDArray[np.float64], annulus: _Annulus) -> NDArray[np.float64]:
@@ -171,16 +182,28 @@ def _ring_medians(values: NDArray[np.float64], annulus: _Annulus) -> NDArray[np.
 class _Pattern:
     """The sequence's median speckles as a spline, at the pixels by which the wander is measured."""
 
-    def __init__(self, reference: NDArray[np.float64], annulus: _Annulus) -> None:
-        profile = _ring_medians(reference[annulus.rows, annulus.columns], annulus)
-        finite = profile[np.isfinite(profile)]
-        floor = _NOISE_FLOOR * float(finite.max()) if finite.size else np.nan
-        step = max(annulus.rows.size // _PIXELS, 1)
-        self.rows, self.columns = annulus.rows[::step], annulus.columns[::step]
-        self.weight = 1.0 / np.maximum(profile, floor)[annulus.ring[::step]]
-        self.usable = bool(finite.size) and floor > 0
+    def __init__(
+        self, reference: NDArray[np.float64], deviation: NDArray[np.float64], annulus: _Annulus
+    ) -> None:
+        within = annulus.radius < annulus.edges[0] + _PATTERN * (annulus.edges[-1] - annulus.edges[0])
+        chosen = np.flatnonzero(within)[:: max(int(within.sum()) // _PIXELS, 1)]
+        self.rows, self.columns = annulus.rows[chosen], annulus.columns[chosen]
+        level = _ring_medians(reference[annulus.rows, annulus.columns], annulus)
+        change = 1.4826 * _ring_medians(deviation[annulus.rows, annulus.columns], annulus)
+        spread = np.hypot(change, _LASTING * level)[annulus.ring[chosen]]
+        self.usable = bool((spread > 0).any())
+        self.weight = np.where(spread > 0, 1.0 / np.where(spread > 0, spread, 1.0), 0.0)
         filled = np.where(np.isfinite(reference), reference, 0.0)
         self._spline = coefficients(filled[None])[0]
+
+    def design(self, place: NDArray[np.float64], strength: float) -> NDArray[np.float64]:
+        """Columns (pixel, 4): itself with the star there, its slopes in x and y, a constant."""
+        x, y = float(place[0]), float(place[1])
+        along = self.at(x + _STEP_PX, y) - self.at(x - _STEP_PX, y)
+        across = self.at(x, y + _STEP_PX) - self.at(x, y - _STEP_PX)
+        slope = strength / (2.0 * _STEP_PX)
+        columns = np.column_stack([self.at(x, y), along * slope, across * slope, np.ones(self.rows.size)])
+        return np.where(np.isfinite(columns), columns, 0.0)
 
     def at(self, dx: float, dy: float) -> NDArray[np.float64]:
         """Its value (pixel,) at the pixels when the star is (dx, dy) px off."""
@@ -190,57 +213,77 @@ class _Pattern:
         return out
 
 
+class _Place(NamedTuple):
+    """Where the star of one frame stands against the pattern: (x, y) px, error px, the pattern's strength."""
+
+    x: float
+    y: float
+    error: float
+    strength: float
+
+
 def _one(image: NDArray[np.float64], annulus: _Annulus, pattern: _Pattern) -> tuple[float, ...]:
-    """Flux, width, asymmetry, shift x, y, strength of the pattern."""
+    """Flux, its noise, width, asymmetry, shift x, y, its error, strength of the pattern."""
     values = image[annulus.rows, annulus.columns]
     known = np.isfinite(values)
     profile = _ring_medians(values, annulus)
     if not known.any() or not np.isfinite(profile).all():
-        return (np.nan,) * 6
-    area = np.diff(annulus.edges**2)[:-1]
+        return (np.nan,) * _NUMBERS
+    area = np.diff(annulus.edges**2)
+    share = area[:-1] / area[:-1].sum()
     above = profile[:-1] - profile[-1]
-    flux = float((above * area).sum() / area.sum())
-    light = np.concatenate([[0.0], np.cumsum(above * area)])
+    errors = _ring_errors(values, profile, annulus)
+    noise = float(np.hypot(np.sqrt(((share * errors[:-1]) ** 2).sum()), errors[-1]))
+    light = np.concatenate([[0.0], np.cumsum(above * area[:-1])])
     rising = bool((np.diff(light) > 0).all())
     width = float(np.interp(light[-1] / 2, light, annulus.edges[:-1])) if rising else np.nan
-    level = profile[annulus.ring]
-    uneven = 2.0 * abs(np.mean((values * annulus.twice)[known] / np.abs(level[known]).clip(min=1e-30)))
-    return flux, width, float(uneven), *_shift(image, pattern)
+    level = np.abs(profile[annulus.ring]).clip(min=_TINY)
+    uneven = 2.0 * abs(np.mean((values * annulus.twice)[known] / level[known]))
+    return float((above * share).sum()), noise, width, float(uneven), *_shift(image, pattern, annulus.fwhm)
 
 
-def _shift(image: NDArray[np.float64], pattern: _Pattern) -> tuple[float, float, float]:
+def _ring_errors(
+    values: NDArray[np.float64], profile: NDArray[np.float64], annulus: _Annulus
+) -> NDArray[np.float64]:
+    """Error of each ring's median; pixels within one FWHM are not independent."""
+    rest = np.abs(values - profile[annulus.ring])
+    spread = 1.4826 * _ring_medians(rest, annulus)
+    count = np.bincount(annulus.ring, minlength=profile.size) / max(annulus.fwhm**2, 1.0)
+    return np.asarray(spread * np.sqrt(np.pi / 2.0 / np.maximum(count, 1.0)))
+
+
+def _shift(image: NDArray[np.float64], pattern: _Pattern, fwhm: float) -> _Place:
     """Gauss-Newton on frame = strength * pattern(moved) + constant, each pixel over its ring's level."""
     data = image[pattern.rows, pattern.columns]
     known = np.isfinite(data)
     if not pattern.usable or known.sum() < data.size // 2:
-        return np.nan, np.nan, np.nan
+        return _Place(np.nan, np.nan, np.inf, np.nan)
     weight = np.where(known, pattern.weight, 0.0)
-    data = np.where(known, data, 0.0)
-    place, strength = np.zeros(2), 1.0
+    data = np.where(known, data, 0.0) * weight
+    place, strength, error = np.zeros(2), 1.0, np.inf
     for _ in range(_STEPS):
-        here = pattern.at(*place)
-        slope_x = pattern.at(place[0] + _STEP_PX, place[1]) - pattern.at(place[0] - _STEP_PX, place[1])
-        slope_y = pattern.at(place[0], place[1] + _STEP_PX) - pattern.at(place[0], place[1] - _STEP_PX)
-        design = np.column_stack([here, slope_x * strength, slope_y * strength, np.ones(here.size)])
-        design = np.where(np.isfinite(design), design, 0.0) * weight[:, None]
-        strength, dx, dy, _ = _robust(design, data * weight)
-        if not strength > 0:
-            return np.nan, np.nan, float(strength)
+        design = pattern.design(place, strength) * weight[:, None]
+        (strength, dx, dy, _), errors = _robust(design, data)
+        error = float(np.hypot(*errors[1:3]) / np.sqrt(2.0)) * max(fwhm, 1.0)
         place = place + np.clip([dx, dy], -2.0, 2.0)
-        if np.hypot(*place) > _FARTHEST_PX:
-            return np.nan, np.nan, float(strength)
+        if not strength > 0 or np.hypot(*place) > _FARTHEST_PX:
+            return _Place(np.nan, np.nan, error, float(strength))
         if max(abs(dx), abs(dy)) < _CONVERGED_PX:
             break
-    return float(place[0]), float(place[1]), float(strength)
+    return _Place(float(place[0]), float(place[1]), error, float(strength))
 
 
-def _robust(design: NDArray[np.float64], data: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Least squares twice, the second time without what lies beyond 4 robust sigma: companions, cosmics."""
+def _robust(
+    design: NDArray[np.float64], data: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Least squares twice, the second time without what lies beyond 4 robust sigma; errors of each number."""
     found = _solve(design, data)
     rest = data - design @ found
     spread = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
-    good = np.abs(rest) <= 4.0 * spread if spread > 0 else np.ones(rest.size, bool)
-    return _solve(design[good], data[good])
+    good = np.abs(rest) <= _CLIP * spread if spread > 0 else np.ones(rest.size, bool)
+    used = design[good]
+    variance = np.linalg.pinv(used.T @ used).diagonal() * spread**2
+    return _solve(used, data[good]), np.sqrt(np.maximum(variance, 0.0))
 
 
 def _solve(design: NDArray[np.float64], data: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ __all__ = ["ATMOSPHERE", "EXTENSION", "FrameRule", "FrameTable", "Planes", "fram
 
 EXTENSION = "FRAMES"
 ATMOSPHERE = "ATMOSPHERE"
+_SURE = 4.0  # a measure may judge when its error is so many times smaller than the limit
 _REASON_LENGTH = 48
 
 
@@ -100,7 +101,7 @@ class FrameTable:
     verdict : frame_choice.Verdict
         Kept or rejected, and why.
     photometry : str
-        What FLUX rests on: 'waffle', 'halo' or 'halo, sensor' (transparency by the wavefront sensor).
+        What FLUX rests on: 'waffle', 'halo', 'halo, sensor' (transparency by the wavefront sensor) ...
     atmosphere : Atmosphere | None
         All samples of the telemetry.
     """
@@ -144,7 +145,7 @@ class FrameTable:
             "FRAMES WARNING": (bool(self.warning), "more bad planes than may be rejected"),
             "FLUX BY": (self.photometry, "what the planes' FLUX rests on"),
             "FLUX SCATTER": (
-                _spread(self.light.star.mean(axis=0)[self.kept]),
+                _spread(_mean(self.light.star)[self.kept]),
                 "robust scatter of FLUX, kept",
             ),
             "HALO SCATTER": (_spread(halo[self.kept]), "robust scatter of the halo, kept"),
@@ -220,37 +221,76 @@ def frame_table(
     ]
     air = _conditions(atmosphere, planes.mjd_mid)
     halo = np.stack([one.flux for one in measured])
-    image = _strehls(halo, air, rule)
-    clear = np.nan_to_num(air.star_adu / _median(air.star_adu), nan=1.0)
-    star, by = _relative(image * clear), "halo" if np.isnan(_median(air.star_adu)) else "halo, sensor"
+    image = _strehls(measured, air, rule)
+    star, by = _starlight(image, air)
     if spots is not None:
         in_spots = [
             frame_quality.spot_flux(one, where, width)
             for one, where, width in zip(cube, spots, fwhm_px, strict=True)
         ]
         star, by = _relative(np.stack(in_spots)), "waffle"
+    offset, lost = _offsets(measured, rule)
     light = _Light(
         halo,
         star,
         np.mean([one.width for one in measured], axis=0),
         np.mean([one.asymmetry for one in measured], axis=0),
-        np.hypot(*np.mean([one.shift for one in measured], axis=0).T),
+        offset,
     )
     evidence = frame_choice.Evidence(
-        image.mean(axis=0),
+        _mean(image),
         air.strehl / _usual(air, rule),
-        light.offset,
-        star.mean(axis=0),
+        offset,
+        _mean(star),
+        lost,
         np.asarray(~np.isfinite(halo).all(axis=0), dtype=np.bool_),
     )
     limits = frame_choice.Limits(rule.strehl_drop, rule.centre_px, rule.faintest, rule.most_lost)
     return FrameTable(planes, light, air, frame_choice.judge(evidence, limits), by, atmosphere)
 
 
-def _strehls(halo: NDArray[np.float64], air: Conditions, rule: FrameRule) -> NDArray[np.float64]:
-    """Strehl of each plane by its halo in each channel, over the median."""
+def _strehls(
+    measured: Sequence[frame_quality.Measured], air: Conditions, rule: FrameRule
+) -> NDArray[np.float64]:
+    """(channel, time) Strehl by the halo over its median; NaN in a channel whose halo is too faint."""
     usual = _usual(air, rule)
-    return np.stack([frame_choice.strehl_of_halo(each, air.star_adu, usual) for each in halo])
+    found = []
+    for one in measured:
+        error = (1.0 - usual) / usual * _median(one.noise) / _median(one.flux)
+        strehl = frame_choice.strehl_of_halo(one.flux, air.star_adu, usual)
+        found.append(strehl if 0 <= error < rule.strehl_drop / _SURE else np.full(strehl.shape, np.nan))
+    return np.stack(found)
+
+
+def _starlight(image: NDArray[np.float64], air: Conditions) -> tuple[NDArray[np.float64], str]:
+    """(channel, time) star's peak over its median: Strehl x transparency, and what it rests on."""
+    sensor = air.star_adu / _median(air.star_adu)
+    words = ["halo"] if np.isfinite(image).any() else []
+    if np.isfinite(sensor).any():
+        words.append("sensor")
+    known = np.where(np.isfinite(image), image, 1.0) * np.nan_to_num(sensor, nan=1.0)
+    return (_relative(known) if words else np.full(image.shape, np.nan)), ", ".join(words) or "nothing"
+
+
+def _offsets(
+    measured: Sequence[frame_quality.Measured], rule: FrameRule
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Star's way off its place, px, by the channels that can tell; and where they do not find it."""
+    telling = [one for one in measured if np.median(one.shift_error) < rule.centre_px / _SURE]
+    if not telling:
+        nothing = measured[0].flux.shape
+        return np.full(nothing, np.nan), np.zeros(nothing, dtype=np.bool_)
+    shifts = np.stack([one.shift for one in telling])
+    offset = np.hypot(*_mean(shifts).T)
+    return offset, np.isnan(offset)
+
+
+def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over the channels that have a value; NaN where none has."""
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
 
 
 def _usual(air: Conditions, rule: FrameRule) -> float:
