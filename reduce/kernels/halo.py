@@ -17,6 +17,11 @@ _CLIP = 3.0  # robust standard deviations: companions and bad pixels have no par
 _WEDGES = 8  # parts of the ring that are left out in turn: each with its opposite
 _PEAK_PX = 3  # half the square about the peak of the agreement, in steps of half a pixel
 _ROUNDS = 3
+_FINE, _BROAD, _LOCAL = 0.5, 2.5, 6.0  # band-pass and neighbourhood, in widths of a speckle
+_MAD_TO_SIGMA = 1.4826
+_TINY = np.finfo(np.float64).tiny
+_SETTLED_PX = 2.0  # further from the best half pixel there is no peak to fit
+_SIGNIFICANT = 6.5  # of the best among thousands of places, in standard deviations of them all
 
 Grid = NDArray[np.float64]
 
@@ -70,8 +75,11 @@ def halo_centre(
         )
     flat = _flattened(image, fwhm)
     place = _coarse(flat, near, reach, ring)
+    first = place
     for _ in range(_ROUNDS):
         found, agreement = _refined(flat, place, ring)
+        if not float(np.abs(found - first).max()) <= _SETTLED_PX:
+            raise ValueError(f"the centre of symmetry near {first} does not settle: {found[0]}")
         if max(abs(found[0][0] - place[0]), abs(found[0][1] - place[1])) <= 0.5:  # noqa: PLR2004 - a step of the lattice
             break
         place = (float(found[0][0]), float(found[0][1]))
@@ -81,7 +89,7 @@ def halo_centre(
 
 
 def _flattened(image: NDArray[np.floating], fwhm: float) -> Grid:
-    """Band-passed image over its local spread, clipped; 0 where not known."""
+    """Band-passed image over its local spread, clipped; 0 = not known."""
     width = fwhm / _SIGMA_TO_FWHM
     known = np.isfinite(image).astype(np.float64)
     filled = np.where(known > 0, image, 0.0)
@@ -90,8 +98,8 @@ def _flattened(image: NDArray[np.floating], fwhm: float) -> Grid:
         weight = ndimage.gaussian_filter(known, sigma)
         return np.asarray(ndimage.gaussian_filter(values * known, sigma) / np.maximum(weight, 1e-3))
 
-    band = smooth(filled, 0.5 * width) - smooth(filled, 2.5 * width)
-    local = np.sqrt(np.maximum(smooth(band**2, 6.0 * width), np.finfo(np.float64).tiny))
+    band = smooth(filled, _FINE * width) - smooth(filled, _BROAD * width)
+    local = np.sqrt(np.maximum(smooth(band**2, _LOCAL * width), _TINY))
     return np.asarray(np.clip(band / local, -_CLIP, _CLIP) * known)
 
 
@@ -108,6 +116,10 @@ def _coarse(
     size = 2 * half
     near_peak = product[size - 2 * reach : size + 2 * reach + 1, size - 2 * reach : size + 2 * reach + 1]
     row, column = np.unravel_index(int(np.argmax(near_peak)), near_peak.shape)
+    middle = float(np.median(near_peak))
+    spread = _MAD_TO_SIGMA * float(np.median(np.abs(near_peak - middle)))
+    if not float(near_peak.max()) - middle > _SIGNIFICANT * spread:
+        raise ValueError(f"nothing within {reach} px of {near} looks the same when turned by half a turn")
     return x0 + (column - 2 * reach) / 2.0, y0 + (row - 2 * reach) / 2.0
 
 

@@ -14,6 +14,7 @@ _CORE_FWHM = 1.1  # radius that is fitted: the first Airy ring stays out
 _RING_FWHM = (3.0, 5.0)  # where the sky's noise is measured
 _MAD_TO_SIGMA = 1.4826
 _SIGNIFICANT = 8.0
+_RESPONSE = 0.007  # error of a pixel's response after the flat
 
 Grid = NDArray[np.float64]
 
@@ -55,7 +56,8 @@ def star_centre(
     Returns
     -------
     StarCentre
-        The error is that of photons and sky; that the core is not quite a Gaussian moves nothing.
+        The error is that of photons, sky and pixels' response; that the core is not quite a Gaussian moves
+        nothing.
 
     Raises
     ------
@@ -85,7 +87,8 @@ def star_centre(
     fit = _fit(cut[core], x[core].astype(np.float64), y[core].astype(np.float64), (top - sky, sky), fwhm)
     place, peak = fit.x[1:3], float(fit.x[0])
     solve = np.linalg.pinv(fit.jac)[:3]
-    variance = np.clip(cut[core] - sky, 0.0, None) / gain + noise**2
+    light = np.clip(cut[core] - sky, 0.0, None)
+    variance = light / gain + (_RESPONSE * light) ** 2 + noise**2
     errors = np.sqrt((solve**2) @ variance)
     if not fit.success or peak <= _SIGNIFICANT * errors[0] or float(np.abs(place).max()) > fwhm:
         raise ValueError(

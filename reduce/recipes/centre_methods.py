@@ -14,7 +14,9 @@ from reduce.recipes.calibrated import Window
 
 __all__ = ["Found", "Place", "Seeker", "has_mask"]
 
-_HALO_LAMBDA_D = (3.5, 25.0)  # beyond what leaks past the mask; past the control ring at 20 lambda/D
+_RINGS_LAMBDA_D = ((3.5, 25.0), (3.5, 12.0))
+"""Of the halo, tried in turn: past the control ring at 20 lambda/D; where the faint star's light still is."""
+_OPEN_RING_LAMBDA_D = (1.5, 8.0)  # without a mask the star's own diffraction is symmetric too
 _SPOT_SIGNIFICANCE = 15.0  # spots have 60 and more, speckles 3
 _SCATTER_PLANES = 8  # enough for the scatter of a file
 
@@ -190,12 +192,19 @@ class Seeker:
 
     def halo(self, planes: NDArray[np.float64], place: Place) -> Found:
         """By the half-turn symmetry of the stray light in the mean of these planes."""
-        ring = (_HALO_LAMBDA_D[0] * self.unit, _HALO_LAMBDA_D[1] * self.unit)
-        found = halo.halo_centre(
-            self.mean(planes), self._near(place.exposure), self.search_px, ring, self.unit
-        )
-        x, y = self.view.corner
-        return Found(place, self.channel, "halo", found.x + x, found.y + y, found.error)
+        image, near = self.mean(planes), self._near(place.exposure)
+        open_rings = () if has_mask(place.exposure.frame.coronagraph) else (_OPEN_RING_LAMBDA_D,)
+        reasons = []
+        for inner, outer in (*open_rings, *_RINGS_LAMBDA_D):
+            ring = (inner * self.unit, outer * self.unit)
+            try:
+                found = halo.halo_centre(image, near, self.search_px, ring, self.unit)
+            except ValueError as error:
+                reasons.append(str(error))
+            else:
+                x, y = self.view.corner
+                return Found(place, self.channel, "halo", found.x + x, found.y + y, found.error)
+        raise ValueError("; ".join(dict.fromkeys(reasons)))
 
     def _near(self, exposure: Exposure) -> tuple[float, float]:
         x, y = irdis.NEAR_CENTRES[self.channel]
