@@ -10,13 +10,13 @@ FWHM = 1.03
 """Full width at half maximum of the image of a round pupil, lambda/D; 1.02 with an obscuration of 0.14."""
 
 
-def airy(size: int, unit_px: float, obscuration: float) -> NDArray[np.float64]:
+def airy(radius_px: NDArray[np.floating], unit_px: float, obscuration: float) -> NDArray[np.float64]:
     """Diffraction pattern of a round pupil with a round hole (Born & Wolf, section 8.6.2).
 
     Parameters
     ----------
-    size : int
-        Side, odd; the point is on pixel size // 2.
+    radius_px : NDArray[np.floating]
+        Distances from the point, px, any shape.
     unit_px : float
         Lambda over D, px.
     obscuration : float
@@ -25,17 +25,16 @@ def airy(size: int, unit_px: float, obscuration: float) -> NDArray[np.float64]:
     Returns
     -------
     NDArray[np.float64]
-        (size, size), peak 1.
+        Same shape, 1 in the middle.
 
     Raises
     ------
     ValueError
-        If the size is even.
+        If the hole is as large as the pupil.
     """
-    if size % 2 == 0:
-        raise ValueError(f"size is {size} px, wanted an odd number: the point stands on pixel size // 2")
-    y, x = np.mgrid[:size, :size] - size // 2
-    v = np.pi * np.hypot(x, y) / unit_px
+    if not 0.0 <= obscuration < 1.0:
+        raise ValueError(f"obscuration is {obscuration}, wanted 0 to below 1")
+    v = np.pi * np.asarray(radius_px, np.float64) / unit_px
     whole = _amplitude(v) - obscuration**2 * _amplitude(obscuration * v)
     return np.asarray((whole / (1.0 - obscuration**2)) ** 2, np.float64)
 

@@ -73,8 +73,9 @@ def star_of(products: Sequence[SourceFile], science: Exposure, scale_mas: float)
 def _ideal(channels: Sequence[irdis.Channel], scale_mas: float) -> Star:
     units = [lambda_over_d_px(channel.wavelength_um, scale_mas) for channel in channels]
     fwhm = [FWHM * unit for unit in units]
+    y, x = np.mgrid[:_IDEAL_PX, :_IDEAL_PX] - _IDEAL_PX // 2
     images = [
-        photometry.normalised(airy(_IDEAL_PX, unit, _OBSCURATION), width)
+        photometry.normalised(airy(np.hypot(x, y), unit, _OBSCURATION), width)
         for unit, width in zip(units, fwhm, strict=True)
     ]
     table = table_hdu(
