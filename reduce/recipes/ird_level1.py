@@ -16,21 +16,24 @@ from reduce.cube_file import CubeWriter
 from reduce.ephemeris import directions, place_at
 from reduce.exposure import Exposure, read_exposure
 from reduce.instruments import sphere_irdis as irdis
+from reduce.instruments.sphere_irdis_filters import is_thermal
 from reduce.pool import in_turn
 from reduce.product_file import image_hdu, table_hdu, write_preview
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
+from reduce.recipes.calibrated import lambda_over_d_px
 from reduce.recipes.calibration import observation_name, origin_of, science_facts
 from reduce.recipes.frame_table import FrameRule, FrameTable, Planes, frame_table
-from reduce.recipes.level1_planes import FileWork, Setup
+from reduce.recipes.level1_planes import CORRECTED_LAMBDA_D, FileWork, Setup
 from reduce.recipes.level1_sky import DerotationTable, wcs_cards
 from reduce.recipes.level1_star import Star, star_of
-from reduce.recipes.star_place import StarPlace
+from reduce.recipes.star_place import StarPlace, dither_px
 from reduce.sparta import read_atmosphere
 
 __all__ = ["RECIPE", "Level1Parameters"]
 
 _NAME = "ird_level1"
 _MARGIN_PX = 16.0  # that the interpolation needs around the cube
+_BACKGROUND_PX = 100.0  # beyond the star's light, for the fit of a thermal background
 _PREVIEW_PLANES = 64
 _SCIENCE = frozenset({"IRD_SCIENCE_DBI_RAW", "IRD_SCIENCE_IMAGING_RAW"})
 
@@ -133,17 +136,29 @@ def _sequence(files: _Files) -> _Sequence:
 def _setup(files: _Files, sequence: _Sequence, parameters: Level1Parameters) -> Setup:
     """Windows that serve every dither position."""
     low, high = sequence.places.min(axis=1), sequence.places.max(axis=1)
+    reach = max(parameters.size_px / 2 + _MARGIN_PX, _background_px(sequence))
     stops = np.cumsum(sequence.counts)[:-1]
     return Setup(
         tuple(source.path for source in sequence.sources),
         tuple(np.split(sequence.places, stops, axis=1)),
+        tuple(dither_px(exposure) for exposure in sequence.exposures),
         files["background"][0],
         files["flat"][0],
         tuple((float(x), float(y)) for x, y in (low + high) / 2),
-        parameters.size_px / 2 + _MARGIN_PX + float((high - low).max()) / 2,
+        reach + float((high - low).max()) / 2,
         parameters.size_px,
         parameters.raw_pixels,
     )
+
+
+def _background_px(sequence: _Sequence) -> float:
+    """Half a window in which a thermal background can be told from the star."""
+    name = sequence.first.frame.filter
+    if not is_thermal(name):
+        return 0.0
+    longest = max(channel.wavelength_um for channel in irdis.channels_of(name))
+    corrected = CORRECTED_LAMBDA_D * lambda_over_d_px(longest, sequence.astrometry.scale_mas)
+    return corrected + _BACKGROUND_PX
 
 
 def _planes(
@@ -257,8 +272,8 @@ def _errors(sequence: _Sequence) -> _Cards:
         "PIXSCERR": (known.scale_err_mas, "[mas/pix] pixel scale"),
         "NORTHERR": (north, "[deg] true north"),
     }
-    um = np.repeat([exposure.dither_um for exposure in sequence.exposures], sequence.counts, axis=0)
-    still = (sequence.places - um / irdis.DITHER_UM_PER_PX).mean(axis=1)
+    moved = np.repeat([dither_px(exposure) for exposure in sequence.exposures], sequence.counts, axis=0)
+    still = (sequence.places - moved).mean(axis=1)
     for number, (x, y) in enumerate(still, start=1):
         cards[f"STARX{number}"] = (float(x), f"[pix] star on field {number}, 0-based, dither 0")
         cards[f"STARY{number}"] = (float(y), f"[pix] star on field {number}, 0-based, dither 0")

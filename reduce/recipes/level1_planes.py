@@ -17,12 +17,17 @@ from reduce.instruments import sphere_irdis as irdis
 from reduce.kernels import cosmics, fill, variance
 from reduce.kernels.recentre import Resampling, resampling
 from reduce.recipe import SourceFile
+from reduce.recipes.background import Background, away_from
 from reduce.recipes.calibrated import Window, windows
 
-__all__ = ["FilePlanes", "FileWork", "Setup"]
+__all__ = ["CORRECTED_LAMBDA_D", "FilePlanes", "FileWork", "Setup"]
 
 _TOUCHED = 0.05  # share of pixels without data in a pixel that makes it one of them
 _BORDER_PX = 2  # beside pixels without data nothing is called a cosmic ray
+_AROUND = np.ones((5, 5), bool)  # a filled pixel's sources
+CORRECTED_LAMBDA_D = 21.0
+"""Radius that the adaptive optics and the waffle spots fill with the star's light, lambda/D."""
+
 _STRETCH = (1.0, irdis.ANAMORPHISM_Y)
 
 
@@ -36,6 +41,8 @@ class Setup:
         Science files in order of time.
     places : tuple[NDArray[np.float64], ...]
         Star in each file, (channel, plane, 2) px on the field.
+    dithers : tuple[tuple[float, float], ...]
+        (x, y) px by which each file's image lies off its place at dither 0.
     background, flat : SourceFile
         Their calibrations.
     middles : tuple[tuple[float, float], ...]
@@ -50,6 +57,7 @@ class Setup:
 
     paths: tuple[Path, ...]
     places: tuple[NDArray[np.float64], ...]
+    dithers: tuple[tuple[float, float], ...]
     background: SourceFile
     flat: SourceFile
     middles: tuple[tuple[float, float], ...]
@@ -95,13 +103,15 @@ class FileWork:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._fields = [_Field(view) for view in setup.views()]
+        self._fields = [_Field(view, setup) for view in setup.views()]
 
     def __call__(self, number: int, /) -> FilePlanes:
         """Reduce file `number`."""
         path = self._setup.paths[number]
         raw = read_parts(path, [(field.view.rows, field.view.columns) for field in self._fields])
-        cleaned = [field.clean(planes) for field, planes in zip(self._fields, raw, strict=True)]
+        stars, dither = self._setup.places[number].mean(axis=1), self._setup.dithers[number]
+        parts = zip(self._fields, raw, stars, strict=True)
+        cleaned = [field.clean(planes, star - field.view.corner, dither) for field, planes, star in parts]
         return FilePlanes(
             self._resampled(cleaned, self._setup.places[number], path.name),
             self._as_they_are(cleaned) if self._setup.raw_pixels else None,
@@ -149,31 +159,49 @@ class FileWork:
 class _Field:
     """One field's window with all that its planes need."""
 
-    def __init__(self, view: Window) -> None:
+    def __init__(self, view: Window, setup: Setup) -> None:
         self.view = view
+        self._background = Background.read(setup.background, view, setup.flat)
         self._without = view.bad | view.lost
         beside = ndimage.binary_dilation(view.lost, iterations=_BORDER_PX)
         self._unseen = np.asarray(self._without | beside)
         self._nearest = ndimage.distance_transform_edt(view.lost, return_distances=False, return_indices=True)
 
-    def clean(self, raw: NDArray[np.float32]) -> _Clean:
+    def clean(
+        self, raw: NDArray[np.float32], star: NDArray[np.float64], dither: tuple[float, float]
+    ) -> _Clean:
         """Background off, flat divided, bad pixels and cosmic rays filled, saturation flagged."""
         view = self.view
+        behind, level = self._behind(raw, (float(star[0]), float(star[1])), dither)
         image, noise = variance.calibrate(
-            raw, view.background, view.background, view.noise, view.flat, irdis.GAIN_E_PER_ADU
+            raw, behind, view.background, view.noise, view.flat, irdis.GAIN_E_PER_ADU
         )
-        fill.fill(image, view.repair)
-        fill.fill_variance(noise, view.repair)
+        self._fill(image, noise, view.repair)
         hits = cosmics.find_cosmics(image, noise, view.width, self._unseen)
         for plane, error, hit in zip(image, noise, hits, strict=True):
-            if hit.any():
-                plan = fill.plan_fill(self._without | hit, view.width, hit)
-                fill.fill(plane[None], plan)
-                fill.fill_variance(error[None], plan)
+            if hit.any():  # bad pixels beside a hit were filled from it
+                again = hit | (view.bad & ndimage.binary_dilation(hit, _AROUND))
+                plan = fill.plan_fill(self._without | hit, view.width, again)
+                self._fill(plane[None], error[None], plan)
         if view.lost.any():  # what lies beside them would ring: their nearest neighbours stand for them
             image, noise = image[:, *self._nearest], noise[:, *self._nearest]
-        level = np.full(len(raw), float(np.median(view.background)))
         return _Clean(image, noise, self._flags(raw, hits), level)
+
+    def _behind(
+        self, raw: NDArray[np.float32], star: tuple[float, float], dither: tuple[float, float]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """Background and its level (plane,): the master's, in thermal bands fitted to each plane."""
+        view = self.view
+        if not self._background.thermal:
+            return view.background, np.full(len(raw), float(np.median(view.background[~self._without])))
+        free = away_from(view.background.shape, star, CORRECTED_LAMBDA_D * view.width)
+        found = self._background.fitted(raw, free, dither)
+        return found.planes, found.level
+
+    @staticmethod
+    def _fill(image: NDArray[np.float32], noise: NDArray[np.float32], plan: fill.Plan) -> None:
+        fill.fill(image, plan, noise)
+        fill.fill_variance(noise, plan)
 
     def _flags(self, raw: NDArray[np.float32], hits: NDArray[np.bool_]) -> NDArray[np.uint8]:
         flags = np.where(hits, np.uint8(Quality.COSMIC), np.uint8(0))
