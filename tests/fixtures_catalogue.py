@@ -9,7 +9,8 @@ from hcvo.catalogue.setup import setup_django
 from hcvo.config import Resolver, Settings
 
 _TABLES = (
-    "ao_condition", "contrast", "detection", "missing_calibration", "process_input", "product", "process", "raw_frame",
+    "ao_condition", "contrast", "detection", "missing_calibration", "quality_number", "science_plane",
+    "process_input", "product", "process", "raw_frame",
     "observation", "programme", "target",
 )  # fmt: skip
 """Those that point before those pointed to."""

@@ -7,10 +7,23 @@ from typing import Any
 
 from django.db import transaction
 
-from hcvo.catalogue.models import Contrast, Detection, Observation, Process, ProcessInput, Product, RawFrame
+from hcvo.catalogue.models import (
+    Contrast,
+    Detection,
+    Observation,
+    Process,
+    ProcessInput,
+    Product,
+    QualityNumber,
+    RawFrame,
+    SciencePlane,
+)
 from hcvo.catalogue.models.rights import GUARD_COLUMNS, Guarded
 
 __all__ = ["set_rights", "share_rights", "within_inputs"]
+
+_MEASURED = (Contrast, Detection, QualityNumber, SciencePlane)
+"""What is measured in a product and has its rights."""
 
 _RULE_COLUMNS = ("release_time", "validated", "withdrawn")
 """Those of the guard columns that ``archive.is_public`` looks at."""
@@ -45,7 +58,7 @@ def set_rights(
     Observation.objects.filter(pk=observation.pk).update(**changes)
     products = Product.objects.filter(observation=observation)
     products.update(**changes)
-    for model in (Contrast, Detection):
+    for model in _MEASURED:
         model.objects.filter(product__in=products).update(**changes)
     for process in Process.objects.filter(products__in=products).distinct().order_by("pk"):
         _close_with_inputs(process)
@@ -88,7 +101,7 @@ def _close_with_inputs(process: Process) -> None:
         wanted = within_inputs(own, process)
         if wanted != own:
             Product.objects.filter(pk=product.pk).update(**wanted)
-            for model in (Contrast, Detection):
+            for model in _MEASURED:
                 model.objects.filter(product=product).update(**wanted)
 
 

@@ -25,6 +25,7 @@ _RINGS = 3
 _NUMBERS = 8  # of a frame
 _CLIP = 4.0  # robust sigma: companions and cosmic rays lie beyond
 _TINY = 1e-30
+_SEEN = 4.0  # power of the median pattern over that of the noise in it: a pattern is there
 _STEP_PX = 0.5  # of the pattern's slope, a central difference
 _LASTING = 0.03  # of a ring's level: how well its pattern lasts, where nothing else limits it
 
@@ -108,7 +109,7 @@ def measure(frames: Frames, fwhm: float, inner: float, outer: float) -> Measured
         slice(middle[1] - reach, middle[1] + reach + 1),
     )
     annulus = _annulus(reach, inner, outer, fwhm)
-    pattern = _Pattern(*_reference(frames, crop), annulus)
+    pattern = _Pattern(*_reference(frames, crop), min(frames.shape[0], _REFERENCE_FRAMES), annulus)
     rows = [
         _one(np.asarray(frames[time][crop], np.float64), annulus, pattern) for time in range(frames.shape[0])
     ]
@@ -183,7 +184,11 @@ class _Pattern:
     """The sequence's median speckles as a spline, at the pixels by which the wander is measured."""
 
     def __init__(
-        self, reference: NDArray[np.float64], deviation: NDArray[np.float64], annulus: _Annulus
+        self,
+        reference: NDArray[np.float64],
+        deviation: NDArray[np.float64],
+        count: int,
+        annulus: _Annulus,
     ) -> None:
         within = annulus.radius < annulus.edges[0] + _PATTERN * (annulus.edges[-1] - annulus.edges[0])
         chosen = np.flatnonzero(within)[:: max(int(within.sum()) // _PIXELS, 1)]
@@ -191,8 +196,9 @@ class _Pattern:
         level = _ring_medians(reference[annulus.rows, annulus.columns], annulus)
         change = 1.4826 * _ring_medians(deviation[annulus.rows, annulus.columns], annulus)
         spread = np.hypot(change, _LASTING * level)[annulus.ring[chosen]]
-        self.usable = bool((spread > 0).any())
         self.weight = np.where(spread > 0, 1.0 / np.where(spread > 0, spread, 1.0), 0.0)
+        above = (reference[self.rows, self.columns] - level[-1]) * self.weight
+        self.usable = bool(np.nanmean(above**2) > _SEEN * np.pi / 2.0 / count) if self.weight.any() else False
         filled = np.where(np.isfinite(reference), reference, 0.0)
         self._spline = coefficients(filled[None])[0]
 

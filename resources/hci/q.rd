@@ -47,13 +47,15 @@
 	<?hcvo-table detection ?>
 	<?hcvo-table contrast ?>
 	<?hcvo-table ao_condition ?>
+	<?hcvo-table science_plane ?>
+	<?hcvo-table quality ?>
 	<?hcvo-table missing_calibration ?>
 
 	<data id="collection">
 		<meta name="title">High-Contrast Archive</meta>
 		<meta name="shortName">HCA tables</meta>
 		<register services="//tap#run" sets="ivo_managed,local"/>
-		<LOOP listItems="target observation raw_frame process product process_input detection contrast ao_condition missing_calibration">
+		<LOOP listItems="target observation raw_frame process product process_input detection contrast ao_condition science_plane quality missing_calibration">
 			<events><make table="\item"/></events>
 		</LOOP>
 	</data>
@@ -269,7 +271,8 @@
 			<code>
 				self.assertHTTPStatus(200)
 				for name in ("target", "observation", "raw_frame", "process", "process_input", "product",
-						"detection", "contrast", "ao_condition", "missing_calibration"):
+						"detection", "contrast", "ao_condition", "science_plane", "quality",
+						"missing_calibration"):
 					self.assertHasStrings("hci.%s&lt;" % name)
 				self.assertHasStrings("significance", "process_id", "ivoa.obscore")
 			</code>

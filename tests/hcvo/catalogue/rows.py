@@ -15,7 +15,9 @@ from hcvo.catalogue.models import (
     Process,
     ProcessInput,
     Product,
+    QualityNumber,
     RawFrame,
+    SciencePlane,
     Target,
 )
 from hcvo.model.sphere import SphericalPolygon
@@ -79,4 +81,8 @@ def family(**guard: Any) -> Product:  # noqa: ANN401 - rights, passed on
         product=product, candidate=1, channel=0, sep_mas=400.0, pa=30.0, x=1.0, y=2.0, snr=9.0,
         significance=7.0, **guard,
     )  # fmt: skip
+    SciencePlane.objects.create(
+        product=product, number=0, dp_id=frame.dp_id, plane=0, t_mid=57056.2, kept=True, **guard
+    )
+    QualityNumber.objects.create(product=product, name="FRAMES KEPT", value=1.0, text="1", **guard)
     return product

@@ -17,7 +17,9 @@ from hcvo.catalogue.models import (
     Process,
     ProcessInput,
     Product,
+    QualityNumber,
     RawFrame,
+    SciencePlane,
 )
 from hcvo.catalogue.rights import set_rights, share_rights
 from hcvo.config import Settings
@@ -100,7 +102,18 @@ def test_every_view_shows_public_rows_only(
 
 Rights = tuple[datetime | None, bool, bool]
 some_rights = st.tuples(moments, st.booleans(), st.booleans())
-_GUARDED = (AoCondition, Contrast, Detection, Observation, Process, ProcessInput, Product, RawFrame)
+_GUARDED = (
+    AoCondition,
+    Contrast,
+    Detection,
+    Observation,
+    Process,
+    ProcessInput,
+    Product,
+    QualityNumber,
+    RawFrame,
+    SciencePlane,
+)
 _OPEN: Rights = (rows.PUBLIC["release_time"], True, False)
 
 

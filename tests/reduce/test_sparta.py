@@ -1,0 +1,87 @@
+"""Telemetry joined in time."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from numpy.typing import NDArray
+
+from hcvo.errors import InputError
+from reduce.sparta import read_atmosphere
+
+_UNIX_MJD = 40587.0
+_START = 1_500_000_000
+
+
+def _write(path: Path, seconds: NDArray[np.float64], *, r0: float = 0.15, first: float = 0.8) -> Path:
+    """Samples with Strehl ratios that rise by 0.001 a second from `first`, wind 10 m/s, star 800 adu."""
+    whole = np.floor(seconds)
+    stamp = [
+        fits.Column("Sec", "J", array=(_START + whole).astype(int)),
+        fits.Column("USec", "J", array=np.round((seconds - whole) * 1e6).astype(int)),
+    ]
+    air = [
+        fits.Column("R0", "D", array=np.full(seconds.size, r0)),
+        fits.Column("WindSpeed", "D", array=np.full(seconds.size, 10.0)),
+        fits.Column("StrehlRatio", "D", array=first + 0.001 * seconds),
+    ]
+    star = [fits.Column("Flux_avg", "D", array=np.full(seconds.size, 800.0))]
+    tables = [
+        fits.BinTableHDU.from_columns([*stamp, *columns], name=name)
+        for name, columns in (("AtmPerfParams", air), ("VisLoopParams", star))
+    ]
+    fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(path)
+    return path
+
+
+def _mjd(seconds: list[float]) -> NDArray[np.float64]:
+    return _UNIX_MJD + (_START + np.array(seconds)) / 86400.0
+
+
+def test_a_plane_has_the_conditions_between_its_neighbouring_samples(tmp_path: Path) -> None:
+    atmosphere = read_atmosphere([_write(tmp_path / "a.fits", np.arange(0.0, 101.0, 25.0) + 0.5)])
+    assert atmosphere is not None
+    found = atmosphere.at(_mjd([10.0, 60.25]))
+    assert found.strehl == pytest.approx([0.81, 0.86025], abs=1e-6)
+    assert found.seeing_arcsec == pytest.approx([0.98 * 500e-9 / 0.15 * 206264.8] * 2)
+    assert found.tau0_s == pytest.approx([0.314 * 0.15 / 10.0] * 2)
+    assert found.wind_m_s == pytest.approx([10.0, 10.0])
+    assert found.star_adu == pytest.approx([800.0, 800.0])
+
+
+def test_far_from_any_sample_nothing_is_known(tmp_path: Path) -> None:
+    atmosphere = read_atmosphere([_write(tmp_path / "a.fits", np.array([0.0, 25.0, 400.0]))])
+    assert atmosphere is not None
+    found = atmosphere.at(_mjd([-59.0, -61.0, 84.0, 200.0, 341.0, 459.0, 461.0])).strehl
+    assert np.isfinite(found).tolist() == [True, False, True, False, True, True, False]
+    assert found[0] == pytest.approx(0.8)
+
+
+def test_files_may_come_in_any_order_and_overlap(tmp_path: Path) -> None:
+    late = _write(tmp_path / "late.fits", np.array([50.0, 75.0]))
+    early = _write(tmp_path / "early.fits", np.array([0.0, 25.0, 50.0]))
+    atmosphere = read_atmosphere([late, early])
+    assert atmosphere is not None
+    assert atmosphere.mjd == pytest.approx(_mjd([0.0, 25.0, 50.0, 75.0]), abs=1e-9)
+    assert np.all(np.diff(atmosphere.samples.strehl) > 0)
+
+
+def test_what_sparta_could_not_estimate_is_bridged(tmp_path: Path) -> None:
+    path = _write(tmp_path / "a.fits", np.array([0.0, 25.0, 50.0]))
+    with fits.open(path, mode="update") as hdus:
+        hdus["AtmPerfParams"].data["StrehlRatio"][1] = 0.0
+    atmosphere = read_atmosphere([path])
+    assert atmosphere is not None
+    assert atmosphere.at(_mjd([25.0])).strehl == pytest.approx([0.825])
+
+
+def test_no_telemetry_is_no_fault_but_broken_telemetry_is(tmp_path: Path) -> None:
+    other = tmp_path / "other.fits"
+    fits.PrimaryHDU().writeto(other)
+    assert read_atmosphere([]) is None
+    assert read_atmosphere([other]) is None
+    broken = tmp_path / "broken.fits"
+    broken.write_bytes(_write(tmp_path / "a.fits", np.array([0.0, 25.0])).read_bytes()[:6000])
+    with pytest.raises(InputError, match=r"broken\.fits.*fetch the file again"):
+        read_atmosphere([broken])
