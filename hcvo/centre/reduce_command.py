@@ -48,6 +48,13 @@ _Parameters = Mapping[str, Mapping[str, object]]
     "were rejected and why, and what is missing.",
 )
 @click.option("--json", "as_json", is_flag=True, help="With --plan: print it as JSON.")
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes for the files of a sequence; the products are the same on any number.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would run, run nothing, write nothing.")
 def reduce(  # noqa: PLR0913 - one for each option
     *,
@@ -59,6 +66,7 @@ def reduce(  # noqa: PLR0913 - one for each option
     set_: tuple[str, ...],
     show_plan: bool,
     as_json: bool,
+    workers: int,
     dry_run: bool,
 ) -> None:
     """Reduce raw frames to level 1 cubes and level 2 images, contrast curves and candidates.
@@ -80,11 +88,11 @@ def reduce(  # noqa: PLR0913 - one for each option
             raise click.UsageError("--out goes with FOLDER; products of the catalogue go into its store")
         if night is None and target is None:
             raise click.UsageError("give FOLDER, or --night or --target to take frames from the catalogue")
-        _from_catalogue(night, target, until, parameters, shown)
+        _from_catalogue(night, target, until, parameters, workers, shown)
     else:
         if night is not None:
             raise click.UsageError("--night goes with the catalogue; leave out FOLDER")
-        _from_folder(folder, out, target, until, parameters, shown)
+        _from_folder(folder, out, target, until, parameters, workers, shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,7 @@ def _from_folder(
     target: str | None,
     until: Level,
     parameters: _Parameters,
+    workers: int,
     shown: _Shown,
 ) -> None:
     if shown:
@@ -113,16 +122,23 @@ def _from_folder(
         return
     if out is None:
         raise click.UsageError("give --out: the folder in which products go")
-    show_summary(reduce_folder(folder, out, target=target, until=until, parameters=parameters))
+    show_summary(
+        reduce_folder(folder, out, target=target, until=until, parameters=parameters, workers=workers)
+    )
 
 
 def _from_catalogue(
-    night: datetime | None, target: str | None, until: Level, parameters: _Parameters, shown: _Shown
+    night: datetime | None,
+    target: str | None,
+    until: Level,
+    parameters: _Parameters,
+    workers: int,
+    shown: _Shown,
 ) -> None:
     from hcvo.centre import reduction  # noqa: PLC0415 - a folder is reduced with no Django imported
 
     settings = load_settings()
-    request = reduction.Request(night.date() if night else None, target, until, parameters)
+    request = reduction.Request(night.date() if night else None, target, until, parameters, workers)
     if shown:
         _show(reduction.plan_catalogue(settings, request, enter=not shown.dry_run), [], shown)
     else:

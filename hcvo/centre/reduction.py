@@ -39,12 +39,15 @@ class Request:
         Last level to make.
     parameters : Parameters
         Recipe name to parameters that differ from the defaults.
+    workers : int
+        Processes that a recipe may use for its files.
     """
 
     night: date | None
     target: str | None
     until: Level
     parameters: Parameters
+    workers: int = 1
 
 
 def plan_catalogue(settings: Settings, request: Request, *, enter: bool = False) -> Plan:
@@ -107,6 +110,7 @@ def reduce_catalogue(settings: Settings, request: Request, *, progress: bool = T
                 until=request.until,
                 parameters=request.parameters,
                 progress=progress,
+                workers=request.workers,
             )
         if request.until == "level2":
             for cube in _external_cubes(observations):
