@@ -95,5 +95,8 @@ def _number(card: fits.Card) -> QualityNumber:
     split = _UNIT.match(card.comment)
     unit, meaning = split.groups() if split else ("", card.comment)
     value = float(card.value) if isinstance(card.value, bool | int | float) else None
-    text = {True: "yes", False: "no"}[card.value] if isinstance(card.value, bool) else str(card.value)
+    if isinstance(card.value, bool):
+        text = "yes" if card.value else "no"
+    else:
+        text = f"{card.value:.{_DIGITS}g}" if isinstance(card.value, float) else str(card.value)
     return QualityNumber(card.keyword.removeprefix(_PREFIX), value, text, unit, meaning)

@@ -8,6 +8,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from scipy import ndimage
 
 from hcvo.headers.quality import qc_cards
 from reduce.kernels import frame_choice, frame_quality
@@ -230,6 +231,7 @@ def frame_table(
         ]
         star, by = _relative(np.stack(in_spots)), "waffle"
     offset, lost = _offsets(measured, rule)
+    offset = np.fmax(offset, _jumps(planes))
     light = _Light(
         halo,
         star,
@@ -283,6 +285,19 @@ def _offsets(
     shifts = np.stack([one.shift for one in telling])
     offset = np.hypot(*_mean(shifts).T)
     return offset, np.isnan(offset)
+
+
+def _jumps(planes: Planes) -> NDArray[np.float64]:
+    """How far each plane's star stands from its neighbours' in the file, px: off the mask, even recentred."""
+    middle = planes.star.mean(axis=0)
+    names = np.asarray(planes.names)
+    far = np.full(names.size, np.nan)
+    for name in np.unique(names):
+        here = names == name
+        if here.sum() > 2:  # noqa: PLR2004 - two planes do not tell which of them jumped
+            rest = middle[here] - ndimage.median_filter(middle[here], size=(5, 1), mode="nearest")
+            far[here] = np.hypot(*rest.T)
+    return np.where(far > 0, far, np.nan)
 
 
 def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from reduce.ephemeris import directions, place_at
 from reduce.exposure import Exposure, read_exposure
 from reduce.instruments import sphere_irdis as irdis
 from reduce.instruments.sphere_irdis_filters import is_thermal
+from reduce.kernels.spots import spot_offsets
 from reduce.pool import in_turn
 from reduce.product_file import image_hdu, table_hdu, write_preview
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
@@ -196,12 +197,27 @@ def _judged(
     )
     mask_px = irdis.mask_radius_mas(sequence.first.frame.coronagraph) / sequence.astrometry.scale_mas
     atmosphere = read_atmosphere([source.path for source in files.get("sparta", ())])
+    spots = _spots(sequence)
     try:
-        return frame_table(cube.channels(), planes, star.fwhm_px, mask_px, atmosphere, parameters.frames)
+        return frame_table(
+            cube.channels(), planes, star.fwhm_px, mask_px, atmosphere, parameters.frames, spots
+        )
     except ValueError as error:
         raise ReductionError(
             f"{sequence.first.frame.dp_id} ...: size_px = {parameters.size_px}: {error}; take a larger one"
         ) from error
+
+
+def _spots(sequence: _Sequence) -> list[NDArray[np.float64]] | None:
+    """Where the waffle spots stand off the star in each channel, px, if the waffle stayed on."""
+    rows = sequence.centres.data
+    on = rows[rows["KEPT"] & (rows["ROLE"] == "science") & (rows["METHOD"] == "waffle")]
+    if not len(on):
+        return None
+    channels = irdis.channels_of(sequence.first.frame.filter)
+    scale = sequence.astrometry.scale_mas
+    radii = [irdis.WAFFLE_LAMBDA_D * lambda_over_d_px(each.wavelength_um, scale) for each in channels]
+    return [spot_offsets(radius, str(on["ORIENT"][0])) for radius in radii]
 
 
 def _write(

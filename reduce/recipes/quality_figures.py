@@ -15,28 +15,46 @@ __all__ = ["air", "background", "centring", "frames", "images", "psf"]
 
 Table = Mapping[str, NDArray[Any]]
 _DAY_MIN = 1440.0
+_GOOD_MAS = 8.6  # error of the centre that the data centre allows
+_MANY = 4.0  # where the largest value is so many times the median, a logarithmic axis shows all
 _GOOD, _BAD, _COLOURS = "#1f77b4", "#d62728", ("#1f77b4", "#ff7f0e", "#2ca02c", "#9467bd")
 
 
-def centring(rows: Table, scale_mas: float) -> str:
-    """Star's place in each channel over time, and its wander."""
-    figure, axes = _panels(2)
+def centring(rows: Table, centres: Table | None, scale_mas: float) -> str:
+    """Star in each CENTER frame without its dithering, and its wander from plane to plane."""
+    figure, axes = _panels(1 if centres is None else 2)
     minutes, kept = _minutes(rows), rows["KEPT"]
-    for channel in range(rows["STAR_X"].shape[1]):
-        for name, mark in (("STAR_X", "o"), ("STAR_Y", "s")):
-            place = rows[name][:, channel] - np.median(rows[name][:, channel])
-            colour = _COLOURS[channel % len(_COLOURS)]
-            axes[0].plot(
-                minutes, place, mark, ms=3, color=colour, label=f"{name[-1].lower()}, channel {channel}"
-            )
-    axes[0].set_ylabel("star on the field\nminus its median (px)")
-    axes[0].legend(fontsize=7, ncol=4)
-    _marked(axes[1], minutes, rows["RESIDUAL"], kept)
-    axes[1].errorbar(minutes, np.zeros(minutes.size), rows["STAR_ERR"], fmt="none", ecolor="0.7")
-    axes[1].axhline(8.6 / scale_mas, color="0.5", ls="--", lw=0.8, label="8.6 mas")
-    axes[1].set_ylabel("wander against\nthe median frame (px)")
-    axes[1].legend(fontsize=7)
+    _marked(axes[-1], minutes, rows["RESIDUAL"], kept)
+    axes[-1].errorbar(minutes, np.zeros(minutes.size), rows["STAR_ERR"], fmt="none", ecolor="0.7")
+    axes[-1].axhline(_GOOD_MAS / scale_mas, color="0.5", ls="--", lw=0.8, label=f"{_GOOD_MAS} mas")
+    axes[-1].set_ylabel("wander against\nthe median frame (px)")
+    axes[-1].legend(fontsize=7)
+    if centres is not None:
+        _centres(axes[0], centres, float(rows["MJD_MID"][0]))
     return _png(figure)
+
+
+def _centres(axes: Axes, centres: Table, begin: float) -> None:
+    """Star at dither 0 minus its mean, of the kept measurements."""
+    kept = centres["KEPT"] if "KEPT" in centres else np.ones(centres["X"].size, bool)
+    for channel in np.unique(centres["CHANNEL"]):
+        here = kept & (centres["CHANNEL"] == channel)
+        minutes = (centres["MJD_MID"][here] - begin) * _DAY_MIN
+        for name, mark in (("X", "o"), ("Y", "s")):
+            place = centres[name][here] - centres[f"DITHER_{name}"][here]
+            colour = _COLOURS[(2 * int(channel) + (name == "Y")) % len(_COLOURS)]
+            label = f"{name.lower()}, channel {channel}"
+            axes.errorbar(
+                minutes,
+                place - place.mean(),
+                centres["ERROR"][here],
+                fmt=mark,
+                ms=4,
+                color=colour,
+                label=label,
+            )
+    axes.set_ylabel("star at dither 0\nminus its mean (px)")
+    axes.legend(fontsize=7, ncol=2)
 
 
 def psf(
@@ -99,6 +117,8 @@ def frames(rows: Table) -> str:
         (axes[2], rows["HALO_WIDTH"], "radius halving\nthe halo (px)"),
     ):
         _marked(one, minutes, values, kept)
+        if np.nanmin(values) > 0 and np.nanmax(values) > _MANY * np.nanmedian(values):
+            one.set_yscale("log")
         one.set_ylabel(label)
     axes[0].legend(fontsize=7)
     return _png(figure)

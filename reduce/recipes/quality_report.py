@@ -47,6 +47,7 @@ class _Cube:
     psf: NDArray[np.float32]
     channels: fits.FITS_rec
     rows: Mapping[str, NDArray[Any]] | None
+    centres: Mapping[str, NDArray[Any]] | None
     fluxes: Mapping[str, NDArray[Any]] | None
     air: Mapping[str, NDArray[Any]] | None
 
@@ -89,6 +90,7 @@ def _read(source: SourceFile) -> _Cube:
             np.array(hdus["PSF"].data, np.float32),
             hdus["CHANNELS"].data.copy(),
             rows,
+            _table(hdus, "CENTRES"),
             _table(hdus, "FLUXES"),
             _table(hdus, "ATMOSPHERE"),
         )
@@ -160,7 +162,7 @@ def _frames(cube: _Cube) -> list[str]:
         return []
     scale = cube.facts.pixel_scale_mas or np.nan
     return [
-        _section("Centring", draw.centring(cube.rows, scale)),
+        _section("Centring", draw.centring(cube.rows, cube.centres, scale)),
         _section("Choice of planes", draw.frames(cube.rows)),
         _section("Background", draw.background(cube.rows)),
     ]
