@@ -1,4 +1,4 @@
-"""Thermal background: what varies in skies, and how much of it is in a plane, told from where the star is not."""
+"""Thermal background: what varies in skies, and how much of it is in a plane, seen where the star is not."""
 
 from typing import NamedTuple
 

@@ -1,12 +1,12 @@
 """Cosmic-ray hits and jumps of single pixels: what the telescope cannot have imaged.
 
-A pixel is compared with what its 5 x 5 surroundings say of it under the telescope's resolution (`fill.predictor`,
-in the spirit of the Laplacian edges of van Dokkum 2001, but with the resolution known). It is a hit where it is
-off by more than the noise **and** by more than any image of points can be: a share of the range of values around
-it. Where a file has several planes, the test runs again on the differences to the mean of the planes so cleaned:
-what lasts (star, speckles, companions) is gone, and what changed is as smooth as the telescope's image. (A median
-over planes would not do: where changing speckles cross, it has edges sharper than the telescope's.) Tracks and
-clumps are peeled off from their sharpest pixel inwards.
+A pixel is compared with what its 5 x 5 surroundings say of it under the telescope's resolution
+(`fill.predictor`, in the spirit of the Laplacian edges of van Dokkum 2001, but with the resolution known).
+It is a hit where it is off by more than the noise **and** by more than any image of points can be: a share
+of the range of values around it. Where a file has several planes, the test runs again on the differences to
+the mean of the planes so cleaned: what lasts (star, speckles, companions) is gone, and what changed is as
+smooth as the telescope's image. (A median over planes would not do: where changing speckles cross, it has
+edges sharper than the telescope's.) Tracks and clumps are peeled off from their sharpest pixel inwards.
 """
 
 import numpy as np
@@ -64,7 +64,7 @@ def find_cosmics(
         middle = _mean(cleaned)
         for plane, noise, hits in zip(cleaned, spread, found, strict=True):
             changed = plane - middle
-            _search(changed, noise + quiet, skipped, kernel, threshold, hits)
+            _search(changed, noise + quiet, skipped, kernel, threshold, hits, brighter=True)
             plane[:] = changed + middle
         found |= _lasting(cleaned, quiet, skipped, kernel, threshold)
     return found
@@ -168,8 +168,9 @@ def _search(
     kernel: NDArray[np.float32],
     threshold: float,
     hits: NDArray[np.bool_],
+    brighter: bool = False,  # noqa: FBT001, FBT002 # compiled functions take no keywords-only
 ) -> None:
-    """Mark hits; `plane` is changed: hits are replaced by what their surroundings say."""
+    """Mark hits (only brighter ones, if wanted); in `plane` their surroundings' word takes their place."""
     nx = plane.shape[1]
     total = 1.0
     for j in range(5):
@@ -185,7 +186,10 @@ def _search(
             y, x = place // nx, place % nx
             if hits[y, x] or done == hit.size:
                 continue
-            off = abs(plane[y, x] - _predicted(plane, kernel, y, x))
+            off = plane[y, x] - _predicted(plane, kernel, y, x)
+            if brighter and off < 0.0:  # another plane's hit, unseen there, is in the mean
+                continue
+            off = abs(off)
             needed = limit * (_BESIDE * _BESIDE if _beside(hits, y, x) else 1.0)
             if (
                 off * off > needed * variance[y, x]

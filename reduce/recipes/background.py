@@ -26,7 +26,7 @@ _SLOPE = 0.1  # gradient and curvature from edge to edge, share of the thermal l
 _SLOPE_ADU = 3.0  # likewise, where no thermal light is expected, adu
 _COMPONENT = 3.0  # coefficients of components, over those in the skies
 _HALO_POWERS = (2.0,)  # of the star's halo beyond the mask, fitted beside and not taken off
-_HALO_MORE = 2.0  # the halo's amplitude over what a fit without it leaves of it
+_HALO_MORE = 4.0  # the halo's amplitude over what a fit without it leaves of it
 _HALO_LEAST = 0.3  # adu
 _HALO_UNIT_PX = 100.0
 _RING_PX = 3.0  # width of the rings that give the glow's profile
@@ -178,7 +178,7 @@ class Background:
         base, shapes = self._shapes(dither, _middle(star_free))
         everything = np.concatenate([shapes, self._halo(star_free)])
         blocks, count = kernel.block_means(everything, good)
-        free, whole = kernel.block_means(star_free[None].astype(np.float32), np.ones_like(good))
+        free, _ = kernel.block_means(star_free[None].astype(np.float32), np.ones_like(good))
         variance = np.where((free[0] > 0.99) & (count >= _BLOCK_FILLED), self._variance, np.inf)  # noqa: PLR2004 # all
         means, _ = kernel.block_means(planes - base, good)
         typical = float(np.median(means[:, np.isfinite(variance)])) if np.isfinite(variance).any() else 0.0
@@ -193,19 +193,22 @@ class Background:
         variance: NDArray[np.float64],
         typical: float,
     ) -> NDArray[np.float64]:
-        """Coefficients of the background's shapes; the halo, much like a level, only as strong as it shows."""
+        """Coefficients of the background; the halo, much like a level, only as strong as it shows."""
         count = len(self.names)
         spread = self._spread(typical)
         first = kernel.fit(means, kernel.Basis(blocks[:count], spread), variance)
         used = np.isfinite(variance)
-        left = np.median(means - first @ blocks[:count], axis=0)[used]
-        limits = []
-        for halo in blocks[count:, used]:
-            off = halo - halo.mean() if halo.size else halo
-            amplitude = float(off @ np.clip(left, *_bounds(left)) / max(float(off @ off), 1e-12))
-            limits.append(max(_HALO_MORE * abs(amplitude), _HALO_LEAST))
-        held = kernel.Basis(blocks, np.concatenate([spread, limits]))
-        return kernel.fit(means, held, variance)[:, :count]
+        left = np.where(used, means - first @ blocks[:count], 0.0)
+        return np.concatenate(
+            [
+                kernel.fit(
+                    mean[None],
+                    kernel.Basis(blocks, np.array([*spread, *_limits(blocks[count:], rest, used)])),
+                    variance,
+                )
+                for mean, rest in zip(means, left, strict=True)
+            ]
+        )[:, :count]
 
     def _spread(self, typical: float) -> NDArray[np.float64]:
         """How far each coefficient may be from 0."""
@@ -234,7 +237,11 @@ class Background:
         if self._sky is not None:
             light = _moved(self._sky.light, shift)
             base = base + flat * (light - self._sky.light)
-            shapes += [light, _round_about(light, star), *(_moved(each, shift) for each in self._sky.components)]
+            shapes += [
+                light,
+                _round_about(light, star),
+                *(_moved(each, shift) for each in self._sky.components),
+            ]
         elif self._thermal:
             shapes += [x**2 + 0 * y - 1 / 3, x * y, y**2 + 0 * x - 1 / 3]
         return base, (flat * np.stack(shapes)).astype(np.float32)
@@ -267,6 +274,16 @@ def _smooth(image: NDArray[np.float32], good: NDArray[np.bool_], sigma: float) -
     total = ndimage.gaussian_filter(np.where(good, image, 0).astype(np.float32), sigma, mode="nearest")
     share = ndimage.gaussian_filter(good.astype(np.float32), sigma, mode="nearest")
     return np.asarray(np.where(share > 1e-3, total / np.maximum(share, 1e-3), 0.0), np.float32)  # noqa: PLR2004 # of one
+
+
+def _limits(halos: NDArray[np.float64], left: NDArray[np.float64], used: NDArray[np.bool_]) -> list[float]:
+    """How strong each halo may be: so many times what a fit without it has left of it."""
+    limits = []
+    for halo in halos[:, used]:
+        off = halo - halo.mean() if halo.size else halo
+        amplitude = float(off @ np.clip(left[used], *_bounds(left[used])) / max(float(off @ off), 1e-12))
+        limits.append(max(_HALO_MORE * abs(amplitude), _HALO_LEAST))
+    return limits
 
 
 def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -107,8 +107,8 @@ class _Planes:
 
     def level(self, band: NDArray[np.float32]) -> NDArray[np.float32]:
         """A band with the drift of the levels taken out, in place."""
-        for field, part in enumerate(_halves(band)):
-            part -= self._drift[:, field, None, None]
+        for field, half in enumerate(_halves(band)):
+            np.subtract(half, self._drift[:, field, None, None], out=half)
         return band
 
     def _read(self, rows: slice) -> NDArray[np.float32]:
