@@ -8,7 +8,7 @@ import structlog
 
 from hcvo.errors import InputError
 from hcvo.model.frame import RawFrame
-from reduce.classify import read_raw_frame
+from reduce.classify import read_frame, read_raw_frame
 from reduce.engine import Level, Summary, reduce_frames
 from reduce.file_recorder import FileRecorder, only_one
 
@@ -76,7 +76,7 @@ def reduce_folder(
     return replace(summary, refusals=(*bad, *summary.refusals))
 
 
-def read_folder(folder: Path, leave_out: Path) -> tuple[list[RawFrame], list[str]]:
+def read_folder(folder: Path, leave_out: Path, *, checksums: bool = True) -> tuple[list[RawFrame], list[str]]:
     """Read every FITS file of a folder and those below.
 
     Parameters
@@ -85,6 +85,8 @@ def read_folder(folder: Path, leave_out: Path) -> tuple[list[RawFrame], list[str
         Where to look.
     leave_out : Path
         A folder not to look into: our own results may lie below.
+    checksums : bool
+        Read every byte for its checksum; a plan needs the headers only.
 
     Returns
     -------
@@ -97,12 +99,12 @@ def read_folder(folder: Path, leave_out: Path) -> tuple[list[RawFrame], list[str
         if path.suffix.lower() not in _SUFFIXES or not path.is_file() or path.is_relative_to(leave_out):
             continue
         try:
-            frame = read_raw_frame(path)
+            frame = read_raw_frame(path) if checksums else read_frame(path, sha256="")
         except (InputError, OSError) as error:
             bad.append(str(error))
             structlog.get_logger().warning("left out", file=str(path), why=str(error))
             continue
         known = frames.setdefault(frame.dp_id, frame)
-        if known.sha256 != frame.sha256:
+        if (known.sha256, known.size) != (frame.sha256, frame.size):
             bad.append(f"{path}: {frame.dp_id} is also {known.path} with other content; this one is left out")
     return list(frames.values()), bad

@@ -117,7 +117,7 @@ def _from_folder(
     shown: _Shown,
 ) -> None:
     if shown:
-        frames, bad = read_folder(folder, leave_out=out or folder / "none")
+        frames, bad = read_folder(folder, leave_out=out or folder / "none", checksums=False)
         _show(plan(frames, target), bad, shown)
         return
     if out is None:
