@@ -75,7 +75,8 @@ def light_of(
         return Light(zero, zero, None, {})
     stage = (exposure.stage_um[0] / MICRON_PER_PIXEL, exposure.stage_um[1] / MICRON_PER_PIXEL)
     when = geometry.middle if geometry else exposure.start
-    light = night.thermal.light(night.setup.bands, when, level, stage, sky=exposure.on_sky)
+    mask = exposure.kind != "FLAT"
+    light = night.thermal.light(night.setup.bands, when, level, stage, sky=exposure.on_sky, mask=mask)
     if exposure.kind == "FLAT":
         light += np.float32(_LAMP_RATE * (1.0 + 0.1 * (level - 1.0)))
     if geometry is None or exposure.kind == "SKY":

@@ -39,9 +39,10 @@ class SteadyThermal:
         stage_px: tuple[float, float],
         *,
         sky: bool,
+        mask: bool = True,
     ) -> Image:
         """Electrons per second on the detector, (1024, 2048)."""
-        del when, stage_px
+        del when, stage_px, mask
         light = np.empty((NAXIS2, NAXIS1), dtype=np.float32)
         for one, band in zip(FIELDS, bands, strict=True):
             part = slice(one.x_offset, one.x_offset + NAXIS2)
@@ -83,12 +84,14 @@ class UnsteadyThermal:
         stage_px: tuple[float, float],
         *,
         sky: bool,
+        mask: bool = True,
     ) -> Image:
         """Electrons per second on the detector, (1024, 2048); all but the pixels move with the stage."""
         del level
         now = self._now(when)
         shape = self.pattern * np.float32(1.0 + _LEVEL * now[0])
-        shape += self._glow_at(stage_px) * np.float32(_GLOW * (1.0 + _GLOW_UNREST * now[1]))
+        if mask:
+            shape += self._glow_at(stage_px) * np.float32(_GLOW * (1.0 + _GLOW_UNREST * now[1]))
         for weight, course, each in zip(_SHAPES, now[2:], self.shapes, strict=False):
             shape += each * np.float32(weight * course)
         for one, band in zip(FIELDS, bands, strict=True):
