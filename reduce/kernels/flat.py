@@ -17,6 +17,7 @@ class Response(NamedTuple):
     slope: NDArray[np.float32]
     error: NDArray[np.float32]
     scatter: NDArray[np.float32]
+    bend: NDArray[np.float32]
 
 
 def split_fields(plane: NDArray[np.floating], field: int) -> tuple[NDArray[np.floating], ...]:
@@ -59,7 +60,8 @@ def fit_response(levels: NDArray[np.floating], field: int) -> Response:
     -------
     Response
         Each (y, x) float32. Slope per unit of the field's median; scatter is the root mean square
-        residual over the photon noise of the highest level (adu**0.5).
+        residual over the photon noise of the highest level (adu**0.5); bend is the departure from the line
+        by a quadratic term, over the signal of the highest level.
 
     Notes
     -----
@@ -83,9 +85,16 @@ def _fit(levels: NDArray[np.floating]) -> Response:
     offset = np.tensordot(weight, levels, axes=1) / total
     residual = levels - offset - slope * centred[:, None, None]
     scatter = np.sqrt(np.tensordot(weight, residual**2, axes=1) / (exposure.size - 2))
+    square = (
+        centred**2 - norm / total - centred * (weight * centred**3).sum() / norm
+    )  # free of line and constant
+    curvature = np.tensordot(weight * square, residual, axes=1) / max((weight * square**2).sum(), 1e-30)
+    signal = np.where(slope > 0, slope, np.nan) * np.ptp(exposure)
+    bend = np.nan_to_num(curvature * np.ptp(exposure) ** 2 / signal)
     middle = np.median(slope[slope > _LIT * np.median(slope)])
     return Response(
         (slope / middle).astype(np.float32),
         (scatter / np.sqrt(norm) / middle).astype(np.float32),
         scatter.astype(np.float32),
+        bend.astype(np.float32),
     )

@@ -20,6 +20,7 @@ __all__ = ["RECIPE", "FlatParameters"]
 
 _NAME = "ird_master_flat"
 _SAME_DIT_S = 0.02
+_BEND_SIGMA = 8.0  # a bend within the noise of the fit is none
 
 
 class FlatParameters(Parameters):
@@ -32,6 +33,11 @@ class FlatParameters(Parameters):
     )
     curved_sigma: float = Field(
         default=12.0, gt=0, description="a bad pixel strays more from its line (std of log)"
+    )
+    bend: float = Field(
+        default=0.05,
+        gt=0,
+        description="a pixel bends more than this over the lamp's levels: not linear (share)",
     )
 
 
@@ -80,11 +86,19 @@ def _bad_pixels(response: flat.Response, parameters: FlatParameters) -> NDArray[
     parts = zip(
         flat.split_fields(slope, FIELD_PX), flat.split_fields(response.scatter, FIELD_PX), strict=True
     )
+    bends = flat.split_fields(response.bend, FIELD_PX)
+    bad |= np.concatenate([_bent(bend, parameters) for bend in bends], axis=1)
     odd = [
         badpixels.standing_out(part, parameters.odd_sigma) | badpixels.noisy(scatter, parameters.curved_sigma)
         for part, scatter in parts
     ]
     return np.asarray(bad | np.concatenate(odd, axis=1))
+
+
+def _bent(bend: NDArray[np.floating], parameters: FlatParameters) -> NDArray[np.bool_]:
+    """Pixels that are not linear: their line bends otherwise than the typical pixel's."""
+    away = np.abs(bend - np.median(bend))
+    return np.asarray(away > np.maximum(parameters.bend, _BEND_SIGMA * 1.4826 * np.median(away)))
 
 
 RECIPE = Recipe(

@@ -39,7 +39,7 @@ def _one_pixel_off(by: np.ndarray) -> tuple[float, float, float]:
     levels = np.repeat(_LEVELS, 25).reshape(5, 5, 5)
     levels[:, 2, 2] += by
     found = fit_response(levels, 5)
-    slope, error, scatter = (float(plane[2, 2]) for plane in found)
+    slope, error, scatter = (float(plane[2, 2]) for plane in found[:3])
     return slope, error, scatter
 
 
@@ -67,3 +67,11 @@ def test_two_levels_are_no_line_and_no_light_is_none() -> None:
     )
     assert fit_response(np.array([flat, 2 * flat, 3 * flat]), 4).slope[0, 0] == pytest.approx(1.0)
     assert fit_response(np.array([0.5 * flat, 0.6 * flat, 0.7 * flat]), 4).slope[0, 0] == pytest.approx(1.0)
+
+
+def test_a_pixel_that_is_not_linear_bends() -> None:
+    levels = np.repeat(_LEVELS, 25).reshape(5, 5, 5)
+    levels[:, 2, 2] -= 0.1 * _LEVELS**2 / _LEVELS.max()  # a tenth lost at the highest level
+    found = fit_response(levels, 5)
+    assert found.bend[2, 2] == pytest.approx(-0.1 * 8 / 9 / 0.9, rel=0.15)
+    assert np.abs(np.delete(found.bend.ravel(), 12)).max() < 1e-6
