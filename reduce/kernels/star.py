@@ -14,7 +14,7 @@ _CORE_FWHM = 1.1  # radius that is fitted: the first Airy ring stays out
 _RING_FWHM = (3.0, 5.0)  # where the sky's noise is measured
 _MAD_TO_SIGMA = 1.4826
 _SIGNIFICANT = 8.0
-_RESPONSE = 0.007  # error of a pixel's response after the flat
+_RESPONSE = 0.012  # error of a pixel's response after the flat
 
 Grid = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ def _airy(x: float, y: float, shape: tuple[int, int] = (81, 91)) -> np.ndarray:
 
 
 def _seen(x: float, y: float, peak: float, rng: np.random.Generator, noise: float = 8.0) -> np.ndarray:
-    light = peak * _airy(x, y) * (1 + 0.007 * rng.normal(size=(81, 91))) + 60.0  # and the flat's own error
+    light = peak * _airy(x, y) * (1 + 0.012 * rng.normal(size=(81, 91))) + 60.0  # and the flat's own error
     return rng.poisson(light * _GAIN) / _GAIN + rng.normal(0, noise, light.shape)
 
 
@@ -33,7 +33,7 @@ def test_the_star_is_found_within_its_error(peak: float) -> None:
         errors.append(found.error)
         assert found.peak == pytest.approx(peak, rel=0.2)
     assert 0.7 < np.sqrt(np.mean(np.square(pulls))) < 1.3
-    assert np.mean(errors) < (0.1 if peak < 1000 else 0.01)
+    assert np.mean(errors) < (0.1 if peak < 1000 else 0.012)
 
 
 def test_noise_of_the_sky_and_of_the_stars_own_photons_both_count() -> None:
@@ -48,7 +48,7 @@ def test_noise_of_the_sky_and_of_the_stars_own_photons_both_count() -> None:
         for peak in (1e6, 1e8)
     )
     assert faint == pytest.approx(bright, rel=0.1)  # in the end the pixels' response limits
-    assert bright == pytest.approx(0.006, abs=0.003)
+    assert 0.002 < bright < 0.009
 
 
 def test_bad_pixels_are_left_out() -> None:
