@@ -127,7 +127,7 @@ def _robust(
     if values.size == 0:
         return np.zeros(len(shapes))
     trust = np.ones(values.size)
-    coefficients = np.zeros(len(shapes))
+    coefficients: NDArray[np.floating] = np.zeros(len(shapes))
     for _ in range(_ITERATIONS):
         side = shapes * (weight * trust)
         before, coefficients = coefficients, np.linalg.solve(side @ shapes.T + held, side @ values)
@@ -136,7 +136,7 @@ def _robust(
         trust = np.clip(1.0 - (off / (_TUKEY * scale)) ** 2, 0.0, None) ** 2
         if np.abs(coefficients - before).max() < 1e-3:  # noqa: PLR2004 # of the formal error
             break
-    return coefficients
+    return np.asarray(coefficients, np.float64)
 
 
 @compiled

@@ -94,7 +94,7 @@ def _mean(planes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 @compiled
-def _predicted(plane: NDArray[np.float32], kernel: NDArray[np.float32], y: int, x: int) -> float:
+def _predicted(plane: NDArray[np.float32], kernel: NDArray[np.float32], y: int, x: int) -> np.float32:
     total = np.float32(0.0)
     for j in range(5):
         for i in range(5):

@@ -56,7 +56,7 @@ def _calibrate(
     dark: NDArray[np.float32],
     quiet: NDArray[np.float32],
     inverse: NDArray[np.float32],
-    per_photon: float,
+    per_photon: np.float32,
     out: NDArray[np.float32],
     variance: NDArray[np.float32],
 ) -> None:
