@@ -35,6 +35,11 @@ __all__ = [
 ]
 
 _OPTICS = ("dit_s", "readout", "filter", "coronagraph", "nd_filter")
+_SHUT = (
+    "dit_s",
+    "readout",
+    "filter",
+)  # taken behind an opaque mask (N_NS_OPAQUE): what is before it is unseen
 _DARK = ("dit_s", "readout")
 _BLOCK = ("ob_id", "execution")
 _DAY, _WEEK, _MONTH = 24.0, 7 * 24.0, 30 * 24.0
@@ -58,9 +63,9 @@ def _instrument(best: int) -> Class:
         "IRD_INS_BG_RAW",
         ("night", *_OPTICS),
         (
-            Grade(best, _DAY, ("night", *_OPTICS)),
-            Grade(1, 12.0, _OPTICS),
-            Grade(2, _WEEK, _OPTICS),
+            Grade(best, _DAY, ("night", *_SHUT)),
+            Grade(1, 12.0, _SHUT),
+            Grade(2, _WEEK, _SHUT),
         ),
     )
 

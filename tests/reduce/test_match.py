@@ -45,6 +45,17 @@ def test_background_prefers_sky_then_instrument_then_dark() -> None:
     ]  # fmt: skip
 
 
+def test_an_instrument_background_is_taken_behind_an_opaque_mask() -> None:
+    """So it has neither the coronagraph nor the density of the science, but its filter and DIT."""
+    shut = {"coronagraph": "N_NS_OPAQUE", "nd_filter": "OPEN"}
+    flux = frame("IRD_FLUX_RAW", 0.0, nd_filter="ND_2.0", filter="DB_K12")
+    for wanted, source in ((_IN_K, irdis.BACKGROUND_THERMAL), (flux, irdis.FLUX_BACKGROUND)):
+        shown = frame("IRD_INS_BG_RAW", 9.0, filter="DB_K12", **shut)
+        assert _order(source, wanted, [shown, frame("IRD_DARK_RAW", 9.0)])[0][0] == "IRD_INS_BG_RAW"
+        with pytest.raises(AssociationError, match="filter 'DB_H23' instead of 'DB_K12'"):
+            _choose(source, wanted, [frame("IRD_INS_BG_RAW", 9.0, **shut)])
+
+
 def test_a_better_level_wins_over_a_better_class() -> None:
     """A sky of another block is certifiable, an instrument background of the night is the plan's."""
     frames = [frame("IRD_SKY_BG_RAW", 2.0, ob_id=2), frame("IRD_INS_BG_RAW", 9.0), frame("IRD_DARK_RAW", 0.1)]
