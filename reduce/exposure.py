@@ -99,6 +99,11 @@ class Exposure:
     def pointing(self) -> Pointing:
         """Where it looks; only frames on the sky have it.
 
+        Returns
+        -------
+        Pointing
+            Of the header's cards.
+
         Raises
         ------
         HeaderError

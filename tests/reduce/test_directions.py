@@ -122,8 +122,8 @@ def test_the_telescopes_place_of_date_follows_from_the_catalogues(
 
 
 def test_proper_motion_counts_from_the_epoch_of_the_card(tmp_path: Path) -> None:
-    ten = {"ESO_TEL_TARG_EPOCH": 2010.0, "ESO_TEL_TARG_PMD": 1.0, "ESO_TEL_TARG_PMA": 0.0}
-    later = read_exposure(write_raw(tmp_path, irdis_cards(**ten))).pointing()
+    cards = irdis_cards(ESO_TEL_TARG_EPOCH=2010.0, ESO_TEL_TARG_PMD=1.0, ESO_TEL_TARG_PMA=0.0)
+    later = read_exposure(write_raw(tmp_path, cards)).pointing()
     assert later.epoch_yr == 2010.0
     _, dec = place_at(later, 51544.5 + 18 * 365.25)
     assert (dec - later.dec_icrs_deg) * 3600 == pytest.approx(8.0, abs=1e-6)

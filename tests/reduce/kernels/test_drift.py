@@ -10,7 +10,7 @@ _DAY = 58000.0
 
 
 def _line(hours: np.ndarray, slope: tuple[float, float]) -> np.ndarray:
-    return _START[:, None] + np.array(slope) * hours[None, :, None]
+    return np.asarray(_START[:, None] + np.array(slope) * hours[None, :, None])
 
 
 def _rows(hours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,7 +1,7 @@
 """The recipe `ird_star_centre` on sequences made by hand: which method runs on what, and what is kept."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +38,7 @@ class Sequence:
 
     def __post_init__(self) -> None:
         for kind, value in ((ProductKind.DARK, 0.0), (ProductKind.FLAT, 1.0)):
-            header = product_header(
-                FACTS.__class__(**(_as_dict() | {"kind": kind, "axes": "y,x", "level": 1}))
-            )
+            header = product_header(replace(FACTS, kind=kind, axes="y,x", level=1))
             plane, bad = np.full(_SHAPE, value, np.float32), np.zeros(_SHAPE, np.uint8)
             path = self.folder / f"{kind}.fits"
             hdus = [fits.PrimaryHDU(plane, header), fits.ImageHDU(bad, name="BADPIX")]
@@ -102,10 +100,6 @@ class Sequence:
         header = fits.getheader(path)
         qc = {number.name: number.text for number in read_qc(header)}
         return fits.getdata(path, "CENTRES"), qc, StarPlace.read(path)
-
-
-def _as_dict() -> dict[str, object]:
-    return {name: getattr(FACTS, name) for name in FACTS.__dataclass_fields__}
 
 
 def _off(place: StarPlace, raw: SourceFile, shift: tuple[float, float]) -> float:
