@@ -17,6 +17,7 @@ _CLIP = 3.0  # robust standard deviations: companions and bad pixels have no par
 _WEDGES = 8  # parts of the ring that are left out in turn: each with its opposite
 _PEAK_PX = 3  # half the square about the peak of the agreement, in steps of half a pixel
 _ROUNDS = 3
+_INSIDE = 1e-3
 _FINE, _BROAD, _LOCAL = 0.5, 2.5, 6.0  # band-pass and neighbourhood, in widths of a speckle
 _MAD_TO_SIGMA = 1.4826
 _TINY = np.finfo(np.float64).tiny
@@ -108,7 +109,7 @@ def _coarse(
 ) -> tuple[float, float]:
     """To half a pixel: the image convolved with itself peaks at twice the star's place."""
     x0, y0 = round(near[0]), round(near[1])
-    half = int(np.ceil(ring[1]))
+    half = int(ring[1]) + reach  # the whole ring wherever the star is
     cut = flat[y0 - half : y0 + half + 1, x0 - half : x0 + half + 1]
     y, x = np.mgrid[-half : half + 1, -half : half + 1]
     used = cut * (np.hypot(x, y) >= ring[0] - reach)
@@ -162,5 +163,8 @@ def _peak(values: Grid, steps: NDArray[np.int_]) -> tuple[float, float]:
         return np.asarray((model - values / scale).ravel())
 
     start = [1.0, float(steps[column]), float(steps[row]), 0.1, 0.1, 0.0, 0.0]
-    fit = optimize.least_squares(misfit, start)
+    low = [0.0, -_PEAK_PX, -_PEAK_PX, 0.0, 0.0, -2.0, -np.inf]
+    high = [np.inf, _PEAK_PX, _PEAK_PX, 2.0, 2.0, 2.0, np.inf]
+    start[1:3] = np.clip(start[1:3], -_PEAK_PX + _INSIDE, _PEAK_PX - _INSIDE)
+    fit = optimize.least_squares(misfit, start, bounds=(low, high))
     return float(fit.x[1]), float(fit.x[2])

@@ -14,6 +14,9 @@ _CORE_FWHM = 1.1  # radius that is fitted: the first Airy ring stays out
 _RING_FWHM = (3.0, 5.0)  # where the sky's noise is measured
 _MAD_TO_SIGMA = 1.4826
 _SIGNIFICANT = 8.0
+_FLANK_FWHM = 1.4  # where the core is saturated
+_HIDDEN_PEAK = 2.0  # first guess over the brightest pixel that is not
+_LEAST_PIXELS = 14  # twice the coefficients
 _RESPONSE = 0.012  # error of a pixel's response after the flat
 
 Grid = NDArray[np.float64]
@@ -51,7 +54,7 @@ def star_centre(
     gain : float
         Electrons per adu: the star's own photons make noise.
     saturation : float
-        Brighter pixels are not trusted, adu.
+        Pixels from here on are left out, adu: a star saturated in its middle is fitted by its flanks.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def star_centre(
     Raises
     ------
     ValueError
-        If no star stands out there, its core is saturated or at the image's edge.
+        If no star stands out there, too much of it is saturated, or it is at the image's edge.
     """
     filled = np.where(np.isfinite(image), image, np.nanmedian(image))
     column, row = find_star(filled, near, reach, fwhm)
@@ -78,17 +81,21 @@ def star_centre(
     ring = cut[known & (radius >= _RING_FWHM[0] * fwhm) & (radius <= _RING_FWHM[1] * fwhm)]
     sky = float(np.median(ring))
     noise = _MAD_TO_SIGMA * float(np.median(np.abs(ring - sky)))
-    core = known & (radius <= _CORE_FWHM * fwhm)
-    top = float(cut[core].max(initial=sky))
-    if top >= saturation:
+    trusted = known & (cut < saturation)
+    burnt = bool((known & ~trusted & (radius <= _CORE_FWHM * fwhm)).any())
+    core = trusted & (radius <= (_FLANK_FWHM if burnt else _CORE_FWHM) * fwhm)
+    if int(core.sum()) < _LEAST_PIXELS:
         raise ValueError(
-            f"star at ({column}, {row}) is saturated: {top:g} adu, wanted less than {saturation:g}"
+            f"star at ({column}, {row}) is saturated: {int(core.sum())} pixels of its flanks are below "
+            f"{saturation:g} adu, wanted {_LEAST_PIXELS}"
         )
+    top = float(cut[core].max()) * (_HIDDEN_PEAK if burnt else 1.0)
     fit = _fit(cut[core], x[core].astype(np.float64), y[core].astype(np.float64), (top - sky, sky), fwhm)
     place, peak = fit.x[1:3], float(fit.x[0])
     solve = np.linalg.pinv(fit.jac)[:3]
     light = np.clip(cut[core] - sky, 0.0, None)
-    variance = light / gain + (_RESPONSE * light) ** 2 + noise**2
+    misfit = 2.0 * fit.cost / core.sum() if burnt else 0.0  # no longer the same on all sides
+    variance = light / gain + (_RESPONSE * light) ** 2 + noise**2 + misfit
     errors = np.sqrt((solve**2) @ variance)
     if not fit.success or peak <= _SIGNIFICANT * errors[0] or float(np.abs(place).max()) > fwhm:
         raise ValueError(
