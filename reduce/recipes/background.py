@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 from astropy.io import fits
+from numpy.polynomial import legendre
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -20,15 +21,13 @@ _SMOOTH_LIGHT_PX = 2.0  # of the master's light, for moving its glow with the di
 _SMOOTH_COMPONENT_PX = 4.0  # of what varies: its own noise would be added to every plane
 _BLOCK_FILLED = 16  # good pixels of a block that is used
 _FREE = np.inf
-_SCALE = 0.3  # how far the thermal light may be from the master's, share
-_GLOW = 0.5  # how far what is round about the star may be from the master's, share
-_SLOPE = 0.1  # gradient and curvature from edge to edge, share of the thermal light
+_GLOW = 0.3  # how far what is round about the star may be from the master's, share
+_SLOPE = 0.02
 _SLOPE_ADU = 3.0  # likewise, where no thermal light is expected, adu
 _COMPONENT = 3.0  # coefficients of components, over those in the skies
-_HALO_POWERS = (2.0,)  # of the star's halo beyond the mask, fitted beside and not taken off
-_HALO_MORE = 4.0  # the halo's amplitude over what a fit without it leaves of it
-_HALO_LEAST = 0.3  # adu
+_HALO_POWERS = (2.0, 4.0, 7.0)  # of the star's halo beyond the mask, fitted beside and not taken off
 _HALO_UNIT_PX = 100.0
+_DEGREE = 2
 _RING_PX = 3.0  # width of the rings that give the glow's profile
 _SPARSE = 7  # every so-manieth pixel tells the surface
 
@@ -141,13 +140,16 @@ class Background:
         return self._thermal
 
     @property
+    def _degree(self) -> int:
+        return _DEGREE if self._thermal else 1
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What each coefficient scales."""
         if self._sky is not None:
             parts = [f"component {number}" for number in range(1, len(self._sky.components) + 1)]
-            return ("level", "slope x", "slope y", "light", "glow", *parts)
-        flat = ("level", "slope x", "slope y")
-        return (*flat, "curve xx", "curve xy", "curve yy") if self._thermal else flat
+            return (*_surface_names(self._degree), "glow", *parts)
+        return _surface_names(self._degree)
 
     def fitted(
         self,
@@ -182,41 +184,19 @@ class Background:
         variance = np.where((free[0] > 0.99) & (count >= _BLOCK_FILLED), self._variance, np.inf)  # noqa: PLR2004 # all
         means, _ = kernel.block_means(planes - base, good)
         typical = float(np.median(means[:, np.isfinite(variance)])) if np.isfinite(variance).any() else 0.0
-        found = self._fit(means, blocks, variance, typical)
+        spread = np.concatenate([self._spread(typical), np.full(len(_HALO_POWERS), _FREE)])
+        found = kernel.fit(means, kernel.Basis(blocks, spread), variance)[:, : len(self.names)]
         made = base + np.tensordot(found.astype(np.float32), shapes, axes=1)
         return Fitted(made, found, np.median(made[:, good][:, ::7], axis=1).astype(np.float64))
 
-    def _fit(
-        self,
-        means: NDArray[np.float64],
-        blocks: NDArray[np.float64],
-        variance: NDArray[np.float64],
-        typical: float,
-    ) -> NDArray[np.float64]:
-        """Coefficients of the background; the halo, much like a level, only as strong as it shows."""
-        count = len(self.names)
-        spread = self._spread(typical)
-        first = kernel.fit(means, kernel.Basis(blocks[:count], spread), variance)
-        used = np.isfinite(variance)
-        left = np.where(used, means - first @ blocks[:count], 0.0)
-        return np.concatenate(
-            [
-                kernel.fit(
-                    mean[None],
-                    kernel.Basis(blocks, np.array([*spread, *_limits(blocks[count:], rest, used)])),
-                    variance,
-                )
-                for mean, rest in zip(means, left, strict=True)
-            ]
-        )[:, :count]
-
     def _spread(self, typical: float) -> NDArray[np.float64]:
         """How far each coefficient may be from 0."""
-        if self._sky is not None:
-            slope = _SLOPE * float(np.median(self._sky.light))
-            return np.array([_FREE, slope, slope, _SCALE, _GLOW, *[_COMPONENT] * len(self._sky.components)])
-        slope = max(_SLOPE * abs(typical), _SLOPE_ADU) if self._thermal else _SLOPE_ADU
-        return np.array([_FREE, *[slope] * (len(self.names) - 1)])
+        light = typical if self._sky is None else float(np.median(self._sky.light))
+        slope = max(_SLOPE * abs(light), _SLOPE_ADU) if self._thermal else _SLOPE_ADU
+        surface = [slope / degree for degree in _degrees(self._degree)[1:]]
+        if self._sky is None:
+            return np.array([_FREE, *surface])
+        return np.array([_FREE, *surface, _GLOW, *[_COMPONENT] * len(self._sky.components)])
 
     def _shapes(
         self, dither: tuple[float, float], star: tuple[float, float]
@@ -231,19 +211,12 @@ class Background:
         self, shift: tuple[float, float], star: tuple[float, float]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         flat, (ny, nx) = self._view.flat, self._view.flat.shape
-        y, x = np.ogrid[-1 : 1 : 1j * ny, -1 : 1 : 1j * nx]
-        shapes = [np.ones((ny, nx)), x + 0 * y, y + 0 * x]
+        shapes = _surface(ny, nx, self._degree)
         base = self._view.background
         if self._sky is not None:
             light = _moved(self._sky.light, shift)
             base = base + flat * (light - self._sky.light)
-            shapes += [
-                light,
-                _round_about(light, star),
-                *(_moved(each, shift) for each in self._sky.components),
-            ]
-        elif self._thermal:
-            shapes += [x**2 + 0 * y - 1 / 3, x * y, y**2 + 0 * x - 1 / 3]
+            shapes += [_round_about(light, star), *(_moved(each, shift) for each in self._sky.components)]
         return base, (flat * np.stack(shapes)).astype(np.float32)
 
     def _halo(self, star_free: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -276,22 +249,20 @@ def _smooth(image: NDArray[np.float32], good: NDArray[np.bool_], sigma: float) -
     return np.asarray(np.where(share > 1e-3, total / np.maximum(share, 1e-3), 0.0), np.float32)  # noqa: PLR2004 # of one
 
 
-def _limits(halos: NDArray[np.float64], left: NDArray[np.float64], used: NDArray[np.bool_]) -> list[float]:
-    """How strong each halo may be: so many times what a fit without it has left of it."""
-    limits = []
-    for halo in halos[:, used]:
-        off = halo - halo.mean() if halo.size else halo
-        amplitude = float(off @ np.clip(left[used], *_bounds(left[used])) / max(float(off @ off), 1e-12))
-        limits.append(max(_HALO_MORE * abs(amplitude), _HALO_LEAST))
-    return limits
+def _degrees(highest: int) -> list[int]:
+    """Degree of each term of a surface."""
+    return [degree for degree in range(highest + 1) for _ in range(degree + 1)]
 
 
-def _bounds(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Between which values are no outliers."""
-    if values.size == 0:
-        return 0.0, 0.0
-    low, high = np.percentile(values, [2.0, 98.0])
-    return float(low), float(high)
+def _surface_names(highest: int) -> tuple[str, ...]:
+    return tuple(f"x{degree - j} y{j}" for degree in range(highest + 1) for j in range(degree + 1))
+
+
+def _surface(ny: int, nx: int, highest: int) -> list[NDArray[np.float64]]:
+    """Products of Legendre polynomials in x and y, each (y, x), up to a total degree."""
+    in_y = legendre.legvander(np.linspace(-1, 1, ny), highest).T
+    in_x = legendre.legvander(np.linspace(-1, 1, nx), highest).T
+    return [np.outer(in_y[j], in_x[degree - j]) for degree in range(highest + 1) for j in range(degree + 1)]
 
 
 def _middle(star_free: NDArray[np.bool_]) -> tuple[float, float]:

@@ -69,6 +69,11 @@ class Setup:
         """A window a field that serves every plane."""
         return windows(self.background, self.flat, self.middles, self.half_px)
 
+    def whole_fields(self) -> tuple[Window, ...]:
+        """A window a field that holds all of it: a thermal background is told from a halo far from the star."""
+        half = irdis.FIELD_PX / 2
+        return windows(self.background, self.flat, [(half, half)] * len(self.middles), half + 1)
+
     def window_px(self) -> tuple[int, int]:
         """(y, x) that holds the windows of all fields."""
         shapes = [view.background.shape for view in self.views()]
@@ -103,12 +108,13 @@ class FileWork:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._fields = [_Field(view, setup) for view in setup.views()]
+        both = zip(setup.views(), setup.whole_fields(), strict=True)
+        self._fields = [_Field(view, whole, setup) for view, whole in both]
 
     def __call__(self, number: int, /) -> FilePlanes:
         """Reduce file `number`."""
         path = self._setup.paths[number]
-        raw = read_parts(path, [(field.view.rows, field.view.columns) for field in self._fields])
+        raw = read_parts(path, [field.seen for field in self._fields])
         stars, dither = self._setup.places[number].mean(axis=1), self._setup.dithers[number]
         parts = zip(self._fields, raw, stars, strict=True)
         cleaned = [field.clean(planes, star - field.view.corner, dither) for field, planes, star in parts]
@@ -159,13 +165,21 @@ class FileWork:
 class _Field:
     """One field's window with all that its planes need."""
 
-    def __init__(self, view: Window, setup: Setup) -> None:
+    def __init__(self, view: Window, whole: Window, setup: Setup) -> None:
         self.view = view
-        self._background = Background.read(setup.background, view, setup.flat)
+        self._background = Background.read(setup.background, whole, setup.flat)
+        self._whole = whole
+        self._cut = _inside(view, whole) if self._background.thermal else (slice(None), slice(None))
         self._without = view.bad | view.lost
         beside = ndimage.binary_dilation(view.lost, iterations=_BORDER_PX)
         self._unseen = np.asarray(self._without | beside)
         self._nearest = ndimage.distance_transform_edt(view.lost, return_distances=False, return_indices=True)
+
+    @property
+    def seen(self) -> tuple[slice, slice]:
+        """(rows, columns) of the detector that must be read."""
+        view = self._whole if self._background.thermal else self.view
+        return view.rows, view.columns
 
     def clean(
         self, raw: NDArray[np.float32], star: NDArray[np.float64], dither: tuple[float, float]
@@ -173,6 +187,7 @@ class _Field:
         """Background off, flat divided, bad pixels and cosmic rays filled, saturation flagged."""
         view = self.view
         behind, level = self._behind(raw, (float(star[0]), float(star[1])), dither)
+        raw = raw[:, *self._cut]
         image, noise = variance.calibrate(
             raw, behind, view.background, view.noise, view.flat, irdis.GAIN_E_PER_ADU
         )
@@ -194,9 +209,11 @@ class _Field:
         view = self.view
         if not self._background.thermal:
             return view.background, np.full(len(raw), float(np.median(view.background[~self._without])))
-        free = away_from(view.background.shape, star, CORRECTED_LAMBDA_D * view.width)
+        rows, columns = self._cut
+        place = (star[0] + columns.start, star[1] + rows.start)
+        free = away_from(raw.shape[1:], place, CORRECTED_LAMBDA_D * view.width)
         found = self._background.fitted(raw, free, dither)
-        return found.planes, found.level
+        return found.planes[:, rows, columns], found.level
 
     @staticmethod
     def _fill(image: NDArray[np.float32], noise: NDArray[np.float32], plan: fill.Plan) -> None:
@@ -223,3 +240,10 @@ class _Field:
             gone |= step.share(self.view.lost) > _TOUCHED
         image[gone], noise[gone] = np.nan, np.nan
         flags[gone] = np.uint8(Quality.NO_DATA)
+
+
+def _inside(view: Window, whole: Window) -> tuple[slice, slice]:
+    """(rows, columns) of a window within a larger one of the same field."""
+    low, left = view.rows.start - whole.rows.start, view.columns.start - whole.columns.start
+    height, width = view.background.shape
+    return slice(low, low + height), slice(left, left + width)
