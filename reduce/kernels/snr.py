@@ -23,7 +23,7 @@ from reduce.kernels.spline import coefficients, value_at
 
 __all__ = ["Rings", "prepare_rings", "ring_noise", "significance", "snr_map"]
 
-_LEAST = 2  # noise apertures, for one degree of freedom
+_LEAST = 2  # noise apertures: one value has no standard deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ def _ring_statistics(
         count += 1
         total += value
         squares += value * value
-    if count < 2:  # noqa: PLR2004 # no standard deviation of one value
+    if count < _LEAST:
         return count, np.nan, np.nan
     mean = total / count
     variance = max(squares - total * mean, 0.0) / (count - 1)
@@ -144,7 +144,7 @@ def _map(
             if np.isnan(flux[j, i]):
                 continue
             count, mean, deviation = _ring_statistics(spline, bad, excluded, fwhm, float(i), float(j))
-            if count >= 2 and deviation > 0.0:  # noqa: PLR2004 - no standard deviation of one value
+            if deviation > 0.0:  # NaN where apertures are too few
                 snr[j, i] = (flux[j, i] - mean) / (deviation * np.sqrt(1.0 + 1.0 / count))
                 dof[j, i] = count - 1
 

@@ -10,6 +10,9 @@ __all__ = ["Spots", "coarse_centre", "fit_spots", "spot_offsets"]
 
 _SIGMA_TO_FWHM = 2.3548200450309493  # 2 sqrt(2 ln 2)
 _REACH = 2.5  # half the fitted square over the FWHM: the first Airy rings fix the plane underneath
+_PARAMETERS = 8  # of the fit: flux, place, two widths, a tilted plane
+# Widths along and across the radius, in units of the star's core, where the fit begins, and its limits.
+_START, _NARROWEST, _WIDEST = (1.2, 1.0), (0.5, 0.5), (4.0, 2.0)
 _FIRST_ANGLE = {"+": 0.0, "x": 45.0}
 
 
@@ -157,27 +160,33 @@ def _fit_spot(
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     ux, uy = np.asarray(outward) / np.hypot(outward[0], outward[1])
     known = np.isfinite(cut)
-    base = float(np.median(cut[known])) if known.any() else 0.0
-    cut = np.where(known, cut, base)
-    scale = float(cut.max() - base) or 1.0
+    if known.sum() <= _PARAMETERS:
+        raise ValueError(
+            f"spot expected at {place} has {known.sum()} good pixels, wanted more than {_PARAMETERS}"
+        )
+    base = float(np.median(cut[known]))
+    cut = np.where(known, cut, base) - base
+    scale = float(cut.max())
+    if scale <= 0:
+        raise ValueError(f"no spot near {place}: nothing is brighter than the middle of the pixels there")
+    width = fwhm / _SIGMA_TO_FWHM
 
     def misfit(p: NDArray[np.float64]) -> NDArray[np.float64]:
         dx, dy = x - p[1], y - p[2]
-        along, across = (ux * dx + uy * dy) / p[3], (ux * dy - uy * dx) / p[4]
+        along, across = (ux * dx + uy * dy) / (width * p[3]), (ux * dy - uy * dx) / (width * p[4])
         model = p[0] * np.exp(-0.5 * (along**2 + across**2)) + p[5] + p[6] * x + p[7] * y
         return np.asarray((model - cut / scale)[known])
 
-    width = fwhm / _SIGMA_TO_FWHM
     peak = np.unravel_index(int(np.argmax(ndimage.gaussian_filter(cut, width))), cut.shape)
-    start = np.array([1.0, peak[1] - reach, peak[0] - reach, 1.2 * width, width, 0.0, 0.0, 0.0])
-    start[5] = base / scale
-    low = [0.0, -reach, -reach, 0.5 * width, 0.5 * width, -np.inf, -np.inf, -np.inf]
-    high = [np.inf, reach, reach, 4.0 * width, 2.0 * width, np.inf, np.inf, np.inf]
-    fit = optimize.least_squares(misfit, np.clip(start, low, high), bounds=(low, high))
-    if not fit.success or fit.x[0] <= 0:
+    start = [1.0, peak[1] - reach, peak[0] - reach, *_START, 0.0, 0.0, 0.0]
+    free = np.full(3, np.inf)
+    low, high = [0.0, -reach, -reach, *_NARROWEST, *-free], [np.inf, reach, reach, *_WIDEST, *free]
+    fit = optimize.least_squares(misfit, start, bounds=(low, high))
+    normal = fit.jac.T @ fit.jac
+    if not fit.success or np.linalg.matrix_rank(normal) < _PARAMETERS:  # nothing says where the spot is
         raise ValueError(f"no spot near {place}: the fit of a Gaussian failed")
-    variance = 2.0 * fit.cost / max(known.sum() - fit.x.size, 1)
-    covariance = variance * np.linalg.pinv(fit.jac.T @ fit.jac)
+    variance = 2.0 * fit.cost / (known.sum() - _PARAMETERS)
+    covariance = variance * np.linalg.inv(normal)
     error = np.sqrt((covariance[1, 1] + covariance[2, 2]) / 2.0)
     return x0 + fit.x[1], y0 + fit.x[2], float(error)
 

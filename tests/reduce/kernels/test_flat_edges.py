@@ -67,3 +67,18 @@ def test_two_levels_are_no_line_and_no_light_is_none() -> None:
     )
     assert fit_response(np.array([flat, 2 * flat, 3 * flat]), 4).slope[0, 0] == pytest.approx(1.0)
     assert fit_response(np.array([0.5 * flat, 0.6 * flat, 0.7 * flat]), 4).slope[0, 0] == pytest.approx(1.0)
+
+
+def test_slopes_and_errors_are_in_units_of_the_fields_median() -> None:
+    # The median pixel changes with the level: faint levels see the fast third, bright ones the slow third.
+    kinds = np.array([_LEVELS, 2 * _LEVELS, np.full(5, 5000.0)])
+    found = fit_response(np.repeat(kinds.T, 3, axis=1).reshape(5, 3, 3), 3)
+    exposure = np.median(kinds, axis=0)
+    root = np.sqrt(exposure)
+    design = np.column_stack([np.ones(5), exposure]) / root[:, None]
+    (_, slopes), squares, *_ = np.linalg.lstsq(design, (kinds / root).T, rcond=None)
+    errors = np.sqrt(squares / 3 * np.linalg.inv(design.T @ design)[1, 1])
+    middle = np.median(slopes)
+    assert abs(middle - 1) > 0.1
+    np.testing.assert_allclose(found.slope[:, 0], slopes / middle, atol=1e-5)
+    np.testing.assert_allclose(found.error[:, 0], errors / middle, atol=1e-5)

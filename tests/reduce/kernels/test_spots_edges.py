@@ -144,3 +144,36 @@ def test_a_spot_just_inside_is_fitted(centre: tuple[float, float]) -> None:
     offsets = spot_offsets(35.0, "+")
     found = fit_spots(_spots(centre, offsets), offsets, centre, _FWHM)
     assert (found.x, found.y) == pytest.approx(centre, abs=1e-4)
+
+
+@pytest.mark.parametrize("left", [0, 1, 8])
+def test_a_spot_with_no_more_pixels_than_its_fit_has_parameters_is_refused(left: int) -> None:
+    offsets = spot_offsets(35.0, "+")
+    image = _spots((65.0, 60.0), offsets)
+    image[50:71, 90:111] = np.nan
+    image[60, 98 : 98 + left] = 1.0 / (1.0 + np.arange(left))
+    with pytest.raises(ValueError, match=f"has {left} good pixels, wanted more than 8"):
+        fit_spots(image, offsets, (65.0, 60.0), _FWHM)
+
+
+def test_nine_good_pixels_are_a_spot() -> None:
+    offsets = spot_offsets(35.0, "+")
+    whole = _spots((65.0, 60.0), offsets)
+    image = whole.copy()
+    image[50:71, 90:111] = np.nan
+    rows, columns = np.array([(60, 100), (58, 99), (61, 103), (63, 98), (57, 102), (60, 96), (64, 104),
+                              (55, 100), (60, 106)]).T  # fmt: skip
+    image[rows, columns] = whole[rows, columns]
+    found = fit_spots(image, offsets, (65.0, 60.0), _FWHM)
+    np.testing.assert_allclose(found.places[0], (100.0, 60.0), atol=0.3)
+
+
+def test_an_even_image_has_no_spots() -> None:
+    with pytest.raises(ValueError, match="no spot near"):
+        fit_spots(np.full((121, 131), 7.0), spot_offsets(35.0, "+"), (65.0, 60.0), _FWHM)
+
+
+def test_a_slope_without_spots_is_refused() -> None:
+    columns = np.arange(131.0)[None] + np.zeros((121, 1))
+    with pytest.raises(ValueError, match="no spot near"):
+        fit_spots(columns, spot_offsets(35.0, "+"), (65.0, 60.0), _FWHM)
