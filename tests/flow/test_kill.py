@@ -54,7 +54,7 @@ def _everything(operator: Operator) -> set[str]:
 
 def _wait_for_staged_file(operator: Operator, pid: int) -> None:
     """Wait until the reduction is in the middle of writing."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + 400
     while not any(_staged(operator)):
         assert time.monotonic() < end, "the reduction never wrote a file"
         assert Path(f"/proc/{pid}").exists(), "the reduction ended before it could be killed"
