@@ -103,20 +103,35 @@ def _levelled(cube: np.ndarray, knee: float) -> np.ndarray:
     return np.where(cube > knee, knee + 0.5 * (cube - knee), cube).astype(np.float32)
 
 
-def test_injections_come_out_at_the_level_wanted() -> None:
+@pytest.mark.parametrize("through", [1.0, 0.1])
+def test_injections_come_out_at_the_level_wanted(through: float) -> None:
+    """Also where little comes through: the level is found to a share of the throughput."""
     plain = _scene((1.0,), (1e6,))
     channel = plain.channels[0]
     quiet = np.zeros_like(channel.cube)
-    reduction = WholeReduction(quiet, np.zeros(1), lambda c, _: _levelled(c, 2.0), "mean")
+    reduction = WholeReduction(quiet, np.zeros(1), lambda c, _: through * _levelled(c, 2.0), "mean")
     scene = Scene([channel], [reduction], np.ones(1))
-    for wanted, guess in ((5.0, 0.3), (60.0, 1.0), (60.0, 0.1)):
-        own, _ = throughput_at(scene, 0, (14.0, np.radians([0.0])), wanted, guess)
-        flux = wanted / own
+    for wanted, guess in ((5.0, 0.3), (60.0, 1.0), (60.0, 0.1), (60.0, 0.9)):
+        own, _ = throughput_at(scene, 0, (14.0, np.radians([0.0])), through * wanted, through * guess)
+        flux = through * wanted / own
         y, x = np.indices((_SIZE, _SIZE))
         star = np.exp(-4 * np.log(2) * ((x - 30) ** 2 + (y - 44) ** 2) / 16.0)
         star /= aperture_flux(star, 4.0, 30, 44)
         out = aperture_flux(_levelled(flux * star, 2.0), 4.0, 30, 44)
         assert out == pytest.approx(wanted, rel=0.06)
+
+
+def test_one_azimuth_of_three_where_nothing_comes_through_does_not_count() -> None:
+    plain = _scene((1.0,), (1e6,))
+    y, x = np.indices((_SIZE, _SIZE)) - 30.0
+    share = np.where(x > 8, 0.0, 0.5)
+    reduction = WholeReduction(
+        plain.channels[0].cube, np.zeros(1), lambda c, _: (share * c).astype(np.float32)
+    )
+    scene = Scene(plain.channels, [reduction], np.ones(1))
+    own, common = throughput_at(scene, 0, (14.0, np.radians([30.0, 150.0, 270.0])), 40.0, 0.5)
+    assert own == pytest.approx(0.5, rel=2e-2)
+    assert common == pytest.approx(0.5, rel=2e-2)
 
 
 def test_a_curve_is_the_threshold_over_throughput_and_star() -> None:
