@@ -328,3 +328,29 @@ def test_a_search_that_stops_early_says_why() -> None:
     some = search([channel], _identity, inner=6.0, outer=25.0, limit=2)
     assert len(some.detections) == 2
     assert some.untried == "2 companions were asked for at most"
+
+
+@pytest.mark.parametrize(
+    ("left", "shown", "good"), [(20.0, 410.0, True), (20.0, 390.0, False), (0.9, 0.0, True)]
+)
+def test_a_fit_is_good_where_little_of_a_bright_companion_is_left(
+    *, left: float, shown: float, good: bool
+) -> None:
+    """A fifth of its amplitude, 1/20 of its mean square with what noise adds."""
+    assert Detection(Companion(1.0, 2.0, (3.0,)), fitted=True, left=left, shown=shown).good is good
+    plain = Detection(Companion(1.0, 2.0, (3.0,)), fitted=True)
+    assert (plain.left, plain.shown) == (0.0, 0.0)
+
+
+def test_one_companion_a_look_hides_nothing_of_the_next() -> None:
+    """Most significant first, whatever channel shows it best, and each in every channel."""
+    channels = _channels((42.0, 30.0, 30.0), (30.0, 50.0, 24.0), (14.0, 20.0, 36.0))
+    found = search(channels, reduce_cadi, inner=6.0, outer=26.0)
+    assert len(found.detections) == 3
+    sigmas = [d.significance[-1] for d in found.detections]
+    assert sigmas == sorted(sigmas, reverse=True)
+    for detection in found.detections:
+        again = _rate(found.scene, detection, found.detections)
+        assert again.snr == pytest.approx(detection.snr, rel=0.02)
+    without = reduce_without(channels, [d.companion for d in found.detections], reduce_cadi)
+    np.testing.assert_allclose(found.scene.image, _stacked(without, found.scene), atol=1e-5)
