@@ -97,15 +97,14 @@ def _ring_statistics(
     number = int(np.pi / np.arcsin(fwhm / (2 * radius)) + 1e-9)
     step = 2 * np.pi / number
     cosine, sine = np.cos(step), np.sin(step)
-    count, total, squares, shift = 0, 0.0, 0.0, 0.0
+    count, total, squares = 0, 0.0, 0.0
     for _ in range(1, number):
         dx, dy = cosine * dx - sine * dy, sine * dx + cosine * dy
         px, py = cx + dx, cy + dy
-        if px < 0.0 or py < 0.0 or px > nx - 1 or py > ny - 1:
+        if px < 0.0 or py < 0.0 or px >= nx - 1 or py >= ny - 1:
             continue
         i, j = int(px), int(py)
-        i2, j2 = min(i + 1, nx - 1), min(j + 1, ny - 1)
-        if bad[j, i] or bad[j, i2] or bad[j2, i] or bad[j2, i2]:
+        if bad[j, i] or bad[j, i + 1] or bad[j + 1, i] or bad[j + 1, i + 1]:
             continue
         near = False
         for k in range(excluded.shape[0]):
@@ -114,9 +113,6 @@ def _ring_statistics(
         if near:
             continue
         value = value_at(spline, px, py)
-        if count == 0:
-            shift = value
-        value -= shift
         count += 1
         total += value
         squares += value * value
@@ -124,7 +120,7 @@ def _ring_statistics(
         return count, np.nan, np.nan
     mean = total / count
     variance = max(squares - total * mean, 0.0) / (count - 1)
-    return count, mean + shift, np.sqrt(variance)
+    return count, mean, np.sqrt(variance)
 
 
 @compiled
