@@ -370,7 +370,7 @@ def test_a_detection_is_judged_at_the_peak_next_to_it() -> None:
     y, x = np.indices(flux.shape)
     near = np.hypot(x - 44, y - 37) <= scene.fwhm / 2 + 1
     row, column = np.unravel_index(int(np.nanargmax(np.where(near, flux, -np.inf))), flux.shape)
-    assert (column, row) != (44, 37)
+    assert (int(column), int(row)) != (44, 37)
     rings = prepare_rings(scene.image, scene.fwhm, [(44.3, 36.8)])
     value, _ = _t_statistic(float(flux[row, column]), rings, int(column), int(row))
     assert found.snr[-1] == pytest.approx(value, rel=2e-3)

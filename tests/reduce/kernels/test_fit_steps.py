@@ -200,6 +200,19 @@ def test_the_descent_ends_at_the_truth_after_few_reductions(
     assert counted.number <= most  # each costs the whole algorithm
 
 
+def test_a_step_that_leaves_more_is_taken_back_and_the_next_is_shorter() -> None:
+    """What is too bright saturates: from four times the flux the straight way overshoots."""
+    x, y, flux = 26.3, 17.8, 50.0
+    level = 0.25 * flux * float(_psf(4.0)[12, 12])
+    counted = _Counted(lambda c: level * np.tanh(c / level))
+    trial = _trial(_scene(x, y, (flux,), counted, 1e-3), 26.6, 18.0)
+    counted.number = 0
+    theta, _, found = _descend(trial, np.array([26.6, 18.0, 4 * flux]))
+    assert found
+    assert theta == pytest.approx((x, y, flux), rel=2e-4)
+    assert counted.number <= 34
+
+
 def test_a_fit_is_good_up_to_three_times_the_noise() -> None:
     companion = Companion(1.0, 2.0, (3.0,))
     assert POOR == 3.0
