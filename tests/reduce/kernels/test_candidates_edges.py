@@ -392,3 +392,15 @@ def test_twenty_companions_are_looked_for_unless_told_otherwise() -> None:
     for detection in found.detections:
         c = detection.companion
         assert min(np.hypot(c.x - x, c.y - y) for x, y in places) < 0.5
+
+
+def test_the_stack_decides_which_is_most_significant() -> None:
+    """The first is the brighter one in the first channel, the second in the other and in the stack."""
+    channels = [
+        _channels((42.0, 30.0, 32.0), (30.0, 50.0, 18.0))[0],
+        _channels((42.0, 30.0, 9.0), (30.0, 50.0, 45.0))[1],
+    ]
+    one, two = search(channels, reduce_cadi, inner=6.0, outer=26.0).detections
+    assert (round(one.companion.y), round(two.companion.x)) == (50, 42)
+    assert one.significance[-1] > two.significance[-1]
+    assert one.snr[0] < two.snr[0]
