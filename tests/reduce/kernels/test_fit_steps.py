@@ -213,6 +213,20 @@ def test_a_step_that_leaves_more_is_taken_back_and_the_next_is_shorter() -> None
     assert counted.number <= 34
 
 
+def test_a_scan_ends_when_more_is_left_and_six_fluxes_were_tried() -> None:
+    counted = _Counted()
+    trial = _trial(_scene(26.2, 17.9, (3000.0,), counted, 0.002), 26.2, 17.9)
+    counted.number = 0
+    trial.first_flux(0, 26.2, 17.9)
+    assert counted.number == 1 + 6
+
+
+@pytest.mark.parametrize(("unit", "ok"), [(1.0, True), (1e-4, True), (-1e-4, False), (-1.0, False)])
+def test_a_companion_has_a_positive_flux_in_whatever_unit(*, unit: float, ok: bool) -> None:
+    scene = _scene(26.3, 17.8, (50.0 * unit, 90.0 * unit), noise=1e-3 * abs(unit))
+    assert fit_companion(scene, _NONE, 26.0, 18.0).ok is ok
+
+
 def test_a_fit_is_good_up_to_three_times_the_noise() -> None:
     companion = Companion(1.0, 2.0, (3.0,))
     assert POOR == 3.0
