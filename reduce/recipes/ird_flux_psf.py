@@ -23,6 +23,7 @@ __all__ = ["RECIPE", "FluxParameters"]
 
 _NAME = "ird_flux_psf"
 _TOO_FAR_PX = 3.0  # between a plane's star and the stack's
+_WEIGHT = 2.0  # degrees of freedom that the expected wander counts for
 
 
 class FluxParameters(Parameters):
@@ -34,6 +35,12 @@ class FluxParameters(Parameters):
     )
     saturation_adu: float = Field(
         default=40000.0, gt=0, description="a raw peak above this is not linear (adu)"
+    )
+    wander: float = Field(
+        default=0.03,
+        gt=0,
+        description="share by which adaptive optics let the star's flux wander from FLUX files to science, "
+        "where few files cannot tell",
     )
 
 
@@ -65,7 +72,7 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
     measured = [_measure(parts) for parts in stamps]
     ratios = [_ratio(channel, exposures[0], science) for channel in channels]
     flux = np.array([m.fluxes.mean() * r for m, r in zip(measured, ratios, strict=True)])
-    error = np.array([_error(m) * r for m, r in zip(measured, ratios, strict=True)])
+    error = np.array([_error(m, parameters.wander) * r for m, r in zip(measured, ratios, strict=True)])
     fwhm = np.array([m.fwhm for m in measured])
     job.log.info("flux", star_flux=flux.tolist(), error=error.tolist(), fwhm=fwhm.tolist(), ratio=ratios)
     facts = science_facts(
@@ -165,15 +172,20 @@ def _ratio(channel: irdis.Channel, flux: Exposure, science: Exposure) -> float:
     return time * channel.transmission(science.frame.nd_filter) / channel.transmission(flux.frame.nd_filter)
 
 
-def _error(measured: _Channel) -> float:
-    """Scatter of the files' means (first and last: the star's stability), and of the planes within a file."""
+def _error(measured: _Channel, wander: float) -> float:
+    """How far the star's mean flux of the science may be from that of the FLUX files.
+
+    Scatter of the files' means, tempered by `wander`, for two files hardly tell their own scatter; and of
+    the planes within a file.
+    """
     by_file = [measured.fluxes[measured.files == file] for file in np.unique(measured.files)]
+    means = np.array([part.mean() for part in by_file])
+    expected = (wander * measured.fluxes.mean()) ** 2
+    between = (_WEIGHT * expected + ((means - means.mean()) ** 2).sum()) / (_WEIGHT + len(means) - 1)
     spread = sum(float(((part - part.mean()) ** 2).sum()) for part in by_file)
     freedom = measured.fluxes.size - len(by_file)
-    of_mean = np.sqrt(spread / freedom / measured.fluxes.size) if freedom else np.nan
-    if len(by_file) == 1:
-        return float(of_mean)
-    return float(np.hypot(np.std([part.mean() for part in by_file], ddof=1), np.nan_to_num(of_mean)))
+    of_mean = spread / freedom / measured.fluxes.size if freedom else 0.0
+    return float(np.sqrt(between + of_mean))
 
 
 RECIPE = Recipe(
