@@ -1,7 +1,7 @@
 """Fixtures for every test."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,18 @@ import pytest
 pytest_plugins = ["tests.fixtures_site", "tests.fixtures_catalogue"]
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_of_the_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Without HCVO_* of the environment and without etc/hcvo.toml: a site set up here changes no test."""
+    empty = tmp_path_factory.mktemp("settings") / "hcvo.toml"
+    empty.touch()
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.upper().startswith("HCVO_")]:
+            patch.delenv(name)
+        patch.setenv("HCVO_CONFIG", str(empty))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Real servers for tests: private throwaway sites, beside whatever else runs on the machine."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,12 +20,11 @@ from hcvo.site.up import bring_down, bring_up, make_folders
 def throwaway_settings() -> Iterator[Settings]:
     """Settings of a site in a short path of its own, on free ports; stopped and removed at the end."""
     state = Path(tempfile.mkdtemp(prefix="hcvo-test-", dir="/tmp"))
-    with _nothing_of_the_machine():
-        settings = load_settings(
-            state=state,
-            database={"port": ports.free_port()},
-            dachs={"port": ports.free_port(), "authority": "org.hcvo.test"},
-        )
+    settings = load_settings(
+        state=state,
+        database={"port": ports.free_port()},
+        dachs={"port": ports.free_port(), "authority": "org.hcvo.test"},
+    )
     account = server_account(settings)
     make_folders(settings, account)
     try:
@@ -34,16 +32,6 @@ def throwaway_settings() -> Iterator[Settings]:
     finally:
         bring_down(settings)
         shutil.rmtree(state, ignore_errors=True)
-
-
-@contextmanager
-def _nothing_of_the_machine() -> Iterator[None]:
-    """Without HCVO_* of the environment and without etc/hcvo.toml."""
-    with pytest.MonkeyPatch.context() as patch, tempfile.NamedTemporaryFile(suffix=".toml") as empty:
-        for name in [name for name in os.environ if name.upper().startswith("HCVO_")]:
-            patch.delenv(name)
-        patch.setenv("HCVO_CONFIG", empty.name)
-        yield
 
 
 def _without_waiting(settings: Settings) -> None:

@@ -47,8 +47,8 @@ class Deviations:
     tangential: NDArray[np.float64]
     flux: NDArray[np.float64]
     independent: int
-    failed: int = 0
-    poor: int = 0
+    failed: int
+    poor: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,7 @@ def _through_stack(
     reference = float(scene.weights @ flux)
     share = scene.weights * flux / reference
     first = float(share @ through[:, 1])
-    if not (first > 0 and (through[:, 0] > 0).all()):
+    if not (through > 0).all():
         return first
     levels = zip(wanted / (first * reference) * flux * through[:, 0], through[:, 0], strict=True)
     again = [throughput_at(scene, c, ring, float(w), float(own))[1] for c, (w, own) in enumerate(levels)]
@@ -201,10 +201,11 @@ def throughput_at(
     Returns
     -------
     tuple[float, float]
-        Median over the azimuths in the channel's own aperture, and in that of the stack.
+        Median over the azimuths in the channel's own aperture, and in that of the stack; NaN for a flux
+        that is not positive and without azimuths.
     """
     radius, azimuths = ring
-    if not np.isfinite(wanted) or not len(azimuths):
+    if not wanted > 0 or not len(azimuths):
         return float("nan"), float("nan")
     values = [_through_one(scene, channel, radius, float(a), (wanted, guess)) for a in azimuths]
     own, common = np.nanmedian(np.array(values), axis=0) if np.isfinite(values).any() else (np.nan, np.nan)

@@ -23,7 +23,7 @@ from reduce.kernels.spline import coefficients, value_at
 
 __all__ = ["Rings", "prepare_rings", "ring_noise", "significance", "snr_map"]
 
-_LEAST = 2  # noise apertures, for one degree of freedom
+_LEAST = 2  # noise apertures: one value has no standard deviation
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +97,14 @@ def _ring_statistics(
     number = int(np.pi / np.arcsin(fwhm / (2 * radius)) + 1e-9)
     step = 2 * np.pi / number
     cosine, sine = np.cos(step), np.sin(step)
-    count, total, squares, shift = 0, 0.0, 0.0, 0.0
+    count, total, squares = 0, 0.0, 0.0
     for _ in range(1, number):
         dx, dy = cosine * dx - sine * dy, sine * dx + cosine * dy
         px, py = cx + dx, cy + dy
-        if px < 0.0 or py < 0.0 or px > nx - 1 or py > ny - 1:
+        if px < 0.0 or py < 0.0 or px >= nx - 1 or py >= ny - 1:
             continue
         i, j = int(px), int(py)
-        i2, j2 = min(i + 1, nx - 1), min(j + 1, ny - 1)
-        if bad[j, i] or bad[j, i2] or bad[j2, i] or bad[j2, i2]:
+        if bad[j, i] or bad[j, i + 1] or bad[j + 1, i] or bad[j + 1, i + 1]:
             continue
         near = False
         for k in range(excluded.shape[0]):
@@ -114,17 +113,14 @@ def _ring_statistics(
         if near:
             continue
         value = value_at(spline, px, py)
-        if count == 0:
-            shift = value
-        value -= shift
         count += 1
         total += value
         squares += value * value
-    if count < 2:  # noqa: PLR2004 # no standard deviation of one value
+    if count < _LEAST:
         return count, np.nan, np.nan
     mean = total / count
     variance = max(squares - total * mean, 0.0) / (count - 1)
-    return count, mean + shift, np.sqrt(variance)
+    return count, mean, np.sqrt(variance)
 
 
 @compiled
@@ -144,7 +140,7 @@ def _map(
             if np.isnan(flux[j, i]):
                 continue
             count, mean, deviation = _ring_statistics(spline, bad, excluded, fwhm, float(i), float(j))
-            if count >= 2 and deviation > 0.0:  # noqa: PLR2004 - no standard deviation of one value
+            if deviation > 0.0:  # NaN where apertures are too few
                 snr[j, i] = (flux[j, i] - mean) / (deviation * np.sqrt(1.0 + 1.0 / count))
                 dof[j, i] = count - 1
 

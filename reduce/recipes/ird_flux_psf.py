@@ -23,6 +23,7 @@ from reduce.recipes.flux_planes import FluxPlane, StampParameters, flux_planes
 __all__ = ["RECIPE", "FluxParameters"]
 
 _NAME = "ird_flux_psf"
+_WEIGHT = 2.0  # degrees of freedom that the expected wander counts for
 
 
 class FluxParameters(StampParameters):
@@ -30,6 +31,12 @@ class FluxParameters(StampParameters):
 
     unsteady: float = Field(
         default=0.4, gt=0, description="a plane whose flux is further from the median is left out (share)"
+    )
+    wander: float = Field(
+        default=0.03,
+        gt=0,
+        description="share by which adaptive optics let the star's flux wander from FLUX files to science, "
+        "where few files cannot tell",
     )
     width_spread: float = Field(
         default=0.005, ge=0, description="FWHM over wavelength differs so much between channels (share)"
@@ -75,7 +82,10 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
     )
     psf = np.stack([photometry.normalised(m.psf, m.fwhm) for m in measured])
     path = job.path_for(facts)
-    tables = [_channels(channels, measured, ratios), _fluxes(planes, measured, files["flux"], ratios)]
+    tables = [
+        _channels(channels, measured, ratios, parameters.wander),
+        _fluxes(planes, measured, files["flux"], ratios),
+    ]
     write_product(path, facts, psf, tables, _cards(measured))
     job.log.info("flux", channels=[(m.fwhm, m.fluxes.tolist()) for m in measured], ratio=ratios)
     job.done(facts, path, write_preview(path, np.log10(np.maximum(psf[0], psf[0].max() * 1e-5))))
@@ -131,7 +141,7 @@ def _noise(psf: NDArray[np.float64]) -> float:
 
 
 def _channels(
-    channels: Sequence[irdis.Channel], measured: Sequence[_Channel], ratios: Sequence[float]
+    channels: Sequence[irdis.Channel], measured: Sequence[_Channel], ratios: Sequence[float], wander: float
 ) -> fits.BinTableHDU:
     pairs = list(zip(measured, ratios, strict=True))
     return table_hdu(
@@ -142,7 +152,7 @@ def _channels(
             ("WIDTH", "D", "um", [channel.width_um for channel in channels]),
             ("FWHM", "D", "pix", [m.fwhm for m in measured]),
             ("STAR_FLUX", "D", "adu", [m.fluxes[m.kept].mean() * ratio for m, ratio in pairs]),
-            ("STAR_FLUX_ERR", "D", "adu", [_error(m) * ratio for m, ratio in pairs]),
+            ("STAR_FLUX_ERR", "D", "adu", [_error(m, wander) * ratio for m, ratio in pairs]),
         ],
         "STAR_FLUX: star in an aperture of diameter 1 FWHM at the science DIT and neutral density",
     )
@@ -192,16 +202,21 @@ def _ratio(channel: irdis.Channel, flux: Exposure, science: Exposure) -> float:
     return time * channel.transmission(science.frame.nd_filter) / channel.transmission(flux.frame.nd_filter)
 
 
-def _error(measured: _Channel) -> float:
-    """Scatter of the files' means (first and last: the star's stability), and of the planes within a file."""
+def _error(measured: _Channel, wander: float) -> float:
+    """How far the star's mean flux of the science may be from that of the FLUX files.
+
+    Scatter of the files' means, tempered by `wander`, for two files hardly tell their own scatter; and of
+    the planes within a file.
+    """
     by_file = measured.of_files()
+    means = np.array([part.mean() for part in by_file])
     planes = sum(part.size for part in by_file)
+    expected = (wander * float(np.concatenate(by_file).mean())) ** 2
+    between = (_WEIGHT * expected + ((means - means.mean()) ** 2).sum()) / (_WEIGHT + len(means) - 1)
     spread = sum(float(((part - part.mean()) ** 2).sum()) for part in by_file)
     freedom = planes - len(by_file)
-    of_mean = np.sqrt(spread / freedom / planes) if freedom else np.nan
-    if len(by_file) == 1:
-        return float(of_mean)
-    return float(np.hypot(np.std([part.mean() for part in by_file], ddof=1), np.nan_to_num(of_mean)))
+    of_mean = spread / freedom / planes if freedom else 0.0
+    return float(np.sqrt(between + of_mean))
 
 
 RECIPE = Recipe(

@@ -70,7 +70,7 @@ class Setup:
         return windows(self.background, self.flat, self.middles, self.half_px)
 
     def whole_fields(self) -> tuple[Window, ...]:
-        """A window a field that holds all of it: a thermal background is told from a halo far from the star."""
+        """All of each field: a thermal background is told from the halo far from the star."""
         half = irdis.FIELD_PX / 2
         return windows(self.background, self.flat, [(half, half)] * len(self.middles), half + 1)
 

@@ -110,14 +110,17 @@ def frames(rows: Table) -> str:
     """What the choice of planes rests on."""
     figure, axes = _panels(3)
     minutes, kept = _minutes(rows), rows["KEPT"]
-    halo = rows["HALO"].mean(axis=1) / np.nanmedian(rows["HALO"].mean(axis=1))
+    halo = rows["HALO"].mean(axis=1)
+    if np.isfinite(halo).any():
+        halo = halo / np.nanmedian(halo)
     for one, values, label in (
         (axes[0], halo, "light of the halo\nover its median"),
         (axes[1], rows["FLUX"].mean(axis=1), "star's flux\nover its median"),
         (axes[2], rows["HALO_WIDTH"], "radius halving\nthe halo (px)"),
     ):
         _marked(one, minutes, values, kept)
-        if np.nanmin(values) > 0 and np.nanmax(values) > _MANY * np.nanmedian(values):
+        known = values[np.isfinite(values)]
+        if known.size and known.min() > 0 and known.max() > _MANY * np.median(known):
             one.set_yscale("log")
         one.set_ylabel(label)
     axes[0].legend(fontsize=7)

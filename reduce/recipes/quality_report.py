@@ -76,10 +76,17 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
     job.done(facts, path)
 
 
+def _median(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Over the planes (channel, plane, y, x); NaN where none has data."""
+    empty = np.isnan(planes).all(axis=1)
+    middle = np.nanmedian(np.where(empty[:, None], 0, planes), axis=1)
+    return np.where(empty, np.nan, middle).astype(np.float32)
+
+
 def _read(source: SourceFile) -> _Cube:
     with fits.open(source.path) as hdus:
         step = max(hdus[0].data.shape[1] // _PLANES, 1)
-        middle = np.nanmedian(hdus[0].data[:, ::step], axis=1).astype(np.float32)
+        middle = _median(np.asarray(hdus[0].data[:, ::step], np.float32))
         rows = _table(hdus, "FRAMES")
         if rows is not None:
             rows = dict(_table(hdus, "DEROTATION") or {}) | dict(rows)

@@ -28,6 +28,7 @@ class Operator:
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("HCVO_")}
         return kept | {
+            "HCVO_CONFIG": os.environ["HCVO_CONFIG"],
             "HCVO_STATE": str(self.settings.state),
             "HCVO_DATABASE__PORT": str(self.settings.database.port),
             "HCVO_DACHS__PORT": str(self.settings.dachs.port),

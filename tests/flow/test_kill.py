@@ -49,12 +49,17 @@ def test_kill_everything_then_the_same_commands(reduced: Reduced) -> None:
 
 
 def _everything(operator: Operator) -> set[str]:
-    return {path.name for path in operator.settings.store.rglob("*.fits")}
+    return {path.name for path in _products(operator)}
+
+
+def _products(operator: Operator) -> set[Path]:
+    store = operator.settings.store
+    return {path for ending in ("fits", "html") for path in store.rglob(f"*.{ending}")}
 
 
 def _wait_for_staged_file(operator: Operator, pid: int) -> None:
     """Wait until the reduction is in the middle of writing."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + 400
     while not any(_staged(operator)):
         assert time.monotonic() < end, "the reduction never wrote a file"
         assert Path(f"/proc/{pid}").exists(), "the reduction ended before it could be killed"
@@ -80,7 +85,5 @@ def _one_done_process_a_key(operator: Operator) -> None:
     assert len(done) == len(set(done))
     assert not Process.objects.filter(state="running").exists()
     accrefs = set(Product.objects.values_list("accref", flat=True))
-    files = {
-        str(path.relative_to(operator.settings.store)) for path in operator.settings.store.rglob("*.fits")
-    }
+    files = {str(path.relative_to(operator.settings.store)) for path in _products(operator)}
     assert accrefs == files

@@ -50,6 +50,9 @@ class Bench:
         self.tree = Path(tempfile.mkdtemp(dir=bench))
         self.tree.chmod(0o755)  # a server's account reads the code
         self._log = self.tree / "tests.log"
+        # pytest tidies its folder of temporary files when it ends: not while another bench does so
+        self._temporary = Path(tempfile.mkdtemp(prefix="hcvo-mutants-"))
+        self._temporary.chmod(0o755)
         for name in _COPIED:
             source = root / name
             if source.is_dir():
@@ -70,6 +73,7 @@ class Bench:
             env=os.environ
             | {
                 "OPENBLAS_NUM_THREADS": "1",
+                "PYTEST_DEBUG_TEMPROOT": str(self._temporary),
                 "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # twice as fast
                 "PYTHONPATH": str(self.tree),
             },
@@ -88,7 +92,8 @@ class Bench:
         assert self._server.stdin is not None
         self._server.stdin.close()
         self._server.wait()
-        shutil.rmtree(self.tree, ignore_errors=True)
+        for folder in (self.tree, self._temporary):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def baseline(self, target: Target) -> None:
         """Run the target's tests on the code as it is: they must pass, and set the time limits.

@@ -31,7 +31,9 @@ def _write(path: Path, order: list[tuple[int, int]]) -> tuple[np.ndarray, np.nda
         np.testing.assert_array_equal(np.stack(list(planes)), wanted)
     table = table_hdu("PLANES", [("NUMBER", "J", "", np.arange(7))])
     extensions = [table, image_hdu("PSF", np.ones((2, 5, 5), np.float32), "", "channel,y,x")]
-    writer.write(path, FACTS, extensions, {"STARX1": (3.5, "[pix] star"), "HIERARCH HCVO QC LOST": (0.25, "share")})
+    writer.write(
+        path, FACTS, extensions, {"STARX1": (3.5, "[pix] star"), "HIERARCH HCVO QC LOST": (0.25, "share")}
+    )
     return image, variance, quality
 
 

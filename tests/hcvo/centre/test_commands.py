@@ -184,7 +184,7 @@ def test_an_external_cube_brings_its_companion(site: Settings, tmp_path: Path) -
     assert quote(accref) == accref
 
     again = CliRunner().invoke(reduce, ["--target", "bet Pic"])
-    assert "0 processes done, 2 reused" in again.stdout
+    assert "0 processes done, 3 reused" in again.stdout
     assert CliRunner().invoke(store, ["check"]).exit_code == 0
 
 

@@ -328,3 +328,79 @@ def test_a_search_that_stops_early_says_why() -> None:
     some = search([channel], _identity, inner=6.0, outer=25.0, limit=2)
     assert len(some.detections) == 2
     assert some.untried == "2 companions were asked for at most"
+
+
+@pytest.mark.parametrize(
+    ("left", "shown", "good"), [(20.0, 410.0, True), (20.0, 390.0, False), (0.9, 0.0, True)]
+)
+def test_a_fit_is_good_where_little_of_a_bright_companion_is_left(
+    *, left: float, shown: float, good: bool
+) -> None:
+    """A fifth of its amplitude, 1/20 of its mean square with what noise adds."""
+    assert Detection(Companion(1.0, 2.0, (3.0,)), fitted=True, left=left, shown=shown).good is good
+    plain = Detection(Companion(1.0, 2.0, (3.0,)), fitted=True)
+    assert (plain.left, plain.shown) == (0.0, 0.0)
+
+
+def test_one_companion_a_look_hides_nothing_of_the_next() -> None:
+    """Most significant first, whatever channel shows it best, and each in every channel."""
+    channels = _channels((42.0, 30.0, 30.0), (30.0, 50.0, 24.0), (14.0, 20.0, 36.0))
+    found = search(channels, reduce_cadi, inner=6.0, outer=26.0)
+    assert len(found.detections) == 3
+    sigmas = [d.significance[-1] for d in found.detections]
+    assert sigmas == sorted(sigmas, reverse=True)
+    for detection in found.detections:
+        again = _rate(found.scene, detection, found.detections)
+        assert again.snr == pytest.approx(detection.snr, rel=0.02)
+    without = reduce_without(channels, [d.companion for d in found.detections], reduce_cadi)
+    np.testing.assert_allclose(found.scene.image, _stacked(without, found.scene), atol=1e-5)
+
+
+def test_a_detection_is_judged_at_the_peak_next_to_it() -> None:
+    """Where more light stands within half a FWHM and a pixel, the statistic is that of there."""
+    scene = _scene(_channels((45.9, 38.6, 60.0)))
+    companion = Companion(44.3, 36.8, (5.0, 5.0))
+    found = _rate(scene, Detection(companion, fitted=True), [Detection(companion, fitted=True)])
+    channels = [
+        Channel(inject(c.cube, _ANGLES, c.psf, [(44.3, 36.8, 5.0)]), _ANGLES, c.psf, c.fwhm, 1e5)
+        for c in scene.channels
+    ]
+    combined = _stacked(reduce_without(channels, (), reduce_cadi), scene)
+    flux = aperture_map(combined, scene.fwhm)
+    y, x = np.indices(flux.shape)
+    near = np.hypot(x - 44, y - 37) <= scene.fwhm / 2 + 1
+    row, column = np.unravel_index(int(np.nanargmax(np.where(near, flux, -np.inf))), flux.shape)
+    assert (int(column), int(row)) != (44, 37)
+    rings = prepare_rings(scene.image, scene.fwhm, [(44.3, 36.8)])
+    value, _ = _t_statistic(float(flux[row, column]), rings, int(column), int(row))
+    assert found.snr[-1] == pytest.approx(value, rel=2e-3)
+
+
+def test_twenty_companions_are_looked_for_unless_told_otherwise() -> None:
+    """One on each ring, so that none is noise to another."""
+    psf = prepare_psf(_psf(3.0))
+    places = [
+        (80 + r * np.cos(2.4 * r / 3), 80 + r * np.sin(2.4 * r / 3)) for r in np.arange(11.0, 74.0, 3.0)
+    ]
+    noise = np.random.default_rng(8).normal(size=(1, 161, 161))
+    cube = inject(noise, np.zeros(1), psf, [(x, y, 200.0) for x, y in places])
+    channel = Channel(cube, np.zeros(1), psf, 3.0, 1e5)
+    assert len(places) == 21
+    found = search([channel], _identity, inner=9.0, outer=76.0)
+    assert found.untried == "20 companions were asked for at most"
+    assert len(found.detections) == 20
+    for detection in found.detections:
+        c = detection.companion
+        assert min(np.hypot(c.x - x, c.y - y) for x, y in places) < 0.5
+
+
+def test_the_stack_decides_which_is_most_significant() -> None:
+    """The first is the brighter one in the first channel, the second in the other and in the stack."""
+    channels = [
+        _channels((42.0, 30.0, 32.0), (30.0, 50.0, 18.0))[0],
+        _channels((42.0, 30.0, 9.0), (30.0, 50.0, 45.0))[1],
+    ]
+    one, two = search(channels, reduce_cadi, inner=6.0, outer=26.0).detections
+    assert (round(one.companion.y), round(two.companion.x)) == (50, 42)
+    assert one.significance[-1] > two.significance[-1]
+    assert one.snr[0] < two.snr[0]

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 from astropy.stats import biweight_location, biweight_scale
-from scipy import stats
+from numpy.typing import NDArray
+from scipy import ndimage, stats
 
-from reduce.kernels.channels import Channel
+from reduce.kernels.channels import Channel, reduce_without
 from reduce.kernels.characterise import clear_azimuths, injected_deviations, spread
-from reduce.kernels.fit import Scene
+from reduce.kernels.fit import Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion, inject, prepare_psf
+from reduce.kernels.pca import reduce_pca
 from reduce.kernels.reduction import WholeReduction
 
 
@@ -82,8 +84,8 @@ def test_three_equal_values_have_none_either_but_a_bias() -> None:
     assert spread(np.array([0.7, 0.7, 0.7, 5.0]), 4).bias == 0.7
 
 
-def _scene(residue: float, out: float = 0.0, on: float = 0.0) -> Scene:
-    """Two channels without noise; at six azimuths, 15 px out, something is left of a companion.
+def _scene(residue: float, out: float = 0.0, on: float = 0.0, places: int = 6) -> Scene:
+    """Two channels without noise; at some of six azimuths, 15 px out, something is left of a companion.
 
     It has a share `residue` of the flux, and stands further `out` and `on` towards growing position angle.
     """
@@ -94,16 +96,16 @@ def _scene(residue: float, out: float = 0.0, on: float = 0.0) -> Scene:
     azimuths, _ = clear_azimuths((25.0, 25.0), 15.0, 4.0, [Companion(16.0, 37.0, ())], 6)
     channels, reductions = [], []
     for flux in _FLUX:
-        places = [
+        left = [
             (
                 25.0 - (15.0 + out) * np.sin(a) - on * np.cos(a),
                 25.0 + (15.0 + out) * np.cos(a) - on * np.sin(a),
                 residue * flux,
             )
-            for a in azimuths
+            for a in azimuths[:places]
         ]
         noise = 1e-4 * rng.normal(size=(2, 51, 51)).astype(np.float32)
-        cube = inject(noise, still, psf, places)
+        cube = inject(noise, still, psf, left)
         channels.append(Channel(cube, still, psf, 4.0, 1.0))
         reductions.append(WholeReduction(cube, still, lambda c, _: c, "mean"))
     return Scene(channels, reductions, np.array([0.5, 0.5]))
@@ -124,6 +126,13 @@ def test_deviations_are_fit_minus_truth_outward_and_towards_growing_position_ang
     np.testing.assert_allclose(found.radial, out * 0.1 / 1.1, atol=0.02)  # centre of light
     np.testing.assert_allclose(found.tangential, on * 0.1 / 1.1, atol=0.02)
     np.testing.assert_allclose(found.flux, 0.1, atol=0.02)
+    assert (found.failed, found.poor) == (0, 0)
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_copies_whose_fit_leaves_more_than_noise_are_counted(places: int) -> None:
+    found = injected_deviations(_scene(0.1, 0.8, places=places), _COMPANION, [_COMPANION], 6)
+    assert (len(found.flux), found.failed, found.poor) == (6, 0, places)  # two sources apart are not one
 
 
 def test_where_nothing_is_left_nothing_deviates() -> None:
@@ -131,11 +140,42 @@ def test_where_nothing_is_left_nothing_deviates() -> None:
     np.testing.assert_allclose(found.radial, 0.0, atol=2e-3)
     np.testing.assert_allclose(found.tangential, 0.0, atol=2e-3)
     np.testing.assert_allclose(found.flux, 0.0, atol=2e-3)
+    assert (found.failed, found.poor) == (0, 0)
 
 
 def test_injections_that_cannot_be_fitted_are_not_counted() -> None:
     found = injected_deviations(_scene(-3.0), _COMPANION, [_COMPANION], 6)  # nothing positive is left to fit
     assert found.radial.shape == found.tangential.shape == (0,)
     assert found.flux.shape == (0, 2)
-    assert found.independent == 0
+    assert (found.independent, found.failed, found.poor) == (0, 6, 0)
     assert injected_deviations(_scene(0.0), _COMPANION, [_COMPANION], 0).flux.shape == (0, 2)
+
+
+def _turning(companion: Companion) -> Scene:
+    """Frames that turn by 20 degrees under changing speckles, with a companion; reduced without it."""
+    rng = np.random.default_rng(1)
+    angles = np.linspace(-10.0, 10.0, 12)
+    speckles = [ndimage.gaussian_filter(rng.normal(size=(51, 51)), 1.5) for _ in range(3)]
+    cube = 120.0 * np.tensordot(rng.normal((3.0, 0.0, 0.0), size=(12, 3)), np.array(speckles), axes=1)
+    noisy: NDArray[np.float32] = (cube + rng.normal(size=cube.shape)).astype(np.float32)
+    y, x = np.mgrid[-9:10, -9:10]
+    psf = prepare_psf(np.exp(-(x**2 + y**2) / (2 * 1.7**2)))
+    noisy = inject(noisy, angles, psf, [(companion.x, companion.y, companion.flux[0])])
+    channels = [Channel(noisy, angles, psf, 4.0, 1.0)]
+    reductions = reduce_without(channels, [companion], lambda c, a: reduce_pca(c, a, 3))
+    return Scene(channels, reductions, np.ones(1))
+
+
+def test_a_copy_bright_enough_to_shape_the_components_is_fitted_from_where_classical_adi_sees_it() -> None:
+    companion = Companion(11.0, 25.0, (1e4,))
+    scene = _turning(companion)
+    copy = Companion(25.0 - 14.0 * np.sin(0.5), 25.0 + 14.0 * np.cos(0.5), companion.flux)
+    added = scene.parts(copy)
+    assert not fit_companion(
+        scene, added, *nearby_peak(scene, added, copy.x, copy.y)
+    ).good  # alone: led astray
+    found = injected_deviations(scene, companion, [companion], 6)
+    assert (len(found.radial), found.failed, found.poor) == (6, 0, 0)
+    np.testing.assert_allclose(found.radial, 0.0, atol=0.05)
+    np.testing.assert_allclose(found.tangential, 0.0, atol=0.05)
+    np.testing.assert_allclose(found.flux, 0.0, atol=0.02)

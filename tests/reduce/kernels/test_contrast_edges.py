@@ -84,7 +84,8 @@ def test_throughput_is_the_factor_of_the_reduction() -> None:
             wide = 4.25 / (4.0 + channel)  # the stack's aperture in units of the channel's
             share = (1 - 0.5 ** (wide**2)) / 0.5  # a Gaussian's light in it, over that within its own FWHM
             assert common == pytest.approx(factor * share, rel=2e-2)
-    assert np.isnan(throughput_at(scene, 0, (14.3, azimuths), np.nan, 0.5)).all()
+    for wanted in (np.nan, 0.0):
+        assert np.isnan(throughput_at(scene, 0, (14.3, azimuths), wanted, 0.5)).all()
     assert np.isnan(throughput_at(scene, 0, (14.3, azimuths[:0]), 40.0, 0.5)).all()
 
 
@@ -102,20 +103,36 @@ def _levelled(cube: np.ndarray, knee: float) -> np.ndarray:
     return np.where(cube > knee, knee + 0.5 * (cube - knee), cube).astype(np.float32)
 
 
-def test_injections_come_out_at_the_level_wanted() -> None:
+@pytest.mark.parametrize("through", [1.0, 0.1])
+def test_injections_come_out_at_the_level_wanted(through: float) -> None:
+    """Also where little comes through: the level is found to a share of the throughput."""
     plain = _scene((1.0,), (1e6,))
     channel = plain.channels[0]
     quiet = np.zeros_like(channel.cube)
-    reduction = WholeReduction(quiet, np.zeros(1), lambda c, _: _levelled(c, 2.0), "mean")
+    reduction = WholeReduction(
+        quiet, np.zeros(1), lambda c, _: np.float32(through) * _levelled(c, 2.0), "mean"
+    )
     scene = Scene([channel], [reduction], np.ones(1))
-    for wanted, guess in ((5.0, 0.3), (60.0, 1.0), (60.0, 0.1)):
-        own, _ = throughput_at(scene, 0, (14.0, np.radians([0.0])), wanted, guess)
-        flux = wanted / own
+    for wanted, guess in ((5.0, 0.3), (60.0, 1.0), (60.0, 0.1), (60.0, 0.9)):
+        own, _ = throughput_at(scene, 0, (14.0, np.radians([0.0])), through * wanted, through * guess)
+        flux = through * wanted / own
         y, x = np.indices((_SIZE, _SIZE))
         star = np.exp(-4 * np.log(2) * ((x - 30) ** 2 + (y - 44) ** 2) / 16.0)
         star /= aperture_flux(star, 4.0, 30, 44)
         out = aperture_flux(_levelled(flux * star, 2.0), 4.0, 30, 44)
         assert out == pytest.approx(wanted, rel=0.06)
+
+
+def test_one_azimuth_of_three_where_nothing_comes_through_does_not_count() -> None:
+    plain = _scene((1.0,), (1e6,))
+    share = np.where(np.indices((_SIZE, _SIZE))[1] > 38, 0.0, 0.5)
+    reduction = WholeReduction(
+        plain.channels[0].cube, np.zeros(1), lambda c, _: (share * c).astype(np.float32)
+    )
+    scene = Scene(plain.channels, [reduction], np.ones(1))
+    own, common = throughput_at(scene, 0, (14.0, np.radians([30.0, 150.0, 270.0])), 40.0, 0.5)
+    assert own == pytest.approx(0.5, rel=2e-2)
+    assert common == pytest.approx(0.5, rel=2e-2)
 
 
 def test_a_curve_is_the_threshold_over_throughput_and_star() -> None:
@@ -170,6 +187,72 @@ def test_a_companion_at_the_stacks_contrast_has_the_stacks_threshold() -> None:
             total += scene.weights[number] * aperture_flux(change, scene.fwhm, x - 5, y - 5)
         reached.append(total)
     assert np.median(reached) == pytest.approx(wanted, rel=0.05)
+
+
+def test_the_stacks_throughput_is_that_at_its_own_limit_where_the_channels_limits_are_far_from_it() -> None:
+    """Second channel's star 16 times as bright: at the stack's limit a companion is well above its own."""
+    plain = _scene((1.0, 1.0), (1e6, 16e6))
+    reductions = [
+        WholeReduction(r.cube, r.angles_deg, lambda c, _: _levelled(c, 2.0), "mean")  # type: ignore[attr-defined]
+        for r in plain.reductions
+    ]
+    scene = Scene(plain.channels, reductions, np.array([0.9, 0.1]))
+    (point,) = [p for p in contrast_curve(scene, [14.0], branches=6) if p.channel < 0]
+    azimuths, _ = clear_azimuths((30.0, 30.0), 14.0, scene.fwhm, (), 6)
+    parts, first = [], []
+    for number, channel in enumerate(scene.channels):
+        found = []
+        for azimuth in azimuths:
+            x, y = 30.0 - 14.0 * np.sin(azimuth), 30.0 + 14.0 * np.cos(azimuth)
+            stamps, flux = scene.stamps(number, x, y), point.contrast * channel.star_flux
+            change = scene.reductions[number].patch([(stamps, flux)], 30, 30, 25)
+            change = change - scene.reductions[number].patch([], 30, 30, 25)
+            found.append(aperture_flux(change, scene.fwhm, x - 5, y - 5) / flux)
+        parts.append(np.median(found))
+        deviation, count = noise_at(prepare_rings(scene.reductions[number].image, channel.fwhm), 14.0)
+        at_own = throughput_at(scene, number, (14.0, azimuths), threshold_flux(deviation, count), 0.5)
+        first.append(at_own[1])
+    share = np.array([0.9 * 1e6, 0.1 * 16e6]) / 2.5e6
+    assert point.throughput == pytest.approx(float(share @ parts), rel=0.03)
+    assert point.throughput < 0.93 * float(share @ first)  # that at the channels' own limits is another
+
+
+def test_a_channel_without_throughput_leaves_the_stack_its_share() -> None:
+    plain = _scene()
+    cube = plain.channels[0].cube
+    blind = WholeReduction(cube, np.zeros(1), lambda c, _: 0 * c + cube, "mean")
+    points = contrast_curve(Scene(plain.channels, [blind, plain.reductions[1]], plain.weights), [14.0])
+    azimuths, _ = clear_azimuths((30.0, 30.0), 14.0, 4.25, (), 3)
+    _, common = throughput_at(plain, 1, (14.0, azimuths), 40.0, 0.5)
+    assert points[0].throughput == 0.0
+    assert np.isnan(points[0].contrast)
+    assert points[2].throughput == pytest.approx(4.0 / 7.0 * common, rel=2e-2)
+    assert np.isfinite(points[2].contrast)
+
+
+def test_throughput_is_that_of_the_place() -> None:
+    """More comes through to the right and above, linearly, so that a disc has the share of its middle."""
+    plain = _scene((1.0,), (1e6,))
+    y, x = np.indices((_SIZE, _SIZE)) - 30.0
+    share = 0.5 + 0.01 * x + 0.003 * y
+    cube = plain.channels[0].cube
+    scene = Scene(
+        plain.channels,
+        [WholeReduction(cube, np.zeros(1), lambda c, _: np.asarray(share * c, np.float32), "mean")],
+        np.ones(1),
+    )
+    for degrees in (0.0, 70.0, 160.0, 290.0):
+        angle = np.radians(degrees)
+        own, _ = throughput_at(scene, 0, (14.0, np.array([angle])), 40.0, 0.5)
+        assert own == pytest.approx(0.5 - 0.14 * np.sin(angle) + 0.042 * np.cos(angle), rel=0.02)
+
+
+def test_a_wide_ring_is_looked_at_in_120_places() -> None:
+    image = np.random.default_rng(7).normal(size=(85, 85))
+    rings = prepare_rings(image, 4.0)
+    angles = 2 * np.pi * np.arange(120) / 120
+    found = [ring_noise(rings, 42 + 35 * np.cos(a), 42 + 35 * np.sin(a))[2] for a in angles]
+    assert noise_at(rings, 35.0)[0] == pytest.approx(np.sqrt(np.mean(np.square(found))), rel=1e-9)
 
 
 def test_nothing_positive_through_no_contrast() -> None:

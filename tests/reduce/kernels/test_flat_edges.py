@@ -75,3 +75,18 @@ def test_a_pixel_that_is_not_linear_bends() -> None:
     found = fit_response(levels, 5)
     assert found.bend[2, 2] == pytest.approx(-0.1 * 8 / 9 / 0.9, rel=0.15)
     assert np.abs(np.delete(found.bend.ravel(), 12)).max() < 1e-6
+
+
+def test_slopes_and_errors_are_in_units_of_the_lit_fields_median() -> None:
+    # The median pixel changes with the level: faint levels see the fast third, bright ones the slow third.
+    kinds = np.array([_LEVELS, 2 * _LEVELS, np.full(5, 5000.0)])
+    found = fit_response(np.repeat(kinds.T, 3, axis=1).reshape(5, 3, 3), 3)
+    exposure = np.median(kinds, axis=0)
+    root = np.sqrt(exposure)
+    design = np.column_stack([np.ones(5), exposure]) / root[:, None]
+    (_, slopes), squares, *_ = np.linalg.lstsq(design, (kinds / root).T, rcond=None)
+    errors = np.sqrt(squares / 3 * np.linalg.inv(design.T @ design)[1, 1])
+    middle = np.median(slopes[slopes > 0.5 * np.median(slopes)])  # the unlit border is no part of the field
+    assert abs(middle - 1) > 0.1
+    np.testing.assert_allclose(found.slope[:, 0], slopes / middle, atol=1e-5)
+    np.testing.assert_allclose(found.error[:, 0], errors / middle, atol=1e-5)

@@ -159,10 +159,16 @@ def test_a_dip_is_no_star() -> None:
         fit_star(1.0 - 0.5 * _gauss((41, 41), 20, 20), (20, 20), 4.0)
 
 
-@pytest.mark.parametrize(("x", "y"), [(26.0, 20.0), (14.0, 20.0), (20.0, 26.0), (20.0, 14.0)])
-def test_a_star_outside_of_what_is_fitted_is_not_taken(x: float, y: float) -> None:
+@pytest.mark.parametrize(("right", "up"), [(1, 0), (-1, 0), (0, 1), (0, -1)])
+def test_a_star_outside_of_what_is_fitted_is_not_taken(right: int, up: int) -> None:
+    inside = fit_star(_gauss((41, 41), 20 + 4.8 * right, 20 + 4.8 * up, (8.0, 8.0)), (20, 20), 4.0)
+    assert (inside.x, inside.y) == pytest.approx((20 + 4.8 * right, 20 + 4.8 * up), abs=1e-4)
     with pytest.raises(ValueError, match="no star at"):
-        fit_star(_gauss((41, 41), x, y), (20, 20), 4.0)
+        fit_star(_gauss((41, 41), 20 + 5.5 * right, 20 + 5.5 * up, (8.0, 8.0)), (20, 20), 4.0)
+
+
+def test_a_faint_psf_is_scaled_all_the_same() -> None:
+    assert normalised(np.full((11, 15), 1e-6), 4.0)[3, 3] == pytest.approx(4.0 / (np.pi * 16.0), rel=1e-4)
 
 
 def test_the_size_of_the_numbers_does_not_matter() -> None:

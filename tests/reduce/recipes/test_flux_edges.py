@@ -42,19 +42,32 @@ def _measured(*files: list[float]) -> _Channel:
     return _Channel(np.zeros((3, 3)), 4.0, np.concatenate(files), numbers, np.ones(numbers.size, bool))
 
 
-def test_the_error_of_one_file_is_that_of_its_mean() -> None:
-    assert _error(_measured([10.0, 12.0, 11.0, 15.0])) == pytest.approx(np.std([10, 12, 11, 15], ddof=1) / 2)
-    assert np.isnan(_error(_measured([10.0])))
+def test_the_error_of_one_file_is_that_of_its_mean_and_the_wander() -> None:
+    planes = [10.0, 12.0, 11.0, 15.0]
+    of_mean = np.std(planes, ddof=1) / 2
+    assert _error(_measured(planes), 1e-9) == pytest.approx(of_mean)
+    assert _error(_measured(planes), 0.1) == pytest.approx(np.hypot(of_mean, 1.2))
+    assert _error(_measured([10.0]), 0.03) == pytest.approx(0.3)
 
 
 def test_files_that_differ_tell_how_steady_the_star_was() -> None:
-    assert _error(_measured([10.0, 10.0], [14.0, 14.0])) == pytest.approx(np.sqrt(8.0))
-    assert _error(_measured([10.0], [14.0])) == pytest.approx(np.sqrt(8.0))
-    within = np.sqrt((2 * 0.5 + 2 * 4.5) / 2 / 4)  # four planes, two degrees of freedom
-    between = np.std([10.0, 14.0], ddof=1)
-    both = _error(_measured([9.5, 10.5], [12.5, 15.5]))
+    between = np.sqrt(8.0 / 3)  # one degree of freedom of their own, two of what is expected
+    assert _error(_measured([10.0, 10.0], [14.0, 14.0]), 1e-9) == pytest.approx(between)
+    assert _error(_measured([10.0], [14.0]), 1e-9) == pytest.approx(between)
+    assert _error(_measured([10.0], [14.0]), 0.1) == pytest.approx(np.sqrt((2 * 1.2**2 + 8.0) / 3))
+    assert _error(_measured([12.0], [12.0], [12.0]), 0.1) == pytest.approx(np.sqrt(2 * 1.2**2 / 4))
+    both = _error(_measured([9.5, 10.5], [12.5, 15.5]), 1e-9)
     assert both == pytest.approx(np.hypot(between, np.sqrt((0.5 + 4.5) / 2 / 4)))
-    assert within > 0
+
+
+def test_the_error_of_two_files_covers_a_star_that_wanders() -> None:
+    rng = np.random.default_rng(5)
+    truth, off = 100.0, []
+    for _ in range(4000):
+        files = truth * (1 + 0.03 * rng.standard_normal(2))
+        off.append((files.mean() - truth) / _error(_measured(*[[f] for f in files]), 0.03))
+    assert 0.6 < np.std(off) < 1.0
+    assert np.mean(np.abs(off) > 3) < 2e-3
 
 
 def test_the_surroundings_are_the_outermost_fifth_of_the_radius() -> None:

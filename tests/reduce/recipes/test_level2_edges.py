@@ -53,6 +53,8 @@ def _copies(
         rng.normal(size=12) * 0.2 + tangential,
         rng.normal(size=(12, 2)) * 0.05 + flux,
         9,
+        0,
+        0,
     )
 
 
@@ -152,7 +154,7 @@ def test_a_negative_flux_has_no_magnitude() -> None:
 
 
 def test_copies_too_few_for_a_bias_leave_the_place_as_fitted() -> None:
-    row = _rows(_detection(), Deviations(np.zeros(1), np.zeros(1), np.zeros((1, 2)), 1))[0]
+    row = _rows(_detection(), Deviations(np.zeros(1), np.zeros(1), np.zeros((1, 2)), 1, 0, 0))[0]
     assert row.sep == pytest.approx(5.0 * 12.25)
     assert np.isnan(row.sep_err)
     assert np.isnan(row.pa_err)
