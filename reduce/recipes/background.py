@@ -22,12 +22,12 @@ _SMOOTH_COMPONENT_PX = 4.0  # of what varies: its own noise would be added to ev
 _BLOCK_FILLED = 16  # good pixels of a block that is used
 _FREE = np.inf
 _GLOW = 0.3  # how far what is round about the star may be from the master's, share
-_SLOPE = 0.02
+_SLOPE = 0.01  # terms of that surface at the field's edge, share of the thermal light
 _SLOPE_ADU = 3.0  # likewise, where no thermal light is expected, adu
 _COMPONENT = 3.0  # coefficients of components, over those in the skies
 _HALO_POWERS = (2.0, 4.0, 7.0)  # of the star's halo beyond the mask, fitted beside and not taken off
 _HALO_UNIT_PX = 100.0
-_DEGREE = 2
+_DEGREE = 3  # of the surface that a thermal background may differ by
 _RING_PX = 3.0  # width of the rings that give the glow's profile
 _SPARSE = 7  # every so-manieth pixel tells the surface
 
