@@ -46,7 +46,7 @@ class Detection:
     left : float
         Mean square the best fit left, in units of the noise.
     shown : float
-        Mean square of what it took away, in the same units, where more than noise is left; else 0.
+        Mean square of what it took away, in the same units.
     """
 
     companion: Companion

@@ -52,8 +52,7 @@ class Fit:
     left : float
         Mean square left in the disc, in units of the noise.
     shown : float
-        Mean square of what the companion's subtraction took from the disc, in the same units; looked at
-        only where more than noise is left, else 0.
+        Mean square of what the companion's subtraction took from the disc, in the same units.
     """
 
     companion: Companion
@@ -251,11 +250,9 @@ def _fit_from(trial: _Trial, start: Companion) -> Fit:
     companion = Companion(float(theta[0]), float(theta[1]), tuple(float(f) for f in theta[2:]))
     near = np.hypot(companion.x - start.x, companion.y - start.y) <= trial.scene.fwhm
     positive = float(np.dot(trial.scene.weights, companion.flux)) > 0
-    left, shown = float(np.mean(base**2)), 0.0
-    if left >= POOR:
-        before = trial.all_channels(np.array([companion.x, companion.y, *np.zeros(len(companion.flux))]))
-        shown = float(np.mean((before - base) ** 2))
-    return Fit(companion, bool(found and near and positive), left, shown)
+    before = trial.all_channels(np.array([companion.x, companion.y, *np.zeros(len(companion.flux))]))
+    shown = float(np.mean((before - base) ** 2))
+    return Fit(companion, bool(found and near and positive), float(np.mean(base**2)), shown)
 
 
 def _descend(
