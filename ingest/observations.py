@@ -8,7 +8,7 @@ from hcvo.catalogue.models import Observation, Programme, RawFrame
 from hcvo.model.frame import RawFrame as Frame
 from hcvo.model.observation import is_science, observation_id, observation_key, opening_frame
 from hcvo.model.product import ProductFacts
-from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time, same_terms
+from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, from_when, release_time, same_terms
 from ingest.pointing import Pointing, pointing_of
 from ingest.report import IngestReport
 from ingest.resolve import Resolver
@@ -18,7 +18,6 @@ __all__ = [
     "FACILITIES",
     "belongs_to_observation",
     "external_observation",
-    "from_when",
     "observation_of",
     "refresh",
 ]
@@ -158,11 +157,6 @@ def _note_terms(observation: Observation, asked: datetime, report: IngestReport)
             f"{observation.obs_id} keeps its release terms, public {from_when(observation.release_time)}; "
             f"for a new observation it would be {from_when(asked)}"
         )
-
-
-def from_when(release: datetime | None) -> str:
-    """A release time in words: ``from 2015-02-03``, ``never``."""
-    return f"from {release:%Y-%m-%d}" if release else "never"
 
 
 def _programme(frame: Frame) -> Programme | None:

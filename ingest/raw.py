@@ -14,8 +14,8 @@ from hcvo.config import Settings
 from hcvo.errors import CatalogueError, InputError
 from hcvo.model.frame import RawFrame as Frame
 from hcvo.model.names import url_safe
-from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time, same_terms
-from ingest.observations import from_when, observation_of, refresh
+from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, from_when, release_time, same_terms
+from ingest.observations import observation_of, refresh
 from ingest.report import Entry, IngestReport, Outcome
 from ingest.resolve import Resolver
 from ingest.targets import identify_again

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from hcvo.catalogue.models import (
     Contrast,
@@ -57,9 +58,7 @@ def set_rights(
     changes = {name: value for name, value in given.items() if value is not None}
     Observation.objects.filter(pk=observation.pk).update(**changes)
     products = Product.objects.filter(observation=observation)
-    products.update(**changes)
-    for model in _MEASURED:
-        model.objects.filter(product__in=products).update(**changes)
+    _change(products, changes)
     for process in Process.objects.filter(products__in=products).distinct().order_by("pk"):
         _close_with_inputs(process)
         share_rights(process, process.products.all())
@@ -100,9 +99,14 @@ def _close_with_inputs(process: Process) -> None:
         own = {name: getattr(product, name) for name in _RULE_COLUMNS}
         wanted = within_inputs(own, process)
         if wanted != own:
-            Product.objects.filter(pk=product.pk).update(**wanted)
-            for model in _MEASURED:
-                model.objects.filter(product=product).update(**wanted)
+            _change(Product.objects.filter(pk=product.pk), wanted)
+
+
+def _change(products: QuerySet[Product], rights: Mapping[str, Any]) -> None:
+    """Products, and the copies of their rights on what was measured in them."""
+    products.update(**rights)
+    for model in _MEASURED:
+        model.objects.filter(product__in=products).update(**rights)
 
 
 def share_rights(process: Process, products: Iterable[Product]) -> None:

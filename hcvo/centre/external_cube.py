@@ -15,9 +15,8 @@ from hcvo.centre.recovery import recover
 from hcvo.centre.reduction import Parameters, level2_of
 from hcvo.config import Settings
 from hcvo.errors import ConfigError, ResolveError
-from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time, same_terms
+from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, from_when, release_time, same_terms
 from hcvo.store import sha256_of
-from ingest.observations import from_when
 from ingest.resolve import Resolver
 from reduce.engine import Level, Summary
 from reduce.process import run_recipe

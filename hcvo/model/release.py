@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-__all__ = ["DataKind", "ReleasePolicy", "from_mjd", "release_time", "same_terms"]
+__all__ = ["DataKind", "ReleasePolicy", "from_mjd", "from_when", "release_time", "same_terms"]
 
 _YEAR = timedelta(days=365.25)
 _NIGHT = timedelta(days=1)
@@ -52,6 +52,11 @@ def same_terms(one: datetime | None, other: datetime | None) -> bool:
     if one is None or other is None:
         return one is other
     return abs(one - other) < _NIGHT
+
+
+def from_when(release: datetime | None) -> str:
+    """A release time in words: ``from 2015-02-03``, ``never``."""
+    return f"from {release:%Y-%m-%d}" if release else "never"
 
 
 def from_mjd(mjd: float) -> datetime:

@@ -121,7 +121,7 @@ def summary(verdicts: Sequence[Verdict]) -> list[Row]:
     ]
     for method in _METHODS:
         rows += _pulls(
-            [row for verdict in verdicts for row in verdict.rows if f", {method}" in row.case], method
+            [row for verdict in verdicts for row in verdict.statistical if f", {method}" in row.case], method
         )
     rows.append(Row("all seeds", "seeds with every figure met", share, "", f">= {_SHARE:g}", ok=enough))
     return rows

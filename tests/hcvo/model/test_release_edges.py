@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time, same_terms
+from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, from_when, release_time, same_terms
 
 _SEEN = datetime(2018, 4, 20, 3, tzinfo=UTC)
 
@@ -33,3 +33,8 @@ def test_never_public_is_like_never_public_alone() -> None:
 def test_dates() -> None:
     assert from_mjd(51544.5) == datetime(2000, 1, 1, 12, tzinfo=UTC)
     assert from_mjd(58228.125) == _SEEN
+
+
+def test_a_release_time_in_words() -> None:
+    assert from_when(datetime(2015, 2, 3, 23, 59, tzinfo=UTC)) == "from 2015-02-03"
+    assert from_when(None) == "never"
