@@ -17,7 +17,10 @@ _WITHOUT = {"__init__", "compiled"}  # nothing in them but the compiler's settin
 _OTHERS = {
     "reduce/ephemeris.py",
     "reduce/exposure.py",
-    "reduce/recipes/ird_level1.py",  # the derotation angles of a cube
+    "reduce/recipes/level1_sky.py",  # the derotation angles of a cube
+    "reduce/recipes/star_place.py",
+    "reduce/sparta.py",
+    "reduce/instruments/sphere_astrometry.py",
     "hcvo/headers/packed.py",
     "hcvo/headers/wcs.py",
     "hcvo/model/motion.py",
