@@ -7,6 +7,7 @@ noise keeps the prediction's own noise near or below a pixel's. Nothing can come
 telescope's image of a point, and nothing brighter than the neighbours support.
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -141,6 +142,7 @@ def predictor(width: float) -> NDArray[np.float32]:
     return kernel.reshape(5, 5)
 
 
+@lru_cache(maxsize=1)
 def _offsets() -> NDArray[np.int64]:
     """Places around a pixel (n, 2), nearest first, in an order that never changes."""
     y, x = np.mgrid[-_REACH : _REACH + 1, -_REACH : _REACH + 1].reshape(2, -1)
@@ -150,6 +152,7 @@ def _offsets() -> NDArray[np.int64]:
     return np.stack([y[order][inside], x[order][inside]], axis=1)
 
 
+@lru_cache(maxsize=8)
 def _covariance(width: float) -> NDArray[np.float64]:
     """Of two pixels by the square of their distance: a Gaussian PSF of that FWHM with itself."""
     sigma_square = 2.0 * width**2 / (8.0 * np.log(2.0))

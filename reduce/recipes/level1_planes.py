@@ -24,7 +24,7 @@ __all__ = ["CORRECTED_LAMBDA_D", "FilePlanes", "FileWork", "Setup"]
 
 _TOUCHED = 0.05  # share of pixels without data in a pixel that makes it one of them
 _BORDER_PX = 2  # beside pixels without data nothing is called a cosmic ray
-_AROUND = np.ones((5, 5), bool)  # a filled pixel's sources
+_AROUND = 2  # px on each side: a filled pixel's sources
 CORRECTED_LAMBDA_D = 21.0
 """Radius that the adaptive optics and the waffle spots fill with the star's light, lambda/D."""
 
@@ -171,6 +171,7 @@ class _Field:
         self._whole = whole
         self._cut = _inside(view, whole) if self._background.thermal else (slice(None), slice(None))
         self._without = view.bad | view.lost
+        self._level = float(np.median(view.background[~self._without]))
         beside = ndimage.binary_dilation(view.lost, iterations=_BORDER_PX)
         self._unseen = np.asarray(self._without | beside)
         self._nearest = ndimage.distance_transform_edt(view.lost, return_distances=False, return_indices=True)
@@ -195,7 +196,7 @@ class _Field:
         hits = cosmics.find_cosmics(image, noise, view.width, self._unseen)
         for plane, error, hit in zip(image, noise, hits, strict=True):
             if hit.any():  # bad pixels beside a hit were filled from it
-                again = hit | (view.bad & ndimage.binary_dilation(hit, _AROUND))
+                again = hit | (view.bad & _grown(hit))
                 plan = fill.plan_fill(self._without | hit, view.width, again)
                 self._fill(plane[None], error[None], plan)
         if view.lost.any():  # what lies beside them would ring: their nearest neighbours stand for them
@@ -208,7 +209,7 @@ class _Field:
         """Background and its level (plane,): the master's, in thermal bands fitted to each plane."""
         view = self.view
         if not self._background.thermal:
-            return view.background, np.full(len(raw), float(np.median(view.background[~self._without])))
+            return view.background, np.full(len(raw), self._level)
         rows, columns = self._cut
         place = (star[0] + columns.start, star[1] + rows.start)
         free = away_from(raw.shape[1:], place, CORRECTED_LAMBDA_D * view.width)
@@ -240,6 +241,15 @@ class _Field:
             gone |= step.share(self.view.lost) > _TOUCHED
         image[gone], noise[gone] = np.nan, np.nan
         flags[gone] = np.uint8(Quality.NO_DATA)
+
+
+def _grown(hits: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(y, x) pixels with a hit among the 5 x 5 around them."""
+    grown = np.zeros_like(hits)
+    for y, x in np.argwhere(hits):
+        low, left = max(y - _AROUND, 0), max(x - _AROUND, 0)
+        grown[low : y + _AROUND + 1, left : x + _AROUND + 1] = True
+    return grown
 
 
 def _inside(view: Window, whole: Window) -> tuple[slice, slice]:
