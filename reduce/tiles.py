@@ -22,7 +22,7 @@ ROUNDING = 2.0**-9
 
 _KEEP_BITS = 8  # of 23 in the mantissa
 _DROPPED = np.uint32(23 - _KEEP_BITS)
-_LEVEL = 1  # of zlib: rounded floats gain nothing beyond
+_LEVEL = 1  # of zlib, with runs only: noise has no longer matches, they cost time and bytes
 _GZIP = 31  # window bits that ask zlib for a gzip stream; its clock stands at 0
 _PIECE = 1 << 24  # bytes, whole words
 
@@ -53,7 +53,7 @@ def packed_flags(plane: NDArray[np.uint8]) -> bytes:
 
 
 def _deflated(data: bytes) -> bytes:
-    squeezer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
+    squeezer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP, strategy=zlib.Z_RLE)
     return squeezer.compress(data) + squeezer.flush()
 
 

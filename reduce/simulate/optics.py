@@ -176,7 +176,7 @@ def make_optics(samples: int = _SAMPLES, oversampling: int = 5) -> Optics:
 
 
 def aperture_sum(image: Image, x: float, y: float, diameter: float) -> float:
-    """Sum in a circular aperture with exact-to-1/20-pixel edges.
+    """Sum in a circular aperture: chords of its columns, exact in y, 200 a pixel.
 
     Parameters
     ----------
@@ -194,12 +194,14 @@ def aperture_sum(image: Image, x: float, y: float, diameter: float) -> float:
     float
         Sum of the values times the covered share of each pixel.
     """
-    fine = 20
+    fine = 200
     reach = int(np.ceil(diameter / 2)) + 1
     x0, y0 = round(x), round(y)
-    offsets = (np.arange((2 * reach + 1) * fine) + 0.5) / fine - 0.5 - reach
-    inside = np.hypot(offsets[:, None] + y0 - y, offsets[None, :] + x0 - x) <= diameter / 2
     size = 2 * reach + 1
-    cover = inside.reshape(size, fine, size, fine).mean(axis=(1, 3))
+    columns = (np.arange(size * fine) + 0.5) / fine - 0.5 - reach + x0 - x
+    half = np.sqrt(np.maximum(diameter**2 / 4 - columns**2, 0.0))
+    rows = np.arange(-reach, reach + 1)[:, None] + y0 - y
+    chords = np.minimum(rows + 0.5, half) - np.maximum(rows - 0.5, -half)
+    cover = np.maximum(chords, 0.0).reshape(size, size, fine).mean(axis=2)
     cut = image[y0 - reach : y0 + reach + 1, x0 - reach : x0 + reach + 1]
     return float((cover * cut).sum())

@@ -117,7 +117,7 @@ def _truth_of_light(night: Night) -> dict[str, Any]:
         peak * aperture_flux(night.optics, band, width) * science.realdit_s / GAIN
         for peak, band, width in zip(night.peak, night.setup.bands, fwhm, strict=True)
     ]
-    diameters = np.arange(1.5, 14.01, 0.25)
+    diameters = np.arange(1.5, 14.01, 0.05)
     scale = [peak * science.realdit_s / GAIN for peak in night.peak]
     curves = [growth_curve(night.optics, band, diameters) for band in night.setup.bands]
     separations = np.array([each.separation_mas for each in night.companions])

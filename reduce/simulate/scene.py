@@ -173,8 +173,9 @@ def coronagraphic_star(
     middle = lasting[_COLOURS // 2]
     noise = averaged_speckles(optics, instant.fast, middle, halo, grid, (band.wavelength_um, dit_s))
     if waffle:
+        sharp = np.float32(np.sqrt(turbulence.peak / turbulence.clear))
         lasting = [
-            amplitude + spots(optics, grid, each, waffle)
+            amplitude + sharp * spots(optics, grid, each, waffle)
             for amplitude, each in zip(lasting, colours(band), strict=True)
         ]
     mean = np.mean([np.abs(each) ** 2 for each in lasting], axis=0) * turbulence.clear
@@ -183,7 +184,12 @@ def coronagraphic_star(
 
 
 def spots(optics: Optics, grid: Grid, wavelength_um: float, orientation: str) -> Wave:
-    """Amplitude of the four waffle spots on the axes ('+') or the diagonals ('x')."""
+    """Amplitude of the four waffle spots on the axes ('+') or the diagonals ('x'), at the mean Strehl ratio.
+
+    Each is an image of the star, wavefront errors and all, that the mirror's sine wave throws to its side:
+    its peak follows Strehl x transparency as a companion's does (Sivaramakrishnan & Oppenheimer 2006;
+    Langlois et al. 2013; Wang et al. 2014).
+    """
     radius = _SPOT_RADIUS * lambda_over_d(wavelength_um)
     start = 0.0 if orientation == "+" else 45.0
     total = np.zeros((grid.height, grid.width), dtype=np.complex64)

@@ -53,4 +53,4 @@ def test_width_grows_with_wavelength_as_real_images_do(optics: Optics) -> None:
 def test_aperture_counts_covered_area() -> None:
     flat = np.ones((40, 40), dtype=np.float32)
     for diameter in (3.9, 4.1, 7.5):
-        assert aperture_sum(flat, 20.3, 19.6, diameter) == pytest.approx(np.pi * diameter**2 / 4, rel=3e-3)
+        assert aperture_sum(flat, 20.3, 19.6, diameter) == pytest.approx(np.pi * diameter**2 / 4, rel=1e-4)

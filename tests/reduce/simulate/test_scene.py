@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -90,6 +92,23 @@ def test_four_spots_around_the_star(optics: Optics, orientation: str) -> None:
         assert image[round(y), round(x)] > 1e-3
         places.append(found)
     assert np.mean(places, axis=0) == pytest.approx(STAR, abs=0.1)
+
+
+def test_spots_follow_strehl_and_transparency_as_a_companion_does(optics: Optics) -> None:
+    wavefront = Wavefront(optics, np.random.default_rng(1))
+    instant = wavefront.instant(Turbulence())
+    radius = 14.14 * 0.97 * lambda_over_d(1.593) / PIXEL_MAS
+
+    def light(turbulence: Turbulence) -> float:
+        weather = replace(instant, turbulence=turbulence)
+        with_spots, without = (
+            coronagraphic_star(optics, wavefront, weather, H2, STAR, 1e6, waffle) for waffle in ("+", "")
+        )
+        x, y = round(STAR[0] + radius), round(STAR[1])
+        return aperture_sum(with_spots - without, x, y, 4.0)
+
+    hazy = light(Turbulence(peak=0.45, clear=0.75))
+    assert hazy / light(Turbulence()) == pytest.approx(0.45, rel=0.03)
 
 
 def test_star_beside_the_mask_peaks_at_one(optics: Optics) -> None:
