@@ -78,7 +78,7 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
 
 def _median(planes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Over the planes (channel, plane, y, x); NaN where none has data."""
-    empty = np.isnan(planes).all(axis=1)
+    empty = np.asarray(np.isnan(planes).all(axis=1), dtype=np.bool_)
     middle = np.nanmedian(np.where(empty[:, None], 0, planes), axis=1)
     return np.where(empty, np.nan, middle).astype(np.float32)
 
