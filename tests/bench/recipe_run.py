@@ -1,7 +1,6 @@
 """ird_level1 on so many frames in a process of its own: wall time of a frame and peak memory."""
 
 import json
-import resource
 import sys
 import tempfile
 import time
@@ -12,6 +11,7 @@ from astropy.io import fits
 
 from reduce.recipe import SourceFile
 from reduce.recipes import ird_level1
+from tests.bench.peak import peak_mib
 from tests.reduce.recipes.folder_job import FolderJob, source
 
 __all__ = ["recipe_inputs"]
@@ -40,8 +40,7 @@ def main() -> None:
     files = recipe_inputs(night, planes)
     seconds = _timed(files, parameters)
     count = len(files["science"]) * fits.getval(files["science"][0].path, "NAXIS3")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    click.echo(json.dumps({"planes": count, "seconds": seconds / count, "peak_mib": peak}))
+    click.echo(json.dumps({"planes": count, "seconds": seconds / count, "peak_mib": peak_mib()}))
 
 
 def _timed(files: dict[str, list[SourceFile]], parameters: ird_level1.Level1Parameters) -> float:
