@@ -19,8 +19,8 @@ from hcvo.headers.wcs import celestial_header
 from hcvo.model.names import url_safe
 from hcvo.model.product import ProductFacts, ProductKind
 from hcvo.store import write_aside
+from reduce.kernels.gaps import shifted
 from reduce.kernels.photometry import normalised
-from reduce.kernels.recentre import recentred
 from reduce.product_file import image_hdu, table_hdu, write_preview
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
 
@@ -124,7 +124,8 @@ def _cube(path: Path) -> NDArray[np.float32]:
         raise InputError(f"{path}: cube has axes {cube.shape}, wanted (time, y, x) or (channel, time, y, x)")
     if cube.shape[1] < _LEAST_FRAMES:
         raise InputError(f"{path}: cube has {cube.shape[1]} frames, wanted at least {_LEAST_FRAMES}")
-    empty = ~np.isfinite(cube).any(axis=(2, 3))
+    cube[np.isinf(cube)] = np.nan
+    empty = np.isnan(cube).all(axis=(2, 3))
     if empty.any():
         channel, frame = np.argwhere(empty)[0]
         raise InputError(
@@ -197,15 +198,13 @@ def _centred(
         rows, columns = (slice(int(c) - half, int(c) + half + 1) for c in (y, x))
         return np.ascontiguousarray(cube[:, :, rows, columns])
     job.log.info("frames shifted by less than a pixel", x=x, y=y, size=2 * half + 1)
-    return np.stack([[_shifted(frame, (x, y), 2 * half + 1) for frame in channel] for channel in cube])
-
-
-def _shifted(frame: NDArray[np.float32], centre: tuple[float, float], size: int) -> NDArray[np.float32]:
-    bad = ~np.isfinite(frame)
-    out = recentred(np.where(bad, 0.0, frame), centre, size, (1.0, 1.0))
-    if bad.any():  # a pixel that takes more than 1 % from missing ones is missing
-        out[np.abs(recentred(bad.astype(np.float32), centre, size, (1.0, 1.0))) > 0.01] = np.nan  # noqa: PLR2004 - the 1 % above
-    return out
+    widths = _spread(parameters.fwhm_px, len(cube))
+    return np.stack(
+        [
+            [shifted(frame, (x, y), 2 * half + 1, width) for frame in channel]
+            for channel, width in zip(cube, widths, strict=True)
+        ]
+    )
 
 
 def _start(parameters: ExternalCubeParameters) -> datetime:

@@ -108,14 +108,28 @@ def test_the_star_comes_to_the_middle_pixel_of_an_odd_square(
     assert np.abs(frame - 1000 * airy(x, y))[2:-2, 2:-2].max() < 3.0
 
 
-def test_pixels_without_data_stay_without_and_spread_no_further_than_the_spline(tmp_path: Path) -> None:
-    cube = np.ones((_FRAMES, 41, 41), np.float32)
-    cube[1, 5, 5] = np.nan
-    job = run(external_cube.RECIPE, _write(tmp_path, cube=cube), _parameters(center=(20.5, 20.5)), tmp_path)
+def test_pixels_without_data_stay_without_and_touch_their_neighbours_only(tmp_path: Path) -> None:
+    """A star on a level; one pixel of a frame on its flank is lost, one is infinite, and a corner is dark."""
+    y, x = np.mgrid[:61, :61]
+    star = (100 + 1000 * airy(x - 30.5, y - 30.5)).astype(np.float32)
+    cube = np.broadcast_to(star, (_FRAMES, 61, 61)).copy()
+    cube[1, 33, 31], cube[2, 28, 40] = np.nan, np.inf
+    cube[3, :20, :20] = np.nan
+    given = _parameters(center=(30.5, 30.5))
+    job = run(external_cube.RECIPE, _write(tmp_path, cube=cube), given, tmp_path)
     data = fits.getdata(job.made[ProductKind.CUBE].path)[0]
-    assert 1 <= np.isnan(data[1]).sum() <= 40
-    assert np.isfinite(data[[0, 2, 3, 4, 5]]).all()
-    assert np.nanmax(np.abs(data - 1)) < 0.05
+    side = data.shape[-1]
+    y, x = np.mgrid[:side, :side] - side // 2
+    off = np.abs(data - 100 - 1000 * airy(x, y))
+    lost = np.isnan(data)
+    assert [int(frame.sum()) for frame in lost] == [0, 4, 4, int(lost[3].sum()), 0, 0]
+    assert lost[1][side // 2 + 2 : side // 2 + 4, side // 2 : side // 2 + 2].all()
+    assert lost[3][:19, :19].all()
+    assert not lost[3][21:].any()
+    assert not lost[3][:, 21:].any()
+    assert np.nanmax(off[[0, 4, 5]]) < 1.0
+    assert np.nanmax(off[1]) < 10.0  # 1 % of the star's peak, a pixel from the hole
+    assert np.nanmax(off[[2, 3]]) < 5.0
 
 
 def test_without_a_star_flux_it_says_that_there_will_be_no_contrast(tmp_path: Path) -> None:
