@@ -185,13 +185,15 @@ def read_planes(path: Path) -> NDArray[np.float32]:
     return data if data.ndim == 3 else data[None]  # noqa: PLR2004 - (plane, y, x)
 
 
-def read_parts(path: Path, parts: Sequence[tuple[slice, slice]]) -> list[NDArray[np.float32]]:
+def read_parts(path: Path, planes: range, parts: Sequence[tuple[slice, slice]]) -> list[NDArray[np.float32]]:
     """Parts of a raw file's planes, one plane in memory at a time.
 
     Parameters
     ----------
     path : Path
         Raw file, image in the primary HDU.
+    planes : range
+        Planes wanted, 0-based.
     parts : Sequence[tuple[slice, slice]]
         (rows, columns) of each part, with start and stop.
 
@@ -208,13 +210,14 @@ def read_parts(path: Path, parts: Sequence[tuple[slice, slice]]) -> list[NDArray
     low, high = min(rows.start for rows, _ in parts), max(rows.stop for rows, _ in parts)
     with fits.open(path, memmap=False) as hdus:
         shape, section = hdus[0].shape, hdus[0].section
-        count = shape[0] if len(shape) == 3 else 1  # noqa: PLR2004 - (plane, y, x)
-        sizes = [(count, rows.stop - rows.start, columns.stop - columns.start) for rows, columns in parts]
+        sizes = [
+            (len(planes), rows.stop - rows.start, columns.stop - columns.start) for rows, columns in parts
+        ]
         read = [np.empty(size, np.float32) for size in sizes]
-        for number in range(count):
+        for place, number in enumerate(planes):
             band = section[number, low:high] if len(shape) == 3 else section[low:high]  # noqa: PLR2004
             for out, (rows, columns) in zip(read, parts, strict=True):
-                out[number] = band[rows.start - low : rows.stop - low, columns]
+                out[place] = band[rows.start - low : rows.stop - low, columns]
     unknown = sum(part.size - int(np.isfinite(part).sum()) for part in read)
     if unknown:
         raise InputError(

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import gammaincinv
 
 __all__ = ["Stack", "clipped_mean", "steadied"]
 
@@ -83,7 +84,9 @@ def steadied(noise: NDArray[np.floating], kept: NDArray[np.integer]) -> NDArray[
     -------
     NDArray[np.float32]
         (y, x) square root of the mean of own and typical variance, weighted by the values each rests on
-        (4 for the typical one); the typical one where the own is unknown.
+        (4 for the typical one); the typical one where the own is unknown. Its square has no bias: the
+        typical variance is the median over the pixels, each divided by the median of chi square over its
+        degrees of freedom.
 
     Raises
     ------
@@ -93,7 +96,9 @@ def steadied(noise: NDArray[np.floating], kept: NDArray[np.integer]) -> NDArray[
     known = np.isfinite(noise)
     if not known.any():
         raise ValueError("the noise of no pixel is known, wanted two planes or more")
-    typical = float(np.median(noise[known]))
+    variance = np.where(known, noise, 0.0).astype(np.float64) ** 2
     own = np.where(known, kept - 1.0, 0.0)
-    square = own * np.where(known, noise, 0.0).astype(np.float64) ** 2 + _TRUST * typical**2
+    median_of_chi_square = 2.0 * gammaincinv(own[known] / 2.0, 0.5)
+    typical = np.median(variance[known] * own[known] / median_of_chi_square)
+    square = own * variance + _TRUST * typical
     return np.asarray(np.sqrt(square / (own + _TRUST)), dtype=np.float32)

@@ -1,7 +1,7 @@
 """IRDIS level 1 cube: clean, centred, undistorted frames with errors, times, angles and a verdict on each."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
 from reduce.recipes.calibrated import lambda_over_d_px
 from reduce.recipes.calibration import observation_name, origin_of, science_facts
 from reduce.recipes.frame_table import FrameRule, FrameTable, Planes, frame_table
-from reduce.recipes.level1_planes import CORRECTED_LAMBDA_D, FileWork, Setup
+from reduce.recipes.level1_planes import CORRECTED_LAMBDA_D, Piece, PieceWork, Setup
 from reduce.recipes.level1_sky import DerotationTable, wcs_cards
 from reduce.recipes.level1_star import Star, star_of
 from reduce.recipes.star_place import StarPlace, dither_px
@@ -36,6 +36,7 @@ _NAME = "ird_level1"
 _MARGIN_PX = 16.0  # that the interpolation needs around the cube
 _BACKGROUND_PX = 100.0  # beyond the star's light, for the fit of a thermal background
 _PREVIEW_PLANES = 64
+_PLANES_AT_ONCE = 32  # of one file: cosmic rays are told from what lasts, and memory stays bounded
 _SCIENCE = frozenset({"IRD_SCIENCE_DBI_RAW", "IRD_SCIENCE_IMAGING_RAW"})
 
 _Files = Mapping[str, Sequence[SourceFile]]
@@ -138,11 +139,8 @@ def _setup(files: _Files, sequence: _Sequence, parameters: Level1Parameters) -> 
     """Windows that serve every dither position."""
     low, high = sequence.places.min(axis=1), sequence.places.max(axis=1)
     reach = max(parameters.size_px / 2 + _MARGIN_PX, _background_px(sequence))
-    stops = np.cumsum(sequence.counts)[:-1]
     return Setup(
-        tuple(source.path for source in sequence.sources),
-        tuple(np.split(sequence.places, stops, axis=1)),
-        tuple(dither_px(exposure) for exposure in sequence.exposures),
+        tuple(_pieces(sequence)),
         files["background"][0],
         files["flat"][0],
         tuple((float(x), float(y)) for x, y in (low + high) / 2),
@@ -150,6 +148,17 @@ def _setup(files: _Files, sequence: _Sequence, parameters: Level1Parameters) -> 
         parameters.size_px,
         parameters.raw_pixels,
     )
+
+
+def _pieces(sequence: _Sequence) -> Iterator[Piece]:
+    """Each file in as many parts as memory asks for, of about the same number of planes."""
+    stops = np.cumsum(sequence.counts)[:-1]
+    places = np.split(sequence.places, stops, axis=1)
+    for source, exposure, star in zip(sequence.sources, sequence.exposures, places, strict=True):
+        count = exposure.frame.ndit
+        for part in np.array_split(np.arange(count), -(-count // _PLANES_AT_ONCE)):
+            planes = range(int(part[0]), int(part[-1]) + 1)
+            yield Piece(source.path, planes, star[:, part], dither_px(exposure))
 
 
 def _background_px(sequence: _Sequence) -> float:
@@ -165,15 +174,16 @@ def _background_px(sequence: _Sequence) -> float:
 def _planes(
     setup: Setup, sequence: _Sequence, scratch: Path, job: Job
 ) -> tuple[CubeWriter, CubeWriter | None, NDArray[np.float64]]:
-    """Every file's planes, on any number of processes; and the background taken off, (channel, time)."""
+    """Every piece's planes, on any number of processes; and the background taken off, (channel, time)."""
     channels, total, size = len(sequence.places), sum(sequence.counts), setup.size_px
     cube = CubeWriter(scratch, "cube", (channels, total, size, size))
     shape = (channels, total, *setup.window_px())
     pixels = CubeWriter(scratch, "pixels", shape) if setup.raw_pixels else None
     background = np.empty((channels, total))
     first = 0
-    work = in_turn(FileWork, setup, len(sequence.sources), job.workers)
-    for made, count in zip(work, sequence.counts, strict=True):
+    work = in_turn(PieceWork, setup, len(setup.pieces), job.workers)
+    for made, piece in zip(work, setup.pieces, strict=True):
+        count = len(piece.planes)
         cube.add(first, made.cube)
         if pixels is not None and made.pixels is not None:
             pixels.add(first, made.pixels)

@@ -1,4 +1,4 @@
-"""One raw science file of IRDIS made into planes of the level 1 cube: clean, with errors, resampled once."""
+"""Raw science planes of IRDIS made into planes of the level 1 cube: clean, with errors, resampled once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from reduce.recipe import SourceFile
 from reduce.recipes.background import Background, away_from
 from reduce.recipes.calibrated import Window, windows
 
-__all__ = ["CORRECTED_LAMBDA_D", "FilePlanes", "FileWork", "Setup"]
+__all__ = ["CORRECTED_LAMBDA_D", "Piece", "PieceWork", "Setup", "Worked"]
 
 _TOUCHED = 0.05  # share of pixels without data in a pixel that makes it one of them
 _BORDER_PX = 2  # beside pixels without data nothing is called a cosmic ray
@@ -31,18 +31,35 @@ CORRECTED_LAMBDA_D = 21.0
 _STRETCH = (1.0, irdis.ANAMORPHISM_Y)
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a process must know to work on any file of the sequence.
+class Piece(NamedTuple):
+    """Planes of one raw file that are worked on together: so few that memory stays bounded.
 
     Attributes
     ----------
-    paths : tuple[Path, ...]
-        Science files in order of time.
-    places : tuple[NDArray[np.float64], ...]
-        Star in each file, (channel, plane, 2) px on the field.
-    dithers : tuple[tuple[float, float], ...]
-        (x, y) px by which each file's image lies off its place at dither 0.
+    path : Path
+        The file.
+    planes : range
+        Of them, 0-based.
+    places : NDArray[np.float64]
+        (channel, plane, 2) px on the field: the star in each of them.
+    dither : tuple[float, float]
+        (x, y) px by which the image lies off its place at dither 0.
+    """
+
+    path: Path
+    planes: range
+    places: NDArray[np.float64]
+    dither: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a process must know to work on any piece of the sequence.
+
+    Attributes
+    ----------
+    pieces : tuple[Piece, ...]
+        In order of time.
     background, flat : SourceFile
         Their calibrations.
     middles : tuple[tuple[float, float], ...]
@@ -55,9 +72,7 @@ class Setup:
         Also give the planes before resampling.
     """
 
-    paths: tuple[Path, ...]
-    places: tuple[NDArray[np.float64], ...]
-    dithers: tuple[tuple[float, float], ...]
+    pieces: tuple[Piece, ...]
     background: SourceFile
     flat: SourceFile
     middles: tuple[tuple[float, float], ...]
@@ -80,8 +95,8 @@ class Setup:
         return max(shape[0] for shape in shapes), max(shape[1] for shape in shapes)
 
 
-class FilePlanes(NamedTuple):
-    """Of one file: planes resampled and, if wanted, before; level of the background (channel, plane), adu."""
+class Worked(NamedTuple):
+    """Of a piece: planes resampled and, if wanted, before; the background's level (channel, plane), adu."""
 
     cube: Packed
     pixels: Packed | None
@@ -97,8 +112,8 @@ class _Clean(NamedTuple):
     level: NDArray[np.float64]
 
 
-class FileWork:
-    """Works on one file after the other; a `reduce.pool.Worker`.
+class PieceWork:
+    """Works on one piece after the other; a `reduce.pool.Worker`.
 
     Parameters
     ----------
@@ -111,27 +126,28 @@ class FileWork:
         both = zip(setup.views(), setup.whole_fields(), strict=True)
         self._fields = [_Field(view, whole, setup) for view, whole in both]
 
-    def __call__(self, number: int, /) -> FilePlanes:
-        """Reduce file `number`."""
-        path = self._setup.paths[number]
-        raw = read_parts(path, [field.seen for field in self._fields])
-        stars, dither = self._setup.places[number].mean(axis=1), self._setup.dithers[number]
-        parts = zip(self._fields, raw, stars, strict=True)
-        cleaned = [field.clean(planes, star - field.view.corner, dither) for field, planes, star in parts]
-        return FilePlanes(
-            self._resampled(cleaned, self._setup.places[number], path.name),
+    def __call__(self, number: int, /) -> Worked:
+        """Reduce piece `number`."""
+        piece = self._setup.pieces[number]
+        raw = read_parts(piece.path, piece.planes, [field.seen for field in self._fields])
+        parts = zip(self._fields, raw, piece.places.mean(axis=1), strict=True)
+        cleaned = [
+            field.clean(planes, star - field.view.corner, piece.dither) for field, planes, star in parts
+        ]
+        return Worked(
+            self._resampled(cleaned, piece),
             self._as_they_are(cleaned) if self._setup.raw_pixels else None,
             np.stack([one.level for one in cleaned]),
         )
 
-    def _resampled(self, cleaned: Sequence[_Clean], star: NDArray[np.float64], name: str) -> Packed:
+    def _resampled(self, cleaned: Sequence[_Clean], piece: Piece) -> Packed:
         size = self._setup.size_px
         shape = (len(cleaned), len(cleaned[0].image), size, size)
         image, noise = np.empty(shape, np.float32), np.empty(shape, np.float32)
         flags = np.empty(shape, np.uint8)
         for channel, (field, one) in enumerate(zip(self._fields, cleaned, strict=True)):
             for plane in range(shape[1]):
-                x, y = star[channel, plane] - field.view.corner
+                x, y = piece.places[channel, plane] - field.view.corner
                 step = resampling(one.image.shape[1:], (x, y), size, _STRETCH)
                 image[channel, plane] = step.image(one.image[plane])
                 noise[channel, plane] = step.variance(one.variance[plane])
@@ -139,7 +155,7 @@ class FileWork:
                 field.hide(step, image[channel, plane], noise[channel, plane], flags[channel, plane])
         if not np.isfinite(image[:, :, size // 2, size // 2]).all():
             raise ReductionError(
-                f"{name}: the star lies outside the detector's field or where it sees no light"
+                f"{piece.path.name}: the star lies outside the detector's field or where it sees no light"
             )
         return packed(image, noise, flags)
 

@@ -26,7 +26,7 @@ from reduce.kernels.recentre import recentred
 from reduce.recipe import SourceFile
 from reduce.recipes import ird_level1
 from reduce.recipes.calibrated import windows
-from reduce.recipes.level1_planes import FileWork
+from reduce.recipes.level1_planes import PieceWork
 from tests.bench.recipe_run import recipe_inputs
 from tests.reduce.planted_night import PlantedNight
 
@@ -59,13 +59,13 @@ def main() -> None:
 
 
 def _array_seconds(files: dict[str, list[SourceFile]]) -> float:
-    """A raw frame through `FileWork`, both fields, the best of three rounds."""
+    """A raw frame through `PieceWork`, both fields, the best of three rounds."""
     sequence = ird_level1._sequence(files)
-    work = FileWork(ird_level1._setup(files, sequence, ird_level1.Level1Parameters(size_px=_SIZE)))
+    work = PieceWork(ird_level1._setup(files, sequence, ird_level1.Level1Parameters(size_px=_SIZE)))
     seconds = []
     for _ in range(3):
         begin = time.perf_counter()
-        made = [work(number) for number in range(len(sequence.sources))]
+        made = [work(number) for number in range(sum(1 for _ in ird_level1._pieces(sequence)))]
         np.mean(np.concatenate([one.cube.image for one in made], axis=1), axis=1)
         seconds.append((time.perf_counter() - begin) / sum(sequence.counts))
     return min(seconds)

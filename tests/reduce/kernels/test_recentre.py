@@ -72,7 +72,7 @@ def test_flags_follow_the_pixels_around_the_place() -> None:
     assert on_pixels[5, 7] == 3  # on row 10: it and the row after
     beyond = resampling(flags.shape, (3.0, 15.0), 21, (1.0, 1.0))
     assert (beyond.flags(flags, outside=8)[:, :7] == 8).all()
-    assert np.isnan(beyond.image(flags)[:, :7]).all()
+    assert np.isnan(beyond.image(flags.astype(np.float32))[:, :7]).all()
 
 
 def test_the_share_of_a_mask_is_one_inside_and_falls_outside() -> None:

@@ -85,11 +85,29 @@ def test_noise_of_few_values_is_drawn_to_the_typical() -> None:
     noise = np.full((5, 5), 2.0)
     noise[1, 1], noise[2, 2] = 10.0, np.nan
     kept = np.full((5, 5), 3)
-    kept[3, 3] = 1
+    kept[2, 2] = 1
     found = steadied(noise, kept)
-    assert found[0, 0] == pytest.approx(2.0)
-    assert found[1, 1] == pytest.approx(np.sqrt((2 * 100 + 4 * 4) / 6))
-    assert found[2, 2] == found[3, 3] == pytest.approx(2.0)
-    assert steadied(noise, np.full((5, 5), 101))[1, 1] == pytest.approx(np.sqrt((100 * 100 + 4 * 4) / 104))
+    typical = 4.0 / np.log(2.0)  # chi square of two degrees of freedom over 2 has the median log 2
+    assert found[0, 0] == pytest.approx(np.sqrt((2 * 4 + 4 * typical) / 6))
+    assert found[1, 1] == pytest.approx(np.sqrt((2 * 100 + 4 * typical) / 6))
+    assert found[2, 2] == pytest.approx(np.sqrt(typical))
     with pytest.raises(ValueError, match="noise of no pixel is known"):
         steadied(np.full((2, 2), np.nan), kept[:2, :2])
+
+
+def test_each_pixel_counts_with_the_values_it_rests_on() -> None:
+    noise = np.array([[2.0, 2.0, 2.0]])
+    kept = np.array([[3, 3, 2]])  # one of chi square's degrees of freedom: median 0.6745**2
+    assert steadied(noise[:, 2:], kept[:, 2:])[0, 0] == pytest.approx(
+        np.sqrt((4.0 + 4 * 4.0 / 0.67448975**2) / 5)
+    )
+    assert steadied(noise, kept)[0, 2] == pytest.approx(np.sqrt((4.0 + 4 * 4.0 / np.log(2.0)) / 5))
+
+
+@pytest.mark.parametrize("planes", [2, 3, 6, 20])
+def test_noise_of_one_plane_is_right_in_the_mean(planes: int) -> None:
+    drawn = np.random.default_rng(planes).normal(0.0, np.sqrt(31.9), size=(planes, 300, 300))
+    made = clipped_mean(drawn, 5.0)
+    found = steadied(made.noise, made.kept).astype(np.float64)
+    assert np.mean(found**2) == pytest.approx(31.9, rel=0.01)
+    assert found.std() < made.noise.std()

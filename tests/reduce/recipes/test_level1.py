@@ -211,11 +211,12 @@ def _again(reduced: Reduced, folder: Path, workers: int = 1, **parameters: objec
     job = FolderJob(folder, 77)
     job.workers = workers
     files = _inputs(reduced)
-    given = parameters.pop("without", ())
-    assert isinstance(given, tuple)
-    for role in given:
+    without = parameters.pop("without", ())
+    assert isinstance(without, tuple)
+    for role in without:
         files.pop(role)
-    ird_level1.RECIPE.run(files, ird_level1.Level1Parameters(size_px=201, **parameters), job)
+    given = ird_level1.Level1Parameters.model_validate({"size_px": 201} | parameters)
+    ird_level1.RECIPE.run(files, given, job)
     return job
 
 
