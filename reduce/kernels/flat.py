@@ -88,7 +88,7 @@ def _fit(levels: NDArray[np.floating]) -> Response:
     square = (
         centred**2 - norm / total - centred * (weight * centred**3).sum() / norm
     )  # free of line and constant
-    curvature = np.tensordot(weight * square, residual, axes=1) / max((weight * square**2).sum(), 1e-30)
+    curvature = np.tensordot(weight * square, residual, axes=1) / (weight * square**2).sum()
     signal = np.where(slope > 0, slope, np.nan) * np.ptp(exposure)
     bend = np.nan_to_num(curvature * np.ptp(exposure) ** 2 / signal)
     middle = np.median(slope[slope > _LIT * np.median(slope)])

@@ -36,6 +36,16 @@ def test_the_square_can_be_wider() -> None:
     assert standing_out(image, 5.0, size=7)[6, 6]
 
 
+def test_a_pixel_among_gaps_is_compared_with_the_images_middle() -> None:
+    image = np.random.default_rng(2).normal(100.0, 1.0, size=(30, 30))
+    image[:10] += 900.0  # the mean is far from the middle
+    image[20:25, 20:25] = np.nan
+    image[22, 22] = 100.0
+    assert not standing_out(image, 8.0)[22, 22]
+    image[22, 22] = 370.0
+    assert standing_out(image, 8.0)[22, 22]
+
+
 def test_an_image_without_data_is_all_bad() -> None:
     assert standing_out(np.full((5, 5), np.nan), 5.0).all()
 

@@ -78,15 +78,36 @@ def test_a_pixel_that_is_not_linear_bends() -> None:
 
 
 def test_slopes_and_errors_are_in_units_of_the_lit_fields_median() -> None:
-    # The median pixel changes with the level: faint levels see the fast third, bright ones the slow third.
-    kinds = np.array([_LEVELS, 2 * _LEVELS, np.full(5, 5000.0)])
-    found = fit_response(np.repeat(kinds.T, 3, axis=1).reshape(5, 3, 3), 3)
+    # The median pixel changes with the level, so that the median slope is not 1; some are just lit.
+    kinds = np.array([k * _LEVELS for k in (1.0, 2.0, 0.47, 0.6, 3.0, 6.0)] + [np.full(5, 5000.0)])
+    found = fit_response(np.repeat(kinds.T, 7, axis=1).reshape(5, 7, 7), 7)
     exposure = np.median(kinds, axis=0)
     root = np.sqrt(exposure)
     design = np.column_stack([np.ones(5), exposure]) / root[:, None]
     (_, slopes), squares, *_ = np.linalg.lstsq(design, (kinds / root).T, rcond=None)
     errors = np.sqrt(squares / 3 * np.linalg.inv(design.T @ design)[1, 1])
     middle = np.median(slopes[slopes > 0.5 * np.median(slopes)])  # the unlit border is no part of the field
-    assert abs(middle - 1) > 0.1
+    assert np.median(slopes) > 1.1
+    assert 0.5 < slopes[2] < 0.5 * np.median(slopes) < slopes[3] < 0.5 * np.mean(slopes)
     np.testing.assert_allclose(found.slope[:, 0], slopes / middle, atol=1e-5)
     np.testing.assert_allclose(found.error[:, 0], errors / middle, atol=1e-5)
+
+
+def test_what_sees_no_light_does_not_bend() -> None:
+    levels = np.repeat(_LEVELS, 25).reshape(5, 5, 5)
+    levels[:, 0, 0] = 0.0
+    levels[:, 4, 4] = 9000.0 - 0.5 * _LEVELS + _LEVELS**2 / 1e5  # falls where the lamp brightens
+    found = fit_response(levels, 5)
+    assert found.slope[0, 0] == found.bend[0, 0] == found.bend[4, 4] == 0.0
+    assert found.slope[4, 4] < 0.0
+
+
+def test_three_levels_tell_a_bend() -> None:
+    """Of three levels a parabola is all that is left: its curvature comes out by hand."""
+    exposure = np.array([1.0, 2.0, 3.0])
+    levels = np.repeat(exposure, 25).reshape(3, 5, 5)
+    levels[:, 1, 2] += 0.01 * exposure**2
+    found = fit_response(levels, 5)
+    weight = 1 / exposure
+    line = np.polynomial.Polynomial.fit(exposure, levels[:, 1, 2], 1, w=np.sqrt(weight)).convert().coef[1]
+    assert found.bend[1, 2] == pytest.approx(0.01 * 2.0**2 / (line * 2.0), rel=1e-4)
