@@ -1,7 +1,8 @@
 """Which recipe runs on what: tasks, made from raw frames by the match tables."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -21,11 +22,24 @@ __all__ = ["GroupPlan", "Made", "Plan", "Raw", "Task", "plan", "same_target"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Tasks, why some science frames have none, and how each group came by its calibrations."""
+    """Tasks, why some science frames have none, and how each group came by its calibrations.
+
+    Attributes
+    ----------
+    tasks : tuple[Task, ...]
+        In no particular order.
+    refusals : tuple[str, ...]
+        Science groups that lack what they cannot do without.
+    groups : tuple[GroupPlan, ...]
+        What was chosen, rejected and missed for each science group.
+    left : tuple[str, ...]
+        Science frames of modes that are archived, not reduced.
+    """
 
     tasks: tuple[Task, ...]
     refusals: tuple[str, ...]
     groups: tuple[GroupPlan, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 def same_target(frame: RawFrame, target: str) -> bool:
@@ -47,14 +61,17 @@ def plan(frames: Sequence[RawFrame], target: str | None = None) -> Plan:
     Returns
     -------
     Plan
-        Tasks in no particular order; a refusal for each science group that lacks a calibration it cannot do
-        without; for each group what was chosen, rejected and missed.
+        Tasks; a refusal for each science group that lacks a calibration it cannot do without; for each group
+        what was chosen, rejected and missed; what is left alone.
     """
     index = Index(frames)
     groups = index.groups(irdis.SCIENCE)
     wanted = [group for group in groups if target is None or same_target(group.frames[0], target)]
+    left = tuple(_left_alone(frames, target))
+    for line in left:
+        structlog.get_logger().info("left alone", frames=line)
     if not wanted:
-        return Plan((), (_nothing(groups, len(frames), target),))
+        return Plan((), (_nothing(groups, frames, target),), left=left)
     blocks = _Blocks(frames)
     tasks: dict[str, Task] = {}
     planned = []
@@ -63,7 +80,7 @@ def plan(frames: Sequence[RawFrame], target: str | None = None) -> Plan:
         tasks.update((task.key, task) for task in made)
         planned.append(account)
     refusals = tuple(account.refusal for account in planned if account.refusal)
-    return Plan(tuple(tasks.values()), refusals, tuple(planned))
+    return Plan(tuple(tasks.values()), refusals, tuple(planned), left)
 
 
 class _Blocks:
@@ -95,11 +112,26 @@ def _planned(group: FrameGroup, index: Index, blocks: _Blocks) -> tuple[list[Tas
         return [], desk.report(name, warnings, str(error))
 
 
-def _nothing(groups: Sequence[FrameGroup], frames: int, target: str | None) -> str:
+def _left_alone(frames: Sequence[RawFrame], target: str | None) -> Iterator[str]:
+    """Science of other modes and arms, by class."""
+    found: dict[str, list[RawFrame]] = {}
+    for frame in frames:
+        other = is_science(frame) and frame.frame_class not in irdis.SCIENCE_TAGS
+        if other and (target is None or same_target(frame, target)):
+            found.setdefault(frame.frame_class, []).append(frame)
+    for tag, members in sorted(found.items()):
+        first = min(members, key=lambda frame: (frame.mjd_obs, frame.dp_id))
+        yield f"{len(members)} {tag} from {first.dp_id}: only {' and '.join(irdis.SCIENCE_TAGS)} are reduced"
+
+
+def _nothing(groups: Sequence[FrameGroup], frames: Sequence[RawFrame], target: str | None) -> str:
+    """Why there is nothing to do: what was looked for, and what there is."""
     of_whom = f" of {target!r}" if target else ""
     known = sorted({group.frames[0].target_name for group in groups})
-    there_is = f"; there is {', '.join(known)}" if known else f"; wanted {' or '.join(irdis.SCIENCE_TAGS)}"
-    return f"no IRDIS imaging science frames{of_whom} among {frames} frames{there_is}"
+    counts = Counter(frame.frame_class for frame in frames)
+    classes = ", ".join(f"{count} {tag}" for tag, count in sorted(counts.items())) or "none"
+    there_is = f"there is {', '.join(known)}" if known else f"wanted {' or '.join(irdis.SCIENCE_TAGS)}"
+    return f"no IRDIS imaging science frames{of_whom} among {len(frames)} frames ({classes}); {there_is}"
 
 
 def _plain(name: str) -> str:

@@ -241,7 +241,11 @@ def _refuse_foreign(cards: Mapping[str, CardValue], path: Path) -> None:
         raise ForeignFrameError(f"{path}: a product (PRODKIND {cards['PRODKIND']!r}), wanted a raw frame")
     instrument = cards.get("INSTRUME")
     if instrument != sphere.INSTRUMENT:
-        raise ForeignFrameError(f"{path}: INSTRUME is {instrument!r}, wanted {sphere.INSTRUMENT!r}; left out")
+        found = "missing" if instrument is None else repr(instrument)
+        raise ForeignFrameError(
+            f"{path}: no raw frame of ours: INSTRUME is {found}, wanted {sphere.INSTRUMENT!r}; left out, "
+            "take it out of the folder"
+        )
 
 
 def _refuse_long_names(cards: Mapping[str, CardValue], path: Path) -> None:
@@ -318,10 +322,13 @@ def _integration(cards: Mapping[str, CardValue], tag: str, path: Path) -> tuple[
         raise HeaderError(f"{path}: {keyword} is {dit_s} s, wanted more than 0 and at most {_MAX_DIT_S:.0f}")
     planes = cards.get("NAXIS3", 1)
     ndit = cards.get("ESO DET NDIT", planes)
-    if ndit != planes or not isinstance(ndit, int) or not 1 <= ndit <= _MAX_NDIT:
+    if ndit != planes:
         raise HeaderError(
-            f"{path}: DET NDIT is {ndit!r} but NAXIS3 {planes!r}; wanted the same number, at most {_MAX_NDIT}"
+            f"{path}: DET NDIT is {ndit!r} but NAXIS3 {planes!r}; wanted the same number, a plane for each "
+            "integration; fetch it again"
         )
+    if not isinstance(ndit, int) or isinstance(ndit, bool) or not 1 <= ndit <= _MAX_NDIT:
+        raise HeaderError(f"{path}: DET NDIT is {ndit!r}, wanted a whole number from 1 to {_MAX_NDIT}")
     return dit_s, ndit
 
 

@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from hcvo.errors import HcvoError, ReductionError
+from hcvo.errors import ReductionError
 from hcvo.model.frame import RawFrame
 from hcvo.model.product import ProductKind
 from hcvo.model.provenance import Output
@@ -259,8 +259,7 @@ def _run_task(
         )
     except Exception as error:  # noqa: BLE001 - the engine's loop: a failed process does not stop the others
         state.failed += 1
-        known = isinstance(error, HcvoError)
-        state.refusals.append(f"{task.key}: {error if known else f'{type(error).__name__}: {error}'}")
+        state.refusals.append(f"{task.key}: {error}")
         structlog.get_logger().warning("process failed", task=task.key, error=str(error))
     bar.finished(task)
 

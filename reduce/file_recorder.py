@@ -18,6 +18,9 @@ from reduce.product_file import read_facts
 
 __all__ = ["FileRecorder", "only_one"]
 
+_NEEDED = frozenset({"process_id", "digest", "state", "outputs"})
+"""What is read of a record; the rest is for people."""
+
 _KILLED = "its program ended without a word (killed, or the machine went down)"
 
 
@@ -39,9 +42,17 @@ def only_one(out: Path) -> Iterator[None]:
     ------
     ReductionError
         If another program holds it.
+    StoreError
+        If it cannot be written.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / ".lock").open("w") as lock:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        held = (out / ".lock").open("w")
+    except OSError as error:
+        raise StoreError(
+            f"cannot write into {out}: {error.strerror or error}; give another folder, or the right to write"
+        ) from error
+    with held as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -198,17 +209,22 @@ class FileRecorder:
         self._write(entry | {"state": ProcessState.FAILED, "ended": _now(), "error": reason, "outputs": []})
 
     def _entries(self) -> list[dict[str, Any]]:
-        numbers = sorted(int(path.stem) for path in self._folder.glob("[0-9]*.json"))
+        numbers = sorted(int(path.stem) for path in self._folder.glob("*.json") if path.stem.isdecimal())
         return [self._read(number) for number in numbers]
 
     def _read(self, process_id: int) -> dict[str, Any]:
         path = self._folder / f"{process_id}.json"
         try:
-            entry: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            entry: object = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise StoreError(
                 f"{path}: not a process record ({error}); move it away and reduce again"
             ) from error
+        if not isinstance(entry, dict) or not entry.keys() >= _NEEDED:
+            raise StoreError(
+                f"{path}: not a process record, wanted one with {', '.join(sorted(_NEEDED))}; "
+                "move it away and reduce again"
+            )
         return entry
 
     def _write(self, entry: Mapping[str, Any]) -> None:

@@ -4,17 +4,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import structlog
-
 from hcvo.errors import InputError
 from hcvo.model.frame import RawFrame
+from hcvo.store import sha256_of
 from reduce.classify import read_frame, read_raw_frame
 from reduce.engine import Level, Summary, reduce_frames
 from reduce.file_recorder import FileRecorder, only_one
+from reduce.folder_files import find_files
 
 __all__ = ["Summary", "read_folder", "reduce_folder"]
-
-_SUFFIXES = (".fits", ".fit", ".fts")
 
 
 def reduce_folder(
@@ -54,10 +52,15 @@ def reduce_folder(
     Raises
     ------
     InputError
-        If the folder does not exist.
+        If the folder does not exist, or lies in `out`.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder, wanted one with raw FITS files")
+    if folder.resolve().is_relative_to(out.resolve()):
+        raise InputError(
+            f"products would go into {out}, which holds the raw files' folder {folder}; "
+            "wanted a folder beside or below it"
+        )
     with only_one(out):
         recorder = FileRecorder(out)
         recorder.recover()
@@ -77,7 +80,7 @@ def reduce_folder(
 
 
 def read_folder(folder: Path, leave_out: Path, *, checksums: bool = True) -> tuple[list[RawFrame], list[str]]:
-    """Read every FITS file of a folder and those below.
+    """Read every FITS file of a folder and those below, links followed.
 
     Parameters
     ----------
@@ -94,17 +97,28 @@ def read_folder(folder: Path, leave_out: Path, *, checksums: bool = True) -> tup
         The frames, each once; why other files were left out.
     """
     frames: dict[str, RawFrame] = {}
-    bad: list[str] = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in _SUFFIXES or not path.is_file() or path.is_relative_to(leave_out):
-            continue
+    files, bad = find_files(folder, leave_out)
+    for path in files:
         try:
             frame = read_raw_frame(path) if checksums else read_frame(path, sha256="")
-        except (InputError, OSError) as error:
+        except InputError as error:
             bad.append(str(error))
-            structlog.get_logger().warning("left out", file=str(path), why=str(error))
-            continue
-        known = frames.setdefault(frame.dp_id, frame)
-        if (known.sha256, known.size) != (frame.sha256, frame.size):
-            bad.append(f"{path}: {frame.dp_id} is also {known.path} with other content; this one is left out")
+        except OSError as error:
+            bad.append(f"{path}: cannot be read ({error.strerror or error}); left out")
+        else:
+            known = frames.setdefault(frame.dp_id, frame)
+            if not _same(known, frame):
+                bad.append(
+                    f"{path}: {frame.dp_id} is also {known.path} with other content, wanted one file of "
+                    "that name; this one is left out: remove the one that is wrong"
+                )
     return list(frames.values()), bad
+
+
+def _same(known: RawFrame, frame: RawFrame) -> bool:
+    """Whether two files are one frame; a plan has no checksums and reads those of the few that need it."""
+    if known is frame:
+        return True
+    if known.size != frame.size:
+        return False
+    return (known.sha256 or sha256_of(known.path)) == (frame.sha256 or sha256_of(frame.path))

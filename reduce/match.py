@@ -22,6 +22,7 @@ from itertools import islice
 
 from hcvo.errors import AssociationError
 from hcvo.model.frame import RawFrame
+from reduce.match_words import conditions, difference, time_words
 
 __all__ = ["Choice", "Class", "DataSource", "Decision", "FrameGroup", "Grade", "Index", "Rejection", "Span"]
 
@@ -199,10 +200,16 @@ class Decision:
         """Why nothing fits, in words."""
         there_is = "; ".join(map(str, self.rejected)) or "there is none at all"
         more = f"; and {self.more} more" if self.more else ""
-        wanted = " or ".join(kind.tag for kind in self.source.classes)
         first = self.wanted
         what = f"{first.dp_id} ({first.frame_class}, {first.filter}, DIT {first.dit_s:g} s)"
-        return f"no {self.source.name} for {what}: wanted {wanted}; {there_is}{more}"
+        wanted = " or ".join(self._would_do(kind) for kind in self.source.classes)
+        need = f"no {self.source.name} for {what}: wanted {wanted}"
+        return f"{need}; {there_is}{more}; add such frames, reduce again"
+
+    def _would_do(self, kind: Class) -> str:
+        """Against the most lenient grade."""
+        last = kind.grades[-1]
+        return f"{kind.tag} ({conditions(last.keys, last.hours, self.source.minimum, self.wanted)})"
 
 
 class Index:
@@ -403,12 +410,9 @@ def _why_not(
 ) -> dict[str, str]:
     """Against the most lenient grade: what still does not fit, and how."""
     last, first = kind.grades[-1], group.frames[0]
-    reasons = {
-        key: f"{key} {getattr(first, key)!r} instead of {getattr(wanted, key)!r}"
-        for key in _unequal(last.keys, first, wanted)
-    }
+    reasons = {key: difference(key, first, wanted) for key in _unequal(last.keys, first, wanted)}
     if hours > last.hours:
-        reasons["time"] = f"{hours:.1f} h away, at most {last.hours:g}"
+        reasons["time"] = f"{time_words(hours)} away, at most {time_words(last.hours)}"
     if len(group.frames) < source.minimum:
         reasons["files"] = f"{len(group.frames)} files, at least {source.minimum}"
     return reasons

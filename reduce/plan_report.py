@@ -23,7 +23,8 @@ def as_json(planned: Plan, bad: Sequence[str] = ()) -> dict[str, Any]:
     -------
     dict[str, Any]
         ``groups`` (observation, level, chosen, rejected, missing, warnings, refusal), ``tasks`` (key, recipe,
-        number of inputs by role), ``refusals``; a level null means that nothing is made.
+        number of inputs by role), ``refusals``, ``left`` (science of modes that are not reduced); a level
+        null means that nothing is made.
     """
     return {
         "groups": [_group(group) for group in planned.groups],
@@ -36,6 +37,7 @@ def as_json(planned: Plan, bad: Sequence[str] = ()) -> dict[str, Any]:
             for task in planned.tasks
         ],
         "refusals": [*bad, *planned.refusals],
+        "left": list(planned.left),
     }
 
 
@@ -50,7 +52,7 @@ def as_lines(planned: Plan) -> Iterator[str]:
     Yields
     ------
     str
-        A line for each group, and below it, drawn in, one for each calibration.
+        A line for each group, and below it, drawn in, one for each calibration; what is left alone.
     """
     for group in planned.groups:
         yield _head(group)
@@ -58,6 +60,7 @@ def as_lines(planned: Plan) -> Iterator[str]:
         yield from (f"  missing  {_missing_line(one)}" for one in group.missing)
         yield from (f"  rejected {one.role}: {_rejected_line(one)}" for one in group.rejected)
         yield from (f"  warning  {text}" for text in group.warnings)
+    yield from (f"left alone: {text}" for text in planned.left)
 
 
 def _head(group: GroupPlan) -> str:

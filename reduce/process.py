@@ -17,6 +17,7 @@ from hcvo.model.product import ProductFacts
 from hcvo.model.provenance import Input, Output, ProcessKey
 from hcvo.store import file_name, sha256_of
 from reduce.environment import code_version, host, libraries
+from reduce.foreign_error import told, warnings_into
 from reduce.recipe import Parameters, Recipe, Recorder, SourceFile
 
 __all__ = ["Run", "run_recipe"]
@@ -104,12 +105,13 @@ def run_recipe(
     Raises
     ------
     BaseException
-        Whatever the recipe raises, after it is recorded and the recipe's files are removed.
+        What stopped the recipe, after it is recorded and the recipe's files are removed: an error of hcvo's
+        family, or the end of the program.
 
     Notes
     -----
-    ConfigError for an impossible parameter and ReductionError for a wrong number of inputs come before
-    anything is recorded.
+    An error of another family becomes one of ours: `reduce.foreign_error.told`. ConfigError for an impossible
+    parameter and ReductionError for a wrong number of inputs come before anything is recorded.
     """
     chosen = _chosen(recipe, parameters)
     _check_inputs(recipe, inputs)
@@ -125,8 +127,11 @@ def run_recipe(
         )
         return Run(tuple(recorder.finish(process_id, outputs)), reused=False)
     except BaseException as error:
-        recorder.fail(process_id, f"{type(error).__name__}: {error}")
-        raise
+        ours = told(error, log_path)
+        recorder.fail(process_id, f"{type(ours).__name__}: {ours}")
+        if ours is error:
+            raise
+        raise ours from error
     finally:
         shutil.rmtree(staging / str(process_id), ignore_errors=True)
 
@@ -152,7 +157,7 @@ def _execute(
         )
         for read in sorted(key.inputs):
             log.info("input", role=read.role, name=read.name, sha256=read.sha256)
-        with threadpool_limits(limits=1):
+        with threadpool_limits(limits=1), warnings_into(log):
             recipe.run(inputs, chosen, job)
         _check_outputs(recipe, job.outputs)
         log.info("end", products=len(job.outputs))

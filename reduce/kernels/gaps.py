@@ -1,4 +1,4 @@
-"""A frame with pixels that hold no number, shifted by parts of a pixel: the gaps stay gaps and do not grow."""
+"""A frame with pixels that hold no number, shifted by parts of a pixel: the gaps stay and do not grow."""
 
 import numpy as np
 from numpy.typing import NDArray

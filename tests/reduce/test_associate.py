@@ -82,7 +82,10 @@ def test_no_flat_is_a_refusal_and_says_what_else_is_wrong_at_once() -> None:
     assert made.tasks == ()
     (refusal,) = made.refusals
     assert refusal.startswith("no flat for SPHER.IRD_SCIENCE_DBI_RAW.0.0")
-    assert refusal.endswith("wanted IRD_FLAT_FIELD_RAW; there is none at all")
+    assert refusal.endswith(
+        "wanted IRD_FLAT_FIELD_RAW (filter 'DB_H23', within 60 days, 3 files or more); "
+        "there is none at all; add such frames, reduce again"
+    )
     group = _group(made)
     assert (group.level, [(one.role, one.level) for one in group.missing]) == (None, [("flat", None)])
 
@@ -94,7 +97,7 @@ def test_no_background_of_the_dit_is_a_refusal_that_names_the_wrong_dit() -> Non
     ]
     (refusal,) = plan(frames).refusals
     assert "no background for" in refusal
-    assert "dit_s 4.0 instead of 16.0" in refusal
+    assert "DIT 4 s instead of 16 s" in refusal
 
 
 def test_no_center_frames_leave_the_star_to_the_science_frames_at_level_3() -> None:
@@ -239,7 +242,11 @@ def test_acquisition_and_foreign_frames_are_left_alone() -> None:
         if isinstance(one, Raw)
     }
     assert not used & {"SPH_ACQUISITION_RAW", "IFS_SCIENCE_DR_RAW"}
-    assert plan([*night(), *others]).tasks == plan(night()).tasks
+    made = plan([*night(), *others])
+    assert made.tasks == plan(night()).tasks
+    (left,) = made.left
+    assert left.startswith("1 IFS_SCIENCE_DR_RAW from SPHER.IFS_SCIENCE_DR_RAW.0.1: only IRD_SCIENCE_DBI_RAW")
+    assert plan([*night(), *others], "HD 2").left == ()
 
 
 def _template(number: int, total: int, **others: str) -> dict[str, CardValue]:
@@ -254,7 +261,7 @@ def _template(number: int, total: int, **others: str) -> dict[str, CardValue]:
         (2, 2, None, False),
         (2, 12, None, True),
         (2, 3, 3, False),
-        (2, 12, 5, True),
+        (2, 12, 3, True),
         (11, 12, None, True),
     ],
 )
@@ -275,6 +282,23 @@ def test_a_block_that_was_aborted_is_reduced_with_a_warning(
         (text,) = _group(made).warnings
         assert f"exposure {later or number} of {total} is the last" in text
         assert "the 2 science files there are" in text
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"), [((3, 4), ""), ((3, 6), " 4, 5 "), ((2, 9), " 3, 4, 5, 6, 7 ... ")]
+)
+def test_exposures_that_are_missing_between_others_are_named(numbers: tuple[int, int], told: str) -> None:
+    later = iter(numbers)
+    frames = [
+        replace(one, category="SCIENCE", cards=_template(next(later), numbers[1]))
+        if one.frame_class == "IRD_SCIENCE_DBI_RAW"
+        else one
+        for one in night()
+    ]
+    warnings = _group(plan(frames)).warnings
+    assert bool(warnings) is bool(told)
+    for text in warnings:
+        assert f"SPHER.IRD_SCIENCE_DBI_RAW.0.0: of its template's exposures{told}are missing" in text
 
 
 def test_where_two_arms_take_turns_the_last_exposure_may_be_the_other_arms() -> None:

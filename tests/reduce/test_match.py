@@ -86,7 +86,7 @@ def test_levels_of_a_dark_by_distance_in_time(hours: float, nights_on: int, leve
     """Counted from the end of the science (0.24 h after its start): 12.2 h after its start is within 12."""
     dark = frame("IRD_DARK_RAW", hours, night=date(2018, 4, 20) + timedelta(nights_on))
     if level is None:
-        with pytest.raises(AssociationError, match=r"959\.8 h away, at most 720"):
+        with pytest.raises(AssociationError, match=r"40 days away, at most 30 days"):
             _choose(irdis.BACKGROUND, _SCIENCE, [dark])
     else:
         assert _choose(irdis.BACKGROUND, _SCIENCE, [dark]).level == level
@@ -116,11 +116,11 @@ def test_time_is_counted_from_the_whole_sequence() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"dit_s": 4.0}, "dit_s 4.0 instead of 16.0"),
+        ({"dit_s": 4.0}, "DIT 4 s instead of 16 s"),
         ({"filter": "DB_K12"}, "filter 'DB_K12' instead of 'DB_H23'"),
-        ({"nd_filter": "ND_1.0"}, "nd_filter"),
+        ({"nd_filter": "ND_1.0"}, "density 'ND_1.0' instead of 'OPEN'"),
         ({"coronagraph": "N_NS_CLEAR"}, "coronagraph"),
-        ({"readout": "Fowler"}, "readout 'Fowler' instead of 'Nondest'"),
+        ({"readout": "Fowler"}, "readout mode 'Fowler' instead of 'Nondest'"),
     ],
 )
 def test_a_sky_that_does_not_fit_is_named_with_the_reason(changes: dict[str, object], words: str) -> None:
@@ -147,7 +147,7 @@ def test_a_dark_of_another_dit_serves_flux_and_center_frames_at_risk_the_nearest
     assert (choice.group.frames[0].dit_s, choice.level) == (4.0, 3)
     center = frame("IRD_STAR_CENTER_WAFFLE_RAW", 0.0, dit_s=2.0)
     assert _choose(irdis.center_background_of("DB_K12"), center, darks).level == 3
-    with pytest.raises(AssociationError, match=r"dit_s 4\.0 instead of 2\.0"):
+    with pytest.raises(AssociationError, match=r"DIT 4 s instead of 2 s"):
         _choose(irdis.BACKGROUND, flux, darks)
 
 
@@ -165,7 +165,7 @@ def test_a_flat_of_another_filter_is_named() -> None:
 
 def test_a_centre_of_another_block_does_not_serve() -> None:
     other = frame("IRD_STAR_CENTER_WAFFLE_RAW", 0.1, ob_id=2)
-    with pytest.raises(AssociationError, match="ob_id 2 instead of 1"):
+    with pytest.raises(AssociationError, match="observing block 2 instead of 1"):
         _choose(irdis.CENTER, _SCIENCE, [other])
 
 
@@ -173,7 +173,7 @@ def test_no_block_at_all_is_no_common_block() -> None:
     science, centre = (
         frame(tag, 0.0, ob_id=None) for tag in ("IRD_SCIENCE_DBI_RAW", "IRD_STAR_CENTER_WAFFLE_RAW")
     )
-    with pytest.raises(AssociationError, match="ob_id None"):
+    with pytest.raises(AssociationError, match="observing block unknown"):
         _choose(irdis.CENTER, science, [centre])
 
 

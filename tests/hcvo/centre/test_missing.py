@@ -80,7 +80,7 @@ def test_a_plan_enters_what_is_missing_and_the_next_replaces_it(site: Settings, 
     wrong = MissingCalibration.objects.get(sequence=2)
     assert (wrong.dit, wrong.differs, wrong.candidates, wrong.n_files) == (64.0, "dit_s", 1, 1)
     assert wrong.wanted.split() == ["IRD_SKY_BG_RAW", "IRD_INS_BG_RAW", "IRD_DARK_RAW"]
-    assert "dit_s 4.0 instead of 64.0" in wrong.reason
+    assert "DIT 4 s instead of 64 s" in wrong.reason
     _ingest(site, tmp_path, [_dark(311.0, 64.0)])
     assert _plan() == 0
     assert {row for row in _rows() if row[0] == 1} == first
