@@ -49,7 +49,7 @@ bench-level1: install ## level 1 beside vlt-sphere on the same frames: time, mem
 realism: install ## simulated frames against published SPHERE figures
 	@$(BIN)/hcvo simulate --realism
 
-mutants: install ## do the tests kill mutants of kernels, angles, times, WCS and the public-or-not rule?
+mutants: install ## do the tests kill faults made by hand, and mutants of kernels, angles, times, WCS, the public-or-not rule?
 	@$(BIN)/python -m tests.mutants
 
 clean: ## stop the site, remove the state folder and build/; says what stays

@@ -19,7 +19,7 @@ _UNIX_MJD = 40587.0
 _DAY_S = 86400.0
 _WAVELENGTH_M = 500e-9
 _ARCSEC = float(np.degrees(1.0) * 3600.0)
-_FAULTS = (OSError, ValueError, TypeError, LookupError, AttributeError, Warning)
+_FAULTS = (OSError, ValueError, TypeError, LookupError, AttributeError, Warning, fits.VerifyError)
 """What astropy raises over a broken table."""
 
 
@@ -118,7 +118,7 @@ def _read(path: Path) -> tuple[NDArray[np.float64], Conditions] | None:
                 return None
             air = _columns(hdus[_AIR], ("Sec", "USec", "R0", "WindSpeed", "StrehlRatio"))
             loop = _columns(hdus[_LOOP], ("Sec", "USec", "Flux_avg")) if _LOOP in hdus else None
-    except (*_FAULTS, fits.VerifyError) as error:
+    except _FAULTS as error:
         raise InputError(
             f"{path}: {_AIR} is no table of numbers as SPARTA writes it ({type(error).__name__}: {error}); "
             "fetch the file again, or leave it out"

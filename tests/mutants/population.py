@@ -14,7 +14,7 @@ from cosmic_ray.mutating import mutate_code
 from tests.mutants.operators import OPERATORS, in_signature
 from tests.mutants.targets import Target, TextMutant
 
-__all__ = ["Mutant", "mutants_of", "sampled"]
+__all__ = ["Mutant", "mutants_of", "sampled", "text_mutant"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def mutants_of(target: Target, root: Path) -> tuple[Mutant, ...]:
             found.setdefault(_meaning(mutant.text), mutant)
         found.pop(_meaning(source), None)
     for entry in target.text:
-        mutant = _text_mutant(entry, root)
+        mutant = text_mutant(entry, root)
         found.setdefault(f"{mutant.file}\n{mutant.text}", mutant)
     return tuple(sorted(found.values(), key=lambda m: (m.file, m.line, m.operator, m.after)))
 
@@ -88,6 +88,36 @@ def sampled(population: Sequence[Mutant], size: int, seed: int) -> tuple[Mutant,
     return tuple(population[index] for index in sorted(drawn))
 
 
+def text_mutant(entry: TextMutant, root: Path) -> Mutant:
+    """One text replaced by another.
+
+    Parameters
+    ----------
+    entry : TextMutant
+        File and texts.
+    root : Path
+        Of the checkout.
+
+    Returns
+    -------
+    Mutant
+        Of the operator 'text'.
+
+    Raises
+    ------
+    ValueError
+        If the text does not stand in the file just once.
+    """
+    source = (root / entry.file).read_text(encoding="utf-8")
+    if source.count(entry.before) != 1:
+        raise ValueError(
+            f"{entry.file}: {entry.before!r} stands there {source.count(entry.before)} times, wanted once;"
+            " mend the tables of tests/mutants"
+        )
+    line = source[: source.index(entry.before)].count("\n") + 1
+    return _mutant(entry.file, "text", line, "text", source, source.replace(entry.before, entry.after))
+
+
 def _python_mutants(target: Target, source: str) -> Iterator[Mutant]:
     for name, operator in OPERATORS.items():
         places = (
@@ -102,17 +132,6 @@ def _python_mutants(target: Target, source: str) -> Iterator[Mutant]:
             text = mutate_code(source, operator, occurrence)
             if text is not None and _compiles(text):
                 yield _mutant(target.module, within, start[0], name, source, text)
-
-
-def _text_mutant(entry: TextMutant, root: Path) -> Mutant:
-    source = (root / entry.file).read_text(encoding="utf-8")
-    if source.count(entry.before) != 1:
-        raise ValueError(
-            f"{entry.file}: {entry.before!r} stands there {source.count(entry.before)} times, wanted once;"
-            " mend tests/mutants/targets.toml"
-        )
-    line = source[: source.index(entry.before)].count("\n") + 1
-    return _mutant(entry.file, "text", line, "text", source, source.replace(entry.before, entry.after))
 
 
 def _mutant(file: str, within: str, line: int, operator: str, source: str, text: str) -> Mutant:

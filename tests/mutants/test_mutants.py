@@ -9,6 +9,7 @@ import pytest
 
 from hcvo.config import CHECKOUT
 from tests.mutants.bench import Verdict
+from tests.mutants.planted import planted_mutant, planted_row, planted_target, read_planted
 from tests.mutants.population import Mutant, mutants_of, sampled
 from tests.mutants.shares import Share, whole
 from tests.mutants.targets import Target, TextMutant, read_equivalents, read_targets
@@ -28,6 +29,8 @@ _OTHERS = {
     "hcvo/published/ddl.py",  # the public-or-not rule
     "hcvo/catalogue/rights.py",
 }
+
+_PLANTED = ("angle sign", "time offset", "dithering", "channel order", "ND")
 
 _SOURCE = """\
 import numpy as np
@@ -78,13 +81,53 @@ def test_a_module_is_held_to_less_for_its_draw_is_small() -> None:
     assert not replace(_share("one", 0, 0, 400), failure="tests fail\nlong").row().ok
 
 
+def _is_there(test: str) -> bool:
+    path, _, name = test.partition("::")
+    text = (CHECKOUT / path).read_text(encoding="utf-8") if (CHECKOUT / path).is_file() else ""
+    return f"def {name}(" in text if name else bool(text)
+
+
 def test_targets_and_their_tests_are_there() -> None:
     targets = read_targets()
     assert max(Counter(target.name for target in targets).values()) == 1
     for target in targets:
         assert target.quick or target.tests, target.name
         for test in (*target.quick, *target.tests):
-            assert test.startswith("--deselect=") or (CHECKOUT / test).is_file(), test
+            assert _is_there(test.removeprefix("--deselect=")), test
+
+
+def test_every_planted_fault_can_be_put_in_and_has_its_tests() -> None:
+    planted = read_planted()
+    for entry in planted:
+        mutant = planted_mutant(entry, CHECKOUT)
+        compile(mutant.text, entry.file, "exec")
+        assert mutant.before != mutant.after
+        assert entry.quick or entry.tests, entry.before
+        assert all(_is_there(test) for test in (*entry.quick, *entry.tests)), entry.before
+    counts = Counter(entry.kind for entry in planted)
+    assert min(counts[kind] for kind in _PLANTED) >= 5
+    assert len({(entry.file, entry.before, entry.after) for entry in planted}) == len(planted)
+
+
+def test_of_planted_faults_every_one_must_die() -> None:
+    row = planted_row("ND", _share("m", 7, 0, 7).verdicts)
+    assert (row.case, row.quantity, row.value, row.goal, row.ok) == (
+        "planted ND",
+        "killed 7 of 7",
+        100.0,
+        "all",
+        True,
+    )
+    assert not planted_row("ND", _share("m", 40, 1, 40).verdicts).ok
+    assert not planted_row("ND", (), "tests fail\nlong").ok
+
+
+def test_a_kind_is_held_by_all_tests_of_its_faults() -> None:
+    entries = [entry for entry in read_planted() if entry.kind == "dithering"]
+    target = planted_target("dithering", entries)
+    assert target.name == planted_target("dithering", entries[:1]).name
+    assert set(target.quick) == {test for entry in entries for test in entry.quick}
+    assert len(target.tests) == len({test for entry in entries for test in entry.tests})
 
 
 def test_each_equivalent_has_a_reason() -> None:

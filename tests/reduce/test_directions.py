@@ -161,3 +161,9 @@ def test_whole_nights_have_the_derotators_error(tmp_path: Path, night: str, corr
     assert directions(read_exposure(write_raw(tmp_path, cards))).correction == pytest.approx(
         0.8 if corrected else 0.0
     )
+
+
+def test_pupil_tracking_has_its_offset_and_true_north(tmp_path: Path) -> None:
+    seen = directions(read_exposure(write_raw(tmp_path, irdis_cards())))
+    assert seen.angle - seen.parang == pytest.approx([135.99 - 1.75] * 2, abs=1e-9)
+    assert (seen.pupil_offset, seen.instrument_offset, seen.true_north) == (135.99, 0.0, -1.75)

@@ -9,38 +9,15 @@ from numpy.typing import NDArray
 
 from hcvo.errors import InputError
 from reduce.sparta import read_atmosphere
-
-_UNIX_MJD = 40587.0
-_START = 1_500_000_000
-
-
-def _write(path: Path, seconds: NDArray[np.float64], *, r0: float = 0.15, first: float = 0.8) -> Path:
-    """Samples with Strehl ratios that rise by 0.001 a second from `first`, wind 10 m/s, star 800 adu."""
-    whole = np.floor(seconds)
-    stamp = [
-        fits.Column("Sec", "J", array=(_START + whole).astype(int)),
-        fits.Column("USec", "J", array=np.round((seconds - whole) * 1e6).astype(int)),
-    ]
-    air = [
-        fits.Column("R0", "D", array=np.full(seconds.size, r0)),
-        fits.Column("WindSpeed", "D", array=np.full(seconds.size, 10.0)),
-        fits.Column("StrehlRatio", "D", array=first + 0.001 * seconds),
-    ]
-    star = [fits.Column("Flux_avg", "D", array=np.full(seconds.size, 800.0))]
-    tables = [
-        fits.BinTableHDU.from_columns([*stamp, *columns], name=name)
-        for name, columns in (("AtmPerfParams", air), ("VisLoopParams", star))
-    ]
-    fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(path)
-    return path
+from tests.reduce.telemetry import START, UNIX_MJD, write_telemetry
 
 
 def _mjd(seconds: list[float]) -> NDArray[np.float64]:
-    return _UNIX_MJD + (_START + np.array(seconds)) / 86400.0
+    return UNIX_MJD + (START + np.array(seconds)) / 86400.0
 
 
 def test_a_plane_has_the_conditions_between_its_neighbouring_samples(tmp_path: Path) -> None:
-    atmosphere = read_atmosphere([_write(tmp_path / "a.fits", np.arange(0.0, 101.0, 25.0) + 0.5)])
+    atmosphere = read_atmosphere([write_telemetry(tmp_path / "a.fits", np.arange(0.0, 101.0, 25.0) + 0.5)])
     assert atmosphere is not None
     found = atmosphere.at(_mjd([10.0, 60.25]))
     assert found.strehl == pytest.approx([0.81, 0.86025], abs=1e-6)
@@ -51,7 +28,7 @@ def test_a_plane_has_the_conditions_between_its_neighbouring_samples(tmp_path: P
 
 
 def test_far_from_any_sample_nothing_is_known(tmp_path: Path) -> None:
-    atmosphere = read_atmosphere([_write(tmp_path / "a.fits", np.array([0.0, 25.0, 400.0]))])
+    atmosphere = read_atmosphere([write_telemetry(tmp_path / "a.fits", np.array([0.0, 25.0, 400.0]))])
     assert atmosphere is not None
     found = atmosphere.at(_mjd([-59.0, -61.0, 84.0, 200.0, 341.0, 459.0, 461.0])).strehl
     assert np.isfinite(found).tolist() == [True, False, True, False, True, True, False]
@@ -59,8 +36,8 @@ def test_far_from_any_sample_nothing_is_known(tmp_path: Path) -> None:
 
 
 def test_files_may_come_in_any_order_and_overlap(tmp_path: Path) -> None:
-    late = _write(tmp_path / "late.fits", np.array([50.0, 75.0]))
-    early = _write(tmp_path / "early.fits", np.array([0.0, 25.0, 50.0]))
+    late = write_telemetry(tmp_path / "late.fits", np.array([50.0, 75.0]))
+    early = write_telemetry(tmp_path / "early.fits", np.array([0.0, 25.0, 50.0]))
     atmosphere = read_atmosphere([late, early])
     assert atmosphere is not None
     assert atmosphere.mjd == pytest.approx(_mjd([0.0, 25.0, 50.0, 75.0]), abs=1e-9)
@@ -68,7 +45,7 @@ def test_files_may_come_in_any_order_and_overlap(tmp_path: Path) -> None:
 
 
 def test_what_sparta_could_not_estimate_is_bridged(tmp_path: Path) -> None:
-    path = _write(tmp_path / "a.fits", np.array([0.0, 25.0, 50.0]))
+    path = write_telemetry(tmp_path / "a.fits", np.array([0.0, 25.0, 50.0]))
     with fits.open(path, mode="update") as hdus:
         hdus["AtmPerfParams"].data["StrehlRatio"][1] = 0.0
     atmosphere = read_atmosphere([path])
@@ -82,6 +59,6 @@ def test_no_telemetry_is_no_fault_but_broken_telemetry_is(tmp_path: Path) -> Non
     assert read_atmosphere([]) is None
     assert read_atmosphere([other]) is None
     broken = tmp_path / "broken.fits"
-    broken.write_bytes(_write(tmp_path / "a.fits", np.array([0.0, 25.0])).read_bytes()[:6000])
+    broken.write_bytes(write_telemetry(tmp_path / "a.fits", np.array([0.0, 25.0])).read_bytes()[:6000])
     with pytest.raises(InputError, match=r"broken\.fits.*fetch the file again"):
         read_atmosphere([broken])

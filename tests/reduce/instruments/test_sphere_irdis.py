@@ -19,3 +19,10 @@ def test_the_mask_of_a_coronagraph_has_a_radius_and_no_mask_has_none() -> None:
     assert irdis.mask_radius_mas("N_ALC_YJH_S") == 92.5
     assert irdis.mask_radius_mas("N_ALC_Ks") == 120.0
     assert irdis.mask_radius_mas("N_NS_CLEAR") == irdis.mask_radius_mas("") == 0.0
+
+
+def test_the_zero_points_of_angle_and_stretch_are_those_published() -> None:
+    """Maire et al. 2016: pupil tracking 135.99 +- 0.11 deg, y compressed by 1.0062."""
+    assert (irdis.PUPIL_OFFSET_DEG, irdis.PUPIL_OFFSET_ERR_DEG) == (135.99, 0.11)
+    assert irdis.ANAMORPHISM_Y == 1.0062
+    assert irdis.INSTRUMENT_OFFSET_DEG == 0.0

@@ -7,7 +7,7 @@ import pytest
 
 from reduce.exposure import read_exposure
 from reduce.instruments.sphere_irdis import channels_of
-from reduce.recipes.flux_planes import _without_surroundings
+from reduce.recipes.flux_planes import _middles, _without_surroundings
 from reduce.recipes.ird_flux_psf import _Channel, _error, _ratio
 from tests.reduce.raw_files import irdis_cards, write_raw
 
@@ -79,3 +79,14 @@ def test_the_surroundings_are_the_outermost_fifth_of_the_radius() -> None:
         stamp[10, 0] = stamp[2, 15] = np.nan
         wanted = stamp[10, 10] - np.nanmedian(stamp[ring])
         assert _without_surroundings(stamp)[10, 10] == pytest.approx(wanted, abs=1e-6)
+
+
+def test_planes_have_their_middles_even_where_the_header_s_times_do_not_fit(tmp_path: Path) -> None:
+    early = irdis_cards(ndit=2, dit=16.0, ESO_DET_FRAM_UTC="2018-04-21T03:26:49.634")
+    exposure = read_exposure(write_raw(tmp_path, early))
+    seconds = (np.array(_middles(exposure, 2)) - exposure.frame.mjd_obs) * 86400.0
+    assert seconds == pytest.approx([5.0, 15.0], abs=2e-3)
+    told = irdis_cards(start="2018-04-21T04:00:00.000", ndit=2, dit=16.0, ESO_DET_SEQ1_REALDIT=15.0)
+    exposure = read_exposure(write_raw(tmp_path, told))
+    seconds = (np.array(_middles(exposure, 2)) - exposure.frame.mjd_obs) * 86400.0
+    assert seconds == pytest.approx([7.7, 24.7], abs=2e-3)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.time import Time
 from scipy import ndimage
 
 from hcvo.errors import ReductionError
@@ -92,10 +93,10 @@ class Sequence:
         shift = (star[1] - side // 2, star[0] - side // 2)
         return np.asarray(np.fft.ifft2(ndimage.fourier_shift(np.fft.fft2(image), shift)).real)
 
-    def run(self) -> tuple[fits.FITS_rec, Mapping[str, str], StarPlace]:
+    def run(self, search_px: int = 20) -> tuple[fits.FITS_rec, Mapping[str, str], StarPlace]:
         job = FolderJob(self.folder, 1)
         first = (self.files["science"] or self.files["center"])[0]
-        RECIPE.run(self.files | {"observation": [first]}, CentreParameters(search_px=20), job)
+        RECIPE.run(self.files | {"observation": [first]}, CentreParameters(search_px=search_px), job)
         path = job.made[ProductKind.CENTRES].path
         header = fits.getheader(path)
         qc = {number.name: number.text for number in read_qc(header)}
@@ -160,6 +161,9 @@ def test_without_a_mask_the_star_itself_is_measured(tmp_path: Path) -> None:
     kept = table[table["KEPT"]]
     assert set(kept["METHOD"]) == {"star"}
     assert np.all(kept["ERROR"] < 0.02)
+    minutes = (kept["MJD_MID"] - Time("2018-04-21T03:00:00", scale="utc").mjd) * 1440.0
+    wanted = [file + (plane + 0.5) * 17.0 / 60.0 for file, plane in ((10, 0), (10, 1), (20, 0), (20, 1))]
+    assert sorted(minutes) == pytest.approx(np.repeat(wanted, 2), abs=1e-3)
     assert _off(place, sequence.files["science"][1], (0.7, 0.2)) < 0.03
 
 
@@ -187,3 +191,17 @@ def test_nothing_to_centre_on_is_named(tmp_path: Path) -> None:
     dark = sequence.files["background"]
     with pytest.raises(ReductionError, match="neither CENTER nor science frames"):
         RECIPE.run(sequence.files | {"observation": dark}, CentreParameters(), job)
+
+
+def test_the_star_is_sought_where_the_dither_put_it_on_its_own_field(tmp_path: Path) -> None:
+    """It stands 2 px off the usual place of its field; 6 px about that are searched."""
+    sequence = Sequence(tmp_path)
+    sequence.add("center", 0, "spots", ESO_INS1_PAC_X=90.0, ESO_INS1_PAC_Y=-108.0)
+    table, _, place = sequence.run(search_px=6)
+    kept = table[table["KEPT"]]
+    assert list(kept["METHOD"]) == ["waffle", "waffle"]
+    assert list(kept["DITHER_X"]) == [5.0, 5.0]
+    assert list(kept["DITHER_Y"]) == [-6.0, -6.0]
+    seconds = (kept["MJD_MID"] - Time("2018-04-21T03:00:00", scale="utc").mjd) * 86400.0
+    assert seconds == pytest.approx([17.0, 17.0], abs=0.01)
+    assert _off(place, sequence.files["center"][0], (0.0, 0.0)) < 0.05

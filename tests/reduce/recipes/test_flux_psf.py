@@ -1,0 +1,107 @@
+"""The recipe `ird_flux_psf` on FLUX frames made by hand: which light, time and filter count."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.time import Time
+
+from hcvo.model.product import ProductKind
+from reduce.recipe import SourceFile
+from reduce.recipes.ird_flux_psf import RECIPE, FluxParameters
+from tests.reduce.raw_files import irdis_cards, write_raw
+from tests.reduce.recipes.blank_masters import DETECTOR, blank_masters, gaussian
+from tests.reduce.recipes.folder_job import FolderJob, source
+
+_PLACES = ((471.4, 536.3), (499.7, 490.2))  # some 20 px off the usual ones
+_TOTALS = (2.0e5, 1.2e5)
+_WIDTHS = (3.5, 3.7)
+_TIMES = ("2018-04-21T03:00:00.000", "2018-04-21T05:00:00.000")
+_PLANE = (0.97, 1.01)  # brightness of a file's planes
+_FILE = (1.02, 0.99)
+_REAL_S, _DELAY_S, _STEP_S = 2.5, 0.2, 3.0
+_CURVES = {"H2": (0.1143, 0.011818), "H3": (0.13945, 0.017821)}  # ND_1.0, ND_2.0 over the bands, measured
+
+
+def _raw(path: Path, role: str) -> SourceFile:
+    return SourceFile(path, source(path).sha256, f"{role} {path.stem}")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fits.HDUList]:
+    """FLUX behind ND_2.0 at 2.5 s, science behind ND_1.0 at 15 s; DIT cards tell 2 and 16 s."""
+    folder = tmp_path_factory.mktemp("flux")
+    rng, files = np.random.default_rng(4), blank_masters(folder)
+    common = {"ESO_DET_DITDELAY": _DELAY_S}
+    files["flux"] = []
+    for start, bright in zip(_TIMES, _FILE, strict=True):
+        planes = rng.normal(0.0, 3.0, (2, *DETECTOR)).astype(np.float32)
+        for plane, part in zip(planes, _PLANE, strict=True):
+            for field, (place, total, fwhm) in enumerate(zip(_PLACES, _TOTALS, _WIDTHS, strict=True)):
+                gaussian(plane, field, place, total * part * bright, fwhm)
+        cards = irdis_cards(
+            "OBJECT,FLUX",
+            start,
+            dit=2.0,
+            ESO_DET_SEQ1_REALDIT=_REAL_S,
+            ESO_INS4_FILT2_NAME="ND_2.0",
+            **common,  # type: ignore[arg-type]
+        )
+        files["flux"].append(_raw(write_raw(folder, cards, planes), "flux"))
+    cards = irdis_cards(
+        start="2018-04-21T04:00:00.000", ESO_DET_SEQ1_REALDIT=15.0, ESO_INS4_FILT2_NAME="ND_1.0"
+    )
+    files["science"] = files["observation"] = [_raw(write_raw(folder, cards), "science")]
+    job = FolderJob(folder, 1)
+    RECIPE.run(files, FluxParameters(), job)
+    with fits.open(job.made[ProductKind.PSF].path, memmap=False) as hdus:
+        yield hdus
+
+
+def _in_aperture(channel: int) -> float:
+    """A plane's light within half its FWHM, pixels being squares; at the science's time and density."""
+    fine, middle = 20, 22
+    image = np.zeros((45, 45))
+    gaussian(image, 0, (middle, middle), _TOTALS[channel], _WIDTHS[channel])
+    rows = (np.arange(fine * 45) + 0.5) / fine - 0.5 - middle
+    inside = np.hypot(*np.meshgrid(rows, rows)) <= _WIDTHS[channel] / 2
+    share = inside.reshape(45, fine, 45, fine).mean(axis=(1, 3))
+    name = ("H2", "H3")[channel]
+    return float((share * image).sum()) * (15.0 / _REAL_S) * _CURVES[name][0] / _CURVES[name][1]
+
+
+def test_the_star_is_as_bright_as_the_science_would_see_it(made: fits.HDUList) -> None:
+    rows = made["CHANNELS"].data
+    assert list(rows["NAME"]) == ["H2", "H3"]
+    assert list(rows["WAVELENGTH"]) == [1.586, 1.666]
+    mean = np.mean(np.outer(_FILE, _PLANE))
+    assert rows["STAR_FLUX"] == pytest.approx([_in_aperture(0) * mean, _in_aperture(1) * mean], rel=5e-3)
+    assert rows["FWHM"] == pytest.approx(_WIDTHS, rel=0.01)
+
+
+def test_each_plane_has_its_flux_and_time(made: fits.HDUList) -> None:
+    rows = made["FLUXES"].data
+    assert [name.split()[0] for name in rows["DP_ID"]] == ["flux"] * 8
+    assert [name[-28:] for name in rows["DP_ID"]] == [f"SPHER.{_TIMES[k // 2 % 2]}"[-28:] for k in range(8)]
+    assert rows["PLANE"].tolist() == [0, 1] * 4
+    assert rows["CHANNEL"].tolist() == [0] * 4 + [1] * 4
+    wanted = [
+        _in_aperture(channel) * file * plane for channel in (0, 1) for file in _FILE for plane in _PLANE
+    ]
+    assert rows["FLUX"] == pytest.approx(wanted, rel=5e-3)
+    starts = np.repeat([Time(start, scale="utc").mjd for start in _TIMES], 2) * 86400.0
+    middles = starts + np.tile([0.0, _STEP_S], 2) + _DELAY_S + _REAL_S / 2
+    assert rows["MJD_MID"] * 86400.0 == pytest.approx(np.tile(middles, 2), abs=0.01)
+
+
+def test_the_star_is_in_the_middle_undistorted_and_of_unit_flux(made: fits.HDUList) -> None:
+    for channel, image in enumerate(made[0].data):
+        y, x = np.indices(image.shape) - 31
+        light = np.where(np.hypot(x, y) < 8, image, 0.0)
+        assert [(light * axis).sum() / light.sum() for axis in (x, y)] == pytest.approx([0, 0], abs=0.01)
+        width = [np.sqrt((light * axis**2).sum() / light.sum()) for axis in (x, y)]
+        assert width[1] / width[0] == pytest.approx(1.0, abs=2e-3)  # 6e-3 on the detector
+        assert image.sum() == pytest.approx(2.0, rel=0.02)
+        assert made["CHANNELS"].data["NAME"][channel] == ("H2", "H3")[channel]
