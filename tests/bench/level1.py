@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ _PEER = CHECKOUT / "build" / "bench-venv"
 _PEER_PACKAGE = "vlt-sphere==1.8"
 _SHIFTS = ((0.5, 0.5), (0.3, -0.4), (0.25, 0.75))
 _FWHM_PX = (3.3, 2.1)
-_FRAMES = 3  # given to both
+_FRAMES = 8  # given to both
 _SMALL = {"ird_level1": {"size_px": 101}}  # its cube is not looked at
 _FEW, _MANY = 32, 512
 _GOAL_RATIO, _GOAL_ERROR, _GOAL_MIB, _GOAL_FLAT = 5.0, 1e-3, 4096.0, 1.25
@@ -48,7 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="hcvo-bench-") as folder:
         night = Path(folder)
         (night / "raw").mkdir()
-        PlantedNight(night / "raw").write()
+        PlantedNight(night / "raw", science_ndit=_FEW).write()
         reduce_folder(night / "raw", night / "out", until="level1", progress=False, parameters=_SMALL)
         files = recipe_inputs(night, _FRAMES)
         peer = _peer(night, files)
@@ -60,14 +61,15 @@ def main() -> None:
 
 def _array_seconds(files: dict[str, list[SourceFile]]) -> float:
     """A raw frame through `PieceWork`, both fields, the best of three rounds."""
-    sequence = ird_level1._sequence(files)
-    work = PieceWork(ird_level1._setup(files, sequence, ird_level1.Level1Parameters(size_px=_SIZE)))
+    setup = ird_level1._setup(files, ird_level1._sequence(files), ird_level1.Level1Parameters(size_px=_SIZE))
+    piece = setup.pieces[0]
+    some = piece._replace(planes=range(_FRAMES), places=piece.places[:, :_FRAMES])
+    work = PieceWork(replace(setup, pieces=(some,)))
     seconds = []
     for _ in range(3):
         begin = time.perf_counter()
-        made = [work(number) for number in range(sum(1 for _ in ird_level1._pieces(sequence)))]
-        np.mean(np.concatenate([one.cube.image for one in made], axis=1), axis=1)
-        seconds.append((time.perf_counter() - begin) / sum(sequence.counts))
+        np.mean(work(0).cube.image, axis=1)
+        seconds.append((time.perf_counter() - begin) / _FRAMES)
     return min(seconds)
 
 
@@ -86,7 +88,7 @@ def _peer(night: Path, files: dict[str, list[SourceFile]]) -> _Figures:
     views = windows(files["background"][0], files["flat"][0], ((511.5, 511.5), (511.5, 511.5)), 600.0)
     np.savez(
         night / "peer.npz",
-        planes=np.concatenate([read_planes(source.path) for source in files["science"]]),
+        planes=read_planes(files["science"][0].path)[:_FRAMES],
         background=np.concatenate([view.background for view in views], axis=1),
         flat=np.concatenate([view.flat for view in views], axis=1),
         bad=np.concatenate([view.bad for view in views], axis=1),

@@ -39,7 +39,7 @@ def main() -> None:
     _timed(recipe_inputs(night, 1), parameters)  # the compiled kernels are loaded
     files = recipe_inputs(night, planes)
     seconds = _timed(files, parameters)
-    count = len(files["science"]) * fits.getval(files["science"][0].path, "NAXIS3")
+    count = sum(fits.getval(one.path, "NAXIS3") for one in files["science"])
     click.echo(json.dumps({"planes": count, "seconds": seconds / count, "peak_mib": peak_mib()}))
 
 

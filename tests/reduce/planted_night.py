@@ -29,6 +29,7 @@ class PlantedNight:
     companion_offset: tuple[float, float] = (-50.0, 32.0)
     dithers_um: tuple[tuple[float, float], ...] = ((0.0, 0.0), (36.0, -18.0))
     science_dit: float = 16.0
+    science_ndit: int = 3
     flux_dit: float = 2.0
     right_field: float = 0.7  # its response against the left; flats are normalised field by field
     density: tuple[float, float] = (0.011818, 0.017821)
@@ -73,11 +74,18 @@ class PlantedNight:
             ESO_INS1_PAC_Y=9.0,
         )
         for x, y in self.dithers_um:
-            minute += 4
+            minute += 3
             shifted = self._points([self.companion_total] * 2, self.companion_offset, (x, y))
             self._file(
-                "OBJECT", minute, sky + shifted, self.science_dit, 3, ESO_INS1_PAC_X=x, ESO_INS1_PAC_Y=y
+                "OBJECT",
+                minute,
+                sky + shifted,
+                self.science_dit,
+                self.science_ndit,
+                ESO_INS1_PAC_X=x,
+                ESO_INS1_PAC_Y=y,
             )
+            minute += self.science_ndit // 3  # a minute more than they last
         minute += 4
         self._file("SKY", minute, sky, self.science_dit, 6)
 
