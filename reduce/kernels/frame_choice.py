@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 __all__ = ["Evidence", "Limits", "Verdict", "judge", "strehl_of_halo"]
 
-_HALO = "halo: Strehl down {:.0%}"
+_IMAGE = "image: Strehl down {:.0%}"
 _STREHL = "AO: Strehl down {:.0%}"
 _CENTRE = "centre {:.1f} px off"
 _LOST = "pattern lost: star away or loop open"
@@ -131,7 +131,7 @@ def _worst(evidence: Evidence, limits: Limits, time: int) -> tuple[str, float]:
     if evidence.lost[time]:
         return _LOST, np.inf
     offset = float(evidence.offset[time])
-    drops = {_HALO: 1 - float(evidence.strehl_image[time]), _STREHL: 1 - float(evidence.strehl_ao[time])}
+    drops = {_IMAGE: 1 - float(evidence.strehl_image[time]), _STREHL: 1 - float(evidence.strehl_ao[time])}
     found = [(word.format(drop), drop / limits.strehl_drop) for word, drop in drops.items()]
     found.append((_CENTRE.format(offset), offset / limits.centre_px))
     flux = float(evidence.flux[time])

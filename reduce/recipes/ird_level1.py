@@ -23,7 +23,8 @@ from reduce.product_file import image_hdu, table_hdu, write_preview
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
 from reduce.recipes.calibrated import lambda_over_d_px
 from reduce.recipes.calibration import observation_name, origin_of, science_facts
-from reduce.recipes.frame_table import FrameRule, FrameTable, Planes, frame_table
+from reduce.recipes.frame_light import FrameRule, Planes
+from reduce.recipes.frame_table import FrameTable, frame_table
 from reduce.recipes.level1_planes import CORRECTED_LAMBDA_D, Piece, PieceWork, Setup
 from reduce.recipes.level1_sky import DerotationTable, wcs_cards
 from reduce.recipes.level1_star import Star, star_of
@@ -203,7 +204,13 @@ def _judged(
 ) -> FrameTable:
     rotation = sequence.rotation
     planes = Planes(
-        rotation.names, rotation.mjd_mid, sequence.places, sequence.errors, sequence.methods, background
+        rotation.names,
+        rotation.mjd_mid,
+        sequence.places,
+        sequence.errors,
+        sequence.methods,
+        background,
+        irdis.SATURATION_ADU - background,
     )
     mask_px = irdis.mask_radius_mas(sequence.first.frame.coronagraph) / sequence.astrometry.scale_mas
     atmosphere = read_atmosphere([source.path for source in files.get("sparta", ())])

@@ -127,7 +127,7 @@ def _evidence(**changes: tuple[int, float]) -> Evidence:
 @pytest.mark.parametrize(
     ("name", "good", "bad", "word"),
     [
-        ("strehl_image", 0.79, 0.77, "halo: Strehl down 23%"),
+        ("strehl_image", 0.79, 0.77, "image: Strehl down 23%"),
         ("strehl_ao", 0.79, 0.77, "AO: Strehl down 23%"),
         ("offset", 0.74, 0.76, "centre 0.8 px off"),
         ("flux", 0.51, 0.49, "star down to 49%"),

@@ -15,7 +15,8 @@ from hcvo.headers.quality import read_qc
 from hcvo.model.product import ProductKind
 from reduce.product_file import image_hdu, table_hdu, write_product
 from reduce.recipes import quality_report
-from reduce.recipes.frame_table import FrameRule, FrameTable, Planes, frame_table
+from reduce.recipes.frame_light import FrameRule, Planes
+from reduce.recipes.frame_table import FrameTable, frame_table
 from reduce.sparta import Atmosphere, Conditions
 from tests.reduce.recipes.facts import FACTS
 from tests.reduce.recipes.folder_job import run
@@ -41,7 +42,8 @@ def _cube(strehl: NDArray[np.float64], clear: NDArray[np.float64]) -> NDArray[np
 def _planes() -> Planes:
     star = np.tile(np.array([480.0, 510.0]), (2, _COUNT, 1))
     names = [f"SPHER.2017-09-04T00-00-0{time // 5}" for time in range(_COUNT)]
-    return Planes(names, _MJD, star, np.full(_COUNT, 0.05), ["waffle"] * _COUNT, np.full((2, _COUNT), 30.0))
+    level = np.full((2, _COUNT), 30.0)
+    return Planes(names, _MJD, star, np.full(_COUNT, 0.05), ["waffle"] * _COUNT, level, 35000.0 - level)
 
 
 def _atmosphere(strehl: NDArray[np.float64], clear: NDArray[np.float64]) -> Atmosphere:
@@ -59,7 +61,7 @@ def _table(rule: FrameRule | None = None, *, telemetry: bool = True) -> FrameTab
 def test_planted_faults_are_rejected_with_their_reasons_and_nothing_else() -> None:
     table = _table()
     assert np.flatnonzero(~table.kept).tolist() == [_OPEN, _AWAY]
-    assert table.verdict.reasons[_OPEN].startswith("halo: Strehl down")
+    assert table.verdict.reasons[_OPEN].startswith("image: Strehl down")
     assert table.verdict.reasons[_AWAY].startswith("centre 1.5 px off")
     assert table.warning == ""
     rows = table.hdu().data
@@ -98,7 +100,7 @@ def test_planes_of_noise_are_all_kept() -> None:
     noise = np.random.default_rng(2).normal(size=(2, _COUNT, _SIZE, _SIZE)).astype(np.float32)
     table = frame_table(noise, _planes(), (4.0, 4.2), 8.0, None, FrameRule())
     assert table.kept.all()
-    assert table.photometry == "nothing"
+    assert table.light.by == "nothing"
 
 
 def _cube_file(path: Path, table: FrameTable) -> Path:
