@@ -103,6 +103,20 @@ def test_k_is_thermal_and_nothing_else() -> None:
     assert not filters.is_thermal("XX_H")
 
 
+def test_each_density_dims_by_about_what_it_is_called() -> None:
+    """They fall short of their names in H and exceed them in J, by at most 0.8 of a decade."""
+    for row in filters.COMBINATIONS:
+        for channel in row.channels:
+            for name in ("ND_1.0", "ND_2.0", "ND_3.5"):
+                decades = -np.log10(channel.transmission(name))
+                assert decades == pytest.approx(float(name[3:]), abs=0.8)
+            assert channel.transmission("ND_1.0") > 2 * channel.transmission("ND_2.0")
+            assert channel.transmission("ND_2.0") > 2 * channel.transmission("ND_3.5")
+    h2, h3 = filters.channels_of("DB_H23")
+    assert [h2.transmission(name) for name in ("ND_1.0", "ND_2.0", "ND_3.5")] == [0.1143, 0.011818, 0.0005218]
+    assert h3.transmission("ND_2.0") == 0.017821
+
+
 def test_unknown_names_are_refused_with_the_known_ones() -> None:
     with pytest.raises(ReductionError, match=r"'BB_Z' is unknown.*DB_H23"):
         filters.channels_of("BB_Z")

@@ -93,3 +93,60 @@ def test_the_more_certain_frame_weighs_more() -> None:
     places = np.array([[0.0, 0.0], [1.0, 2.0], [0.0, 0.0], [1.0, 2.0]])
     found = fit_drift(mjd, channel, places, np.array([1.0, 0.5, 1.0, 0.5]))
     np.testing.assert_allclose(found.start, [[0.8, 1.6]] * 2, atol=1e-9)
+
+
+@pytest.mark.parametrize(("sigmas", "held"), [(4.5, True), (5.5, False)])
+def test_five_sigma_part_wander_from_a_jump(sigmas: float, held: bool) -> None:  # noqa: FBT001
+    hours = np.linspace(0, 2, 20)
+    mjd, channel = _rows(hours)
+    places = _line(hours, (0.3, 0.1)).reshape(-1, 2)
+    places[12] += (0.6 * 0.02 * sigmas, -0.8 * 0.02 * sigmas)
+    found = fit_drift(mjd, channel, places, np.full(40, 0.02))
+    moved = np.abs(found.start - _line(np.array([1.0]), (0.3, 0.1))[:, 0]).max()
+    assert (1e-3 < moved < 0.1) if held else moved < 1e-9
+
+
+def test_a_great_jump_does_not_hide_a_small_one() -> None:
+    hours = np.linspace(0, 2, 20)
+    mjd, channel = _rows(hours)
+    places = _line(hours, (0.3, 0.1)).reshape(-1, 2)
+    places[19] += (20.0, 0.0)
+    places[18] += (0.14, 0.0)
+    found = fit_drift(mjd, channel, places, np.full(40, 0.02))
+    np.testing.assert_allclose(found.slope, (0.3, 0.1), atol=1e-9)
+
+
+@pytest.mark.parametrize("size", [0.2, 3.0])
+def test_errors_grow_with_what_the_line_leaves_but_never_shrink(size: float) -> None:
+    """Frames of one minute: each field's weighted mean; four numbers of each axis are left over."""
+    mjd = np.full(6, _DAY)
+    channel = np.array([0, 0, 0, 1, 1, 1])
+    sure = np.array([0.02, 0.04, 0.05, 0.03, 0.02, 0.06])
+    off = size * 0.02 * np.array([[1, 0], [-1, 2], [0, -1], [2, 1], [-1, -1], [0, 1]])
+    weights = 1.0 / sure**2
+    means = [np.average(off[channel == c], axis=0, weights=weights[channel == c]) for c in (0, 1)]
+    rest = off - np.array(means)[channel]
+    found = fit_drift(mjd, channel, _START[channel] + off, sure)
+    np.testing.assert_allclose(found.start, _START + means, atol=1e-12)
+    excess = max(1.0, ((rest / sure[:, None]) ** 2).sum() / 8)
+    assert bool(excess > 1) is (size > 1)
+    wanted = [np.sqrt(excess / weights[channel == c].sum()) for c in (0, 1)]
+    assert found._replace(floor=0.0).error(mjd[:1])[:, 0] == pytest.approx(wanted, rel=1e-9)
+    assert found.floor == pytest.approx(0.035)
+    beyond = (rest**2).sum() / 8 - (sure**2).mean()
+    assert found.wander == pytest.approx(np.sqrt(max(beyond, 0.0)), rel=1e-9)
+
+
+def test_the_line_takes_a_number_of_its_own() -> None:
+    """Three frames a field over two hours: six less two places and a slope are left over."""
+    hours = np.array([0.0, 1.0, 2.0])
+    mjd, channel = _rows(hours)
+    bent = np.array([[1.0, 0.0], [-2.0, 0.0], [1.0, 0.0]] * 2)
+    found = fit_drift(mjd, channel, _line(hours, (0.3, 0.1)).reshape(-1, 2) + 0.1 * bent, np.full(6, 0.01))
+    np.testing.assert_allclose(found.slope, (0.3, 0.1), atol=1e-9)
+    assert found.wander == pytest.approx(np.sqrt(0.12 / 2 / 3 - 1e-4), rel=1e-9)
+    scale = 0.12 / 1e-4 / 2 / 3
+    quiet = found._replace(floor=0.0)
+    assert quiet.error(mjd[1:2])[:, 0] == pytest.approx([0.01 * np.sqrt(scale / 3)] * 2, rel=1e-9)
+    at_the_end = 0.01 * np.sqrt(scale * (1 / 3 + 1 / 4))
+    assert quiet.error(mjd[:1])[:, 0] == pytest.approx([at_the_end] * 2, rel=1e-9)

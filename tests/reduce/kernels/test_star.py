@@ -1,5 +1,7 @@
 """An unocculted star: place and error of an Airy disc in photon noise; refusals."""
 
+import re
+
 import numpy as np
 import pytest
 from scipy import special
@@ -93,3 +95,62 @@ def test_a_star_at_the_edge_is_refused_and_one_pixel_further_in_is_not(place: tu
     inside = (np.clip(place[0], 18, 72), np.clip(place[1], 18, 62))
     found = star_centre(1000.0 * _airy(*inside), inside, 4.0, _FWHM, _GAIN, _FULL)
     assert (found.x, found.y) == pytest.approx(inside, abs=0.01)
+
+
+def test_the_skys_light_is_no_noise_its_scatter_is() -> None:
+    image = _seen(45.2, 40.1, 400.0, np.random.default_rng(6))
+    dark, light = (
+        star_centre(image + level, (45.0, 40.0), 5.0, _FWHM, _GAIN, 1e9) for level in (-60.0, 20_000.0)
+    )
+    assert (dark.x, dark.y) == pytest.approx((light.x, light.y), abs=1e-3)
+    assert dark.error == pytest.approx(light.error, rel=1e-3)
+    assert dark.peak == pytest.approx(light.peak, rel=1e-3)
+
+
+def test_the_skys_scatter_is_measured_three_to_five_widths_out() -> None:
+    rows, columns = np.indices((81, 91))
+    radius = np.hypot(columns - 45, rows - 40) / _FWHM
+    rough = np.random.default_rng(7).normal(0.0, 100.0, radius.shape)
+    clean = 400.0 * _airy(45.0, 40.0)
+    quiet, loud = (
+        star_centre(clean + rough * where, (45.0, 40.0), 2.0, _FWHM, 1e9, _FULL).error
+        for where in ((radius < 2.9) & (radius > 2.0) | (radius > 5.1), (radius >= 3.0) & (radius < 4.3))
+    )
+    assert loud > 5 * quiet
+
+
+def test_bad_pixels_beside_a_bright_field_do_not_pass_for_the_star() -> None:
+    image = _seen(45.0, 40.0, 2e4, np.random.default_rng(8))
+    image[:, 70:] = 3e5
+    image[44:48, 41:45] = np.nan
+    found = star_centre(image, (45.0, 42.0), 8.0, _FWHM, _GAIN, _FULL)
+    assert (found.x, found.y) == pytest.approx((45.0, 40.0), abs=0.03)
+
+
+@pytest.mark.parametrize("star", [(50.0, 40.0), (40.0, 40.0), (45.0, 45.0), (45.0, 35.0)])
+def test_a_star_beyond_reach_is_not_taken_by_its_flank(star: tuple[float, float]) -> None:
+    rng = np.random.default_rng(9)
+    image = _seen(*star, 2e4, rng)
+    with pytest.raises(ValueError, match="no star near"):
+        star_centre(image, (45.0, 40.0), 0.9, _FWHM, _GAIN, _FULL)
+    assert star_centre(image, (45.0, 40.0), 5.5, _FWHM, _GAIN, _FULL).x == pytest.approx(star[0], abs=0.03)
+
+
+def test_the_refusal_gives_the_peak_and_its_error() -> None:
+    image = _seen(45.0, 40.0, 25.0, np.random.default_rng(4))
+    with pytest.raises(ValueError, match="no star near") as refused:
+        star_centre(image, (45.0, 40.0), 8.0, _FWHM, _GAIN, _FULL)
+    told = re.search(r"is (\S+) \+- (\S+) adu, wanted 8 sigma", str(refused.value))
+    assert told is not None
+    assert 1.0 < float(told[1]) / float(told[2]) < 8.0
+
+
+def test_what_does_not_look_like_a_core_makes_a_saturated_star_less_sure() -> None:
+    """Flanks that differ from side to side do so by more than photons."""
+    image = 60_000.0 * _airy(45.0, 40.0)
+    lopsided = image * np.where(np.arange(91) > 45, 1.15, 1.0)
+    found, other = (
+        star_centre(np.minimum(each, 42_000.0), (45.0, 40.0), 3.0, _FWHM, _GAIN, _FULL)
+        for each in (image, lopsided)
+    )
+    assert other.error > 1.2 * found.error
