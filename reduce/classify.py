@@ -260,7 +260,8 @@ def _class_of(cards: Mapping[str, CardValue], path: Path) -> str:
     values = [_text(cards, name) for name in names]
     if not values[0] or not values[1]:
         raise HeaderError(
-            f"{path}: DPR CATG {values[0]!r}, DPR TYPE {values[1]!r}; both are wanted to know what it is"
+            f"{path}: DPR CATG is {values[0]!r}, DPR TYPE {values[1]!r}; both are wanted to know what it is; "
+            "fetch it again"
         )
     tag = sphere.tag_of(*values)
     if tag is None:
@@ -277,7 +278,8 @@ def _text(cards: Mapping[str, CardValue], keyword: str) -> str:
 def _number(cards: Mapping[str, CardValue], keyword: str, path: Path) -> float:
     value = cards.get(keyword)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise HeaderError(f"{path}: {keyword} is {value!r}, wanted a number")
+        found = "missing" if value is None else repr(value)
+        raise HeaderError(f"{path}: {keyword} is {found}, wanted a number; fetch it again")
     return float(value)
 
 
@@ -295,7 +297,10 @@ def _instant(cards: Mapping[str, CardValue], keyword: str, path: Path) -> dateti
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise HeaderError(f"{path}: {keyword} is {text!r}, wanted YYYY-MM-DDThh:mm:ss.s") from error
+        found = repr(text) if text else "missing"
+        raise HeaderError(
+            f"{path}: {keyword} is {found}, wanted YYYY-MM-DDThh:mm:ss.s; fetch it again"
+        ) from error
     if moment.year not in _YEARS:
         raise HeaderError(f"{path}: {keyword} is {text!r}, wanted a year from {_YEARS[0]} to {_YEARS[-1]}")
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
@@ -347,7 +352,8 @@ def _night(begin: datetime) -> date:
 def _dp_id(cards: Mapping[str, CardValue], path: Path) -> str:
     name = _text(cards, "ARCFILE").removesuffix(".fits")
     if not _DP_ID.match(name):
-        raise HeaderError(f"{path}: ARCFILE is {name!r}, wanted ESO's identifier as in SPHER.<date>.fits")
+        found = repr(name) if name else "missing"
+        raise HeaderError(f"{path}: ARCFILE is {found}, wanted ESO's identifier as in SPHER.<date>.fits")
     return name
 
 

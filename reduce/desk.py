@@ -148,19 +148,13 @@ class Desk:
         Returns
         -------
         Choice | None
-            None where nothing fits and the product can be made without.
-
-        Notes
-        -----
-        AssociationError if nothing fits and it cannot.
+            None where nothing fits; what the product cannot be made without is told by `lacking`.
         """
         decision = self._index.decide(source, wanted or self.science)
         self._rejected += [Rejected(role, one) for one in decision.rejected]
         choice = decision.choice
         if choice is None:
             self._miss(role, decision, source.without, decision.reason())
-            if source.without is None:
-                decision.required()
             return None
         names = tuple(frame.dp_id for frame in choice.group.frames)
         self._chosen[role, names[0]] = Chosen(role, choice.group.tag, names, choice.level, choice.hours)
@@ -203,6 +197,10 @@ class Desk:
             missing = Missing(role, span.name, (span.tag,), span.without, reason, 0, (), first.dit_s)
             self._missing.append(missing)
         return found
+
+    def lacking(self) -> str:
+        """What was looked for, is not there, and without which nothing can be made; '' for nothing."""
+        return "; ".join(one.reason for one in self._missing if one.level is None)
 
     def level_of(self, source: DataSource, choice: Choice, wanted: FrameGroup) -> int:
         """Match level of a choice for other frames of the same sequence; no better than none at all."""

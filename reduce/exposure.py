@@ -14,9 +14,19 @@ from hcvo.headers.packed import unpacked
 from hcvo.model.frame import CardValue, RawFrame
 from reduce.classify import read_frame
 
-__all__ = ["Exposure", "Pointing", "Site", "read_exposure", "read_parts", "read_planes"]
+__all__ = [
+    "Exposure",
+    "Pointing",
+    "Site",
+    "only_numbers",
+    "read_exposure",
+    "read_parts",
+    "read_planes",
+    "whole_detector",
+]
 
 _EQUINOX = 2000.0
+_DETECTOR = (1024, 2048)  # (y, x), both fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,18 +180,14 @@ def read_planes(path: Path) -> NDArray[np.float32]:
     NDArray[np.float32]
         (plane, y, x) adu, native byte order; a single image has one plane.
 
-    Raises
-    ------
-    InputError
-        If a pixel is not a number.
+    Notes
+    -----
+    InputError if a pixel is not a number, or the image not that of the whole detector.
     """
     with fits.open(path, memmap=False) as hdus:
+        whole_detector(path, hdus[0].shape)
         data = np.asarray(hdus[0].data, dtype=np.float32)
-    unknown = data.size - int(np.isfinite(data).sum())
-    if unknown:
-        raise InputError(
-            f"{path}: {unknown} pixels are not numbers, wanted none in a raw frame; fetch it again"
-        )
+    only_numbers(path, data)
     return data if data.ndim == 3 else data[None]  # noqa: PLR2004 - (plane, y, x)
 
 
@@ -202,14 +208,14 @@ def read_parts(path: Path, planes: range, parts: Sequence[tuple[slice, slice]]) 
     list[NDArray[np.float32]]
         (plane, y, x) adu for each part, native byte order.
 
-    Raises
-    ------
-    InputError
-        If a pixel of them is not a number.
+    Notes
+    -----
+    InputError if a pixel of them is not a number, or the image not that of the whole detector.
     """
     low, high = min(rows.start for rows, _ in parts), max(rows.stop for rows, _ in parts)
     with fits.open(path, memmap=False) as hdus:
         shape, section = hdus[0].shape, hdus[0].section
+        whole_detector(path, shape)
         sizes = [
             (len(planes), rows.stop - rows.start, columns.stop - columns.start) for rows, columns in parts
         ]
@@ -218,17 +224,60 @@ def read_parts(path: Path, planes: range, parts: Sequence[tuple[slice, slice]]) 
             band = section[number, low:high] if len(shape) == 3 else section[low:high]  # noqa: PLR2004
             for out, (rows, columns) in zip(read, parts, strict=True):
                 out[place] = band[rows.start - low : rows.stop - low, columns]
-    unknown = sum(part.size - int(np.isfinite(part).sum()) for part in read)
+    only_numbers(path, *read)
+    return read
+
+
+def whole_detector(path: Path, shape: tuple[int, ...]) -> None:
+    """See that an image is of IRDIS's whole detector.
+
+    Parameters
+    ----------
+    path : Path
+        Its file, for the message.
+    shape : tuple[int, ...]
+        (y, x) or (plane, y, x).
+
+    Raises
+    ------
+    InputError
+        If it is of another size.
+    """
+    if len(shape) not in (2, 3) or shape[-2:] != _DETECTOR:
+        found = " x ".join(map(str, reversed(shape))) or "no"
+        raise InputError(
+            f"{path}: an image of {found} px, wanted {_DETECTOR[1]} x {_DETECTOR[0]}, the whole detector; "
+            "take it out of the folder"
+        )
+
+
+def only_numbers(path: Path, *parts: NDArray[np.floating]) -> None:
+    """See that every pixel is a number.
+
+    Parameters
+    ----------
+    path : Path
+        Their file, for the message.
+    *parts : NDArray[np.floating]
+        Pixels.
+
+    Raises
+    ------
+    InputError
+        If one is not.
+    """
+    unknown = sum(part.size - int(np.isfinite(part).sum()) for part in parts)
     if unknown:
         raise InputError(
-            f"{path}: {unknown} pixels are not numbers, wanted none in a raw frame; fetch it again"
+            f"{path}: {unknown} pixels are not numbers, wanted none in a raw frame; fetch it again, "
+            "or take it out of the folder"
         )
-    return read
 
 
 def _number(frame: RawFrame, keyword: str, default: float | None = None) -> float:
     cards: Mapping[str, CardValue] = frame.cards
     value = cards.get(keyword, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise HeaderError(f"{frame.path}: {keyword} is {value!r}, wanted a number")
+        found = "missing" if value is None else repr(value)
+        raise HeaderError(f"{frame.path}: {keyword} is {found}, wanted a number; fetch it again")
     return float(value)

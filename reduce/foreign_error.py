@@ -1,5 +1,6 @@
 """What other people's code says while a recipe runs, in words an operator can act on."""
 
+import traceback
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
@@ -12,6 +13,8 @@ import structlog
 from hcvo.errors import HcvoError, ReductionError, StoreError
 
 __all__ = ["told", "warnings_into"]
+
+_KERNELS = Path(__file__).parent / "kernels"
 
 
 def told(error: BaseException, log: Path) -> BaseException:
@@ -40,8 +43,16 @@ def told(error: BaseException, log: Path) -> BaseException:
         return ReductionError(
             "one of its processes was killed, as happens when memory runs out; take fewer --workers"
         )
+    if isinstance(error, ValueError) and _of_a_kernel(error):
+        return ReductionError(f"{error}; its log is {log}")
     what = f"{type(error).__name__}: {error}"
     return ReductionError(f"stopped by a fault of the program ({what}); {log} tells where, please report it")
+
+
+def _of_a_kernel(error: ValueError) -> bool:
+    """Whether a kernel raised it by a statement of its own: those say plainly what is wrong with arrays."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    return any(Path(one.filename).parent == _KERNELS and (one.line or "").startswith("raise") for one in last)
 
 
 @contextmanager

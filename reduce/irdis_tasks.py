@@ -7,9 +7,11 @@ serves many sequences, and how well it fits each travels with its use.
 
 from collections.abc import Iterable
 
+from hcvo.errors import AssociationError
 from hcvo.model.frame import RawFrame
 from reduce.desk import Desk
 from reduce.instruments import sphere_irdis_match as irdis
+from reduce.instruments.sphere_irdis_filters import FILTERS
 from reduce.match import Choice, DataSource, FrameGroup
 from reduce.task import Made, Raw, Task
 
@@ -33,7 +35,7 @@ def tasks_of(desk: Desk, opening: RawFrame) -> list[Task]:
 
     Notes
     -----
-    AssociationError if there is no flat, or no background of the science frames.
+    AssociationError if there is no flat, or no background of the science frames, or their filter is unknown.
     """
     return _Sequence(desk, opening).tasks()
 
@@ -49,11 +51,18 @@ class _Sequence:
         self._tasks: dict[str, Task] = {}
 
     def tasks(self) -> list[Task]:
+        if self._first.filter not in FILTERS:
+            raise AssociationError(
+                f"{self._first.dp_id}: its filter (INS COMB IFLT) is {self._first.filter!r}, wanted one of "
+                f"{', '.join(FILTERS)}; no other is reduced"
+            )
         flat_choice = self._desk.find("flat", irdis.FLAT)
         background_source = irdis.background_of(self._first.filter)
         background = self._background("background", background_source, self._science)
+        if lacking := self._desk.lacking():
+            raise AssociationError(lacking)
         assert flat_choice is not None
-        assert background is not None  # both are refused where there is none
+        assert background is not None  # without them something is lacking
         flat = self._flat(flat_choice)
         centres = self._centres(flat, flat_choice, background)
         psf, lost = self._psf(flat, flat_choice)

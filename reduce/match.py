@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
-from hcvo.errors import AssociationError
 from hcvo.model.frame import RawFrame
 from reduce.match_words import conditions, difference, time_words
 
@@ -178,23 +177,6 @@ class Decision:
     choice: Choice | None
     rejected: tuple[Rejection, ...]
     more: int
-
-    def required(self) -> Choice:
-        """The choice, which must be there.
-
-        Returns
-        -------
-        Choice
-            A group and its level.
-
-        Raises
-        ------
-        AssociationError
-            If nothing fits; the text names what was rejected and why.
-        """
-        if self.choice is None:
-            raise AssociationError(self.reason())
-        return self.choice
 
     def reason(self) -> str:
         """Why nothing fits, in words."""

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 from pydantic import Field
 
+from hcvo.errors import InputError
 from hcvo.model.product import ProductKind
-from reduce.exposure import Exposure, read_exposure
-from reduce.instruments.sphere_irdis import DITHER_UM_PER_PX
+from reduce.exposure import Exposure, only_numbers, read_exposure, whole_detector
+from reduce.instruments.sphere_irdis import DITHER_UM_PER_PX, SATURATION_ADU
 from reduce.instruments.sphere_irdis_filters import is_thermal
 from reduce.kernels import background, badpixels, stack
 from reduce.product_file import image_hdu, write_preview, write_product
@@ -45,7 +47,7 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
     sources = files["dark"]
     exposures = [read_exposure(source.path) for source in sources]
     with _opened(sources) as cubes:
-        planes = _Planes(cubes)
+        planes = _Planes([source.path for source in sources], cubes)
         made = _combined(planes, parameters.clip_sigma, job)
         noise = _noise(made)
         bad = badpixels.standing_out(made.mean, parameters.hot_sigma)
@@ -62,7 +64,7 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
     ]
     if shapes is not None and len(shapes):
         extensions.append(image_hdu("COMPONENTS", shapes, "adu", "component,y,x"))
-    write_product(path, facts, made.mean, extensions, _cards(exposures, planes, made, bad))
+    write_product(path, facts, made.mean, extensions, _cards(exposures, planes, noise, bad))
     job.done(facts, path, write_preview(path, made.mean))
 
 
@@ -73,7 +75,7 @@ def _thermal(exposures: Sequence[Exposure]) -> bool:
 
 
 def _cards(
-    exposures: Sequence[Exposure], planes: "_Planes", made: stack.Stack, bad: NDArray[np.bool_]
+    exposures: Sequence[Exposure], planes: "_Planes", noise: NDArray[np.float32], bad: NDArray[np.bool_]
 ) -> dict[str, tuple[object, str]]:
     dither = np.mean([exposure.dither_um for exposure in exposures], axis=0) / DITHER_UM_PER_PX
     return {
@@ -82,7 +84,7 @@ def _cards(
         "DITHERX": (float(dither[0]), "[pix] mean dither of the planes"),
         "DITHERY": (float(dither[1]), "[pix] mean dither of the planes"),
         "NBADPIX": (int(bad.sum()), "bad pixels by level, noise and time"),
-        "NOISEMED": (float(np.nan_to_num(np.nanmedian(made.noise))), "[adu] median noise of a plane"),
+        "NOISEMED": (float(np.median(noise)), "[adu] median noise of a plane"),
     }
 
 
@@ -92,12 +94,19 @@ class _Planes:
     The level of a field drifts from plane to plane (bias, sky): that is no noise of a pixel.
     """
 
-    def __init__(self, cubes: Sequence[NDArray[np.floating]]) -> None:
-        self._cubes = cubes
+    def __init__(self, paths: Sequence[Path], cubes: Sequence[NDArray[np.floating]]) -> None:
+        self._paths, self._cubes = paths, cubes
+        for path, cube in zip(paths, cubes, strict=True):
+            whole_detector(path, np.shape(cube))
         self.height, self.width = cubes[0].shape[-2:]
         sparse = self._read(slice(0, None, _SPARSE))[..., ::_SPARSE_COLUMNS]
         levels = np.stack([np.median(part, axis=(1, 2)) for part in _halves(sparse)], axis=1)
         self.count = len(levels)
+        if levels.max() > SATURATION_ADU:
+            raise InputError(
+                f"{paths[0]} ...: a plane holds {levels.max():.0f} adu in the median, wanted less than "
+                f"{SATURATION_ADU:.0f}: it is saturated; take it out of the folder"
+            )
         self._drift = (levels - levels.mean(axis=0)).astype(np.float32)  # (plane, field)
 
     def bands(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
@@ -113,6 +122,8 @@ class _Planes:
 
     def _read(self, rows: slice) -> NDArray[np.float32]:
         parts = [np.asarray(cube[..., rows, :], dtype=np.float32) for cube in self._cubes]
+        for path, part in zip(self._paths, parts, strict=True):
+            only_numbers(path, part)
         return np.concatenate([part.reshape(-1, *part.shape[-2:]) for part in parts])
 
 

@@ -88,6 +88,14 @@ def test_no_flat_is_a_refusal_and_says_what_else_is_wrong_at_once() -> None:
     )
     group = _group(made)
     assert (group.level, [(one.role, one.level) for one in group.missing]) == (None, [("flat", None)])
+    (both,) = plan(_without(_FLAT, "IRD_SKY_BG_RAW", "IRD_DARK_RAW")).refusals
+    assert both.startswith("no flat for SPHER.IRD_SCIENCE_DBI_RAW.0.0")
+    assert "; no background for SPHER.IRD_SCIENCE_DBI_RAW.0.0" in both
+
+
+def test_a_filter_that_we_do_not_know_is_refused_by_name() -> None:
+    (refusal,) = plan(night(filter="NB_XYZ")).refusals
+    assert "SPHER.IRD_SCIENCE_DBI_RAW.0.0: its filter (INS COMB IFLT) is 'NB_XYZ', wanted one of" in refusal
 
 
 def test_no_background_of_the_dit_is_a_refusal_that_names_the_wrong_dit() -> None:

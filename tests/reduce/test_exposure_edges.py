@@ -9,7 +9,7 @@ from astropy.io import fits
 from astropy.time import Time
 
 from hcvo.errors import HeaderError, InputError
-from reduce.exposure import Pointing, Site, read_exposure, read_planes
+from reduce.exposure import Pointing, Site, read_exposure, read_parts, read_planes
 from tests.reduce.raw_files import irdis_cards, write_raw
 
 
@@ -51,6 +51,15 @@ def test_cards_that_may_be_absent_have_a_meaning(tmp_path: Path) -> None:
     assert (seen.pm_ra_arcsec, seen.pm_dec_arcsec, seen.position_angle_deg) == (0.0, 0.0, 0.0)
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 5), (2048,), ()])
+def test_an_image_of_another_size_is_named(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    fits.PrimaryHDU(np.ones(shape, np.float32) if shape else None).writeto(tmp_path / "raw.fits")
+    with pytest.raises(InputError, match=r"raw.fits: an image of (5 x 3 x 2|2048|no) px, wanted 2048 x 1024"):
+        read_planes(tmp_path / "raw.fits")
+    with pytest.raises(InputError, match="wanted 2048 x 1024"):
+        read_parts(tmp_path / "raw.fits", range(1), [(slice(0, 2), slice(0, 2))])
+
+
 @pytest.mark.parametrize("value", [True, "fast", None])
 def test_what_is_no_number_is_named(tmp_path: Path, value: object) -> None:
     path = write_raw(tmp_path, irdis_cards(ESO_TEL_ALT=value))
@@ -58,19 +67,19 @@ def test_what_is_no_number_is_named(tmp_path: Path, value: object) -> None:
         read_exposure(path).pointing()
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 5), (3, 5)])
+@pytest.mark.parametrize("shape", [(2, 1024, 2048), (1024, 2048)])
 def test_planes_are_those_of_the_primary_array(tmp_path: Path, shape: tuple[int, ...]) -> None:
     data = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
     path = tmp_path / "raw.fits"
     other = fits.ImageHDU(np.ones((2, 2), np.float32))
     fits.HDUList([fits.PrimaryHDU(data), other]).writeto(path)
     found = read_planes(path)
-    np.testing.assert_array_equal(found, data.reshape(-1, 3, 5))
+    np.testing.assert_array_equal(found, data.reshape(-1, 1024, 2048))
     assert found.dtype == np.dtype("=f4")
 
 
 def test_pixels_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
-    data = np.ones((2, 3, 5), np.float32)
+    data = np.ones((2, 1024, 2048), np.float32)
     data[0, 1, 2], data[1, 0, 0] = np.nan, np.inf
     fits.writeto(tmp_path / "raw.fits", data)
     with pytest.raises(InputError, match="2 pixels are not numbers"):

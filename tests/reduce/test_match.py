@@ -20,8 +20,14 @@ def _decide(source: DataSource, wanted: Sequence[RawFrame], frames: Sequence[Raw
     return Index(frames).decide(source, FrameGroup(wanted[0].frame_class, tuple(wanted)))
 
 
+def _required(decision: Decision) -> Choice:
+    if decision.choice is None:
+        raise AssociationError(decision.reason())
+    return decision.choice
+
+
 def _choose(source: DataSource, wanted: RawFrame, frames: Sequence[RawFrame]) -> Choice:
-    return _decide(source, [wanted], frames).required()
+    return _required(_decide(source, [wanted], frames))
 
 
 _SCIENCE = frame("IRD_SCIENCE_DBI_RAW", 0.0)
@@ -105,12 +111,12 @@ def test_time_is_counted_from_the_whole_sequence() -> None:
     sequence = [frame("IRD_SCIENCE_DBI_RAW", 0.0), frame("IRD_SCIENCE_DBI_RAW", 6.0)]
     late = frame("IRD_DARK_RAW", 17.0, night=date(2018, 4, 21))
     early = frame("IRD_DARK_RAW", -10.0, night=date(2018, 4, 19))
-    found = _decide(irdis.BACKGROUND, sequence, [late]).required()
+    found = _required(_decide(irdis.BACKGROUND, sequence, [late]))
     assert found.level == 1
     assert found.hours == pytest.approx(10.76)
-    assert _decide(irdis.BACKGROUND, sequence, [late, early]).required().group.frames == (early,)
+    assert _required(_decide(irdis.BACKGROUND, sequence, [late, early])).group.frames == (early,)
     within = frame("IRD_DARK_RAW", 3.0)
-    assert _decide(irdis.BACKGROUND, sequence, [within]).required().hours == 0.0
+    assert _required(_decide(irdis.BACKGROUND, sequence, [within])).hours == 0.0
 
 
 @pytest.mark.parametrize(
