@@ -37,7 +37,8 @@ def calibrate(
     -------
     tuple[NDArray[np.float32], NDArray[np.float32]]
         (plane, y, x) adu, and its variance, adu**2: (noise**2 + light / gain) / response**2. The light is
-        the pixel's own, at least 0: where it is faint, its noise makes the variance 1 to 3 % too large.
+        the pixel's own, at least 0: where there is none, noise seems to be some and makes the variance
+        too large by 1 / (2.5 gain noise), 3.6 % at 6.3 adu.
     """
     planes = np.ascontiguousarray(raw, dtype=np.float32)
     level = np.ascontiguousarray(np.broadcast_to(background, planes.shape[-background.ndim :]))

@@ -43,16 +43,20 @@ def _noisy(
 @pytest.mark.parametrize("width", [2.1, 3.4, 4.4])
 @pytest.mark.parametrize("planes", [1, 2, 6])
 def test_star_speckles_and_companions_are_no_hits(width: float, planes: int) -> None:
+    """Over many more such scenes one pixel is taken in some twenty, most of them in Y."""
     rng = np.random.default_rng(1)
     for _ in range(3):
         data, variance = _noisy(rng, _scene(rng, width, planes))
-        assert find_cosmics(data, variance, width).sum() <= 1
+        assert not find_cosmics(data, variance, width).any()
 
 
-@pytest.mark.parametrize(("width", "least"), [(2.1, 0.85), (3.4, 0.97), (4.4, 0.97)])
+@pytest.mark.parametrize(("width", "least"), [(2.1, 0.91), (3.4, 0.99), (4.4, 0.99)])
 @pytest.mark.parametrize("planes", [1, 5])
 def test_hits_are_found(width: float, least: float, planes: int) -> None:
-    """Of 30 sigma and more, one to three pixels in a row, anywhere on the scene; nothing beside them."""
+    """Of 30 sigma and more, one to three pixels in a row, anywhere on the scene; nothing beside them.
+
+    In Y an image of a point is hardly wider than a hit: on bright speckles some tell nothing apart.
+    """
     rng = np.random.default_rng(2)
     light = _scene(rng, width, planes)
     hit = np.zeros(light.shape)
@@ -67,7 +71,7 @@ def test_hits_are_found(width: float, least: float, planes: int) -> None:
     data += hit.astype(np.float32)
     found = find_cosmics(data, (variance + hit / 1.75).astype(np.float32), width)
     assert (found & strong).sum() > least * strong.sum()
-    assert (found & (hit == 0)).sum() <= 0.02 * strong.sum()
+    assert (found & (hit == 0)).sum() <= 0.004 * strong.sum()
 
 
 def test_a_pixel_hot_in_all_planes_is_found_in_all_and_a_known_one_is_left() -> None:
@@ -101,3 +105,18 @@ def test_the_planes_are_left_as_they_are_and_every_run_agrees() -> None:
     np.testing.assert_array_equal(first, find_cosmics(data, variance, 3.4))
     assert first[1, 40, 41]
     assert first.dtype == bool
+
+
+def test_what_the_calibrations_leave_in_all_planes_is_no_hit() -> None:
+    """Noise of a master of 6 planes stays in the mean of 40; a pixel that jumped for good is found above it."""
+    rng = np.random.default_rng(12)
+    left = (rng.normal(size=(_SIZE, _SIZE)) * _READ / np.sqrt(6)).astype(np.float32)
+    data, variance = _noisy(rng, np.full((40, _SIZE, _SIZE), 40.0))
+    data += left
+    data[:, 70, 90] += np.float32(8 * _READ)
+    found = find_cosmics(data, variance, 3.4, shared=np.full_like(left, _READ**2 / 6))
+    assert found[:, 70, 90].all()
+    found[:, 70, 90] = False
+    assert found.sum() <= 3  # of a million
+    unknown = find_cosmics(data, variance, 3.4)
+    assert unknown.sum() > 100 * found.sum() + 1000

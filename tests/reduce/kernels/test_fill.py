@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import sparse
 
 from reduce.kernels.fill import SOURCES, fill, fill_variance, plan_fill, predictor
 
@@ -47,7 +48,7 @@ def test_planes_come_back_exactly_whatever_is_bad(width: float) -> None:
     np.testing.assert_array_equal(found[~bad], image[~bad])
 
 
-@pytest.mark.parametrize(("width", "worst"), [(2.17, 0.065), (3.4, 0.025), (4.4, 0.018)])
+@pytest.mark.parametrize(("width", "worst"), [(2.17, 0.065), (3.4, 0.025), (4.4, 0.017)])
 def test_a_bad_pixel_anywhere_on_a_star_is_filled_to_a_share_of_its_peak(width: float, worst: float) -> None:
     image = _airy((41, 41), 20.3, 19.8, width)
     for row in range(17, 24):
@@ -70,50 +71,87 @@ def test_filled_noise_is_never_louder_than_noise(width: float) -> None:
     fill(planes, plan)  # no variance: cautious
     fill_variance(variance, plan)
     measured = planes[:, bad].var(axis=0, ddof=1) / variance[0, bad]
-    assert measured.mean() == pytest.approx(1.0, abs=0.05)
+    assert measured.mean() == pytest.approx(1.0, abs=0.02)
 
 
-def test_clusters_of_bad_pixels_make_up_no_companion() -> None:
-    """Peaks of matched apertures in blank noise are no higher than where nothing is bad."""
-    rng = np.random.default_rng(3)
-    from scipy.ndimage import gaussian_filter  # noqa: PLC0415 # the one user
+def _smoothing(shape: tuple[int, int], sigma: float) -> sparse.csr_array:
+    """(pixel, pixel): an image under a Gaussian as wide as a star's image."""
+    reach = int(4 * sigma + 0.5)
+    steps = np.arange(-reach, reach + 1)
+    weights = np.exp(-0.5 * (steps / sigma) ** 2)
+    along = [
+        sparse.diags_array(
+            [np.full(size - abs(step), weight) for step, weight in zip(steps, weights, strict=True)],
+            offsets=steps,
+            shape=(size, size),
+        )
+        for size in shape
+    ]
+    return sparse.csr_array(sparse.kron(*along))
 
-    width, shape = 3.4, (220, 220)
-    bad = _clusters(rng, shape)
+
+@pytest.mark.parametrize("width", [2.17, 3.4, 4.4])
+def test_clusters_of_bad_pixels_make_up_no_companion(width: float) -> None:
+    """The noise of a matched aperture in blank sky, exactly: filled pixels share that of their neighbours.
+
+    Over a single bad pixel it is 1.1 (K) to 1.33 (Y) times the plain one, over the worst clump 1.37.
+    """
+    bad = _clusters(np.random.default_rng(3), (100, 100))
     plan = plan_fill(bad, width)
-    inner = np.s_[10:-10, 10:-10]
-    peaks, clean = [], []
-    for _ in range(5):
-        noise = rng.normal(size=shape).astype(np.float32)
-        clean.append(gaussian_filter(noise, 0.42 * width)[inner])
-        noise[bad] = rng.choice([-1e4, 1e4], bad.sum())
-        fill(noise[None], plan, np.ones((1, *shape), np.float32))
-        peaks.append(np.abs(gaussian_filter(noise, 0.42 * width)[inner]).max())
-    sigma = np.std(clean)
-    assert max(peaks) < 5.5 * sigma
-    assert np.median(peaks) < 1.15 * np.median(np.abs(clean).max(axis=(1, 2)))
+    holes = (plan.weights.ravel(), (np.repeat(plan.places, SOURCES), plan.sources.ravel()))
+    filled = sparse.csr_array(holes, shape=(bad.size, bad.size)) + sparse.diags_array((~bad).ravel() * 1.0)
+    smooth = _smoothing((100, 100), 0.42 * width)
+    louder = np.sqrt((smooth @ filled).power(2).sum(axis=1) / smooth.power(2).sum(axis=1)).reshape(bad.shape)
+    inner = louder[8:-8, 8:-8]
+    assert inner.max() < 1.4
+    assert inner.mean() < 1.04
 
 
-@pytest.mark.parametrize(("width", "share"), [(3.4, 0.01), (4.4, 0.01), (2.17, 0.04)])
-def test_a_companion_over_bad_pixels_keeps_its_flux(width: float, share: float) -> None:
-    """At many places on a map like the real one, wherever a bad pixel lies within 0.8 lambda/D."""
+def test_noise_is_not_followed_boldly() -> None:
+    """More than four standard deviations: one in 16 000."""
+    rng = np.random.default_rng(6)
+    bad = _clusters(rng, (100, 100))
+    plan = plan_fill(bad, 3.4)
+    cautious = rng.normal(size=(400, 100, 100)).astype(np.float32)
+    chosen = cautious.copy()
+    fill(cautious, plan)
+    fill(chosen, plan, np.ones_like(chosen))
+    tried = 400 * plan.choice.sum()
+    assert tried > 30_000
+    assert (chosen != cautious).sum() / tried < 2e-4
+
+
+@pytest.mark.parametrize(
+    ("width", "mean", "share", "worst"),
+    [(2.17, 0.0045, 0.03, 0.24), (3.4, 0.0005, 0.008, 0.058), (4.4, 0.0005, 0.0035, 0.0145)],
+)
+def test_a_companion_over_bad_pixels_keeps_its_flux(
+    width: float, mean: float, share: float, worst: float
+) -> None:
+    """At many places on a map like the real one, wherever a bad pixel lies within 0.8 lambda/D.
+
+    The worst are clumps over the peak itself: in Y, where a pixel is half of lambda/D, what is left around
+    them does not tell its height.
+    """
     rng = np.random.default_rng(4)
-    bad = _clusters(rng, (300, 300))
-    plan = plan_fill(bad, width)
-    rows, columns = np.mgrid[:300, :300]
+    map_ = _clusters(rng, (300, 300))
+    rows, columns = np.mgrid[:33, :33]
     lost = []
-    for _ in range(250):
-        x, y = rng.uniform(20, 280, 2)
+    for _ in range(800):
+        left, top = rng.integers(0, 300 - 33, 2)
+        bad = map_[top : top + 33, left : left + 33]
+        x, y = rng.uniform(15.5, 16.5, 2)
         aperture = np.hypot(rows - y, columns - x) < 0.8 * width
         if not (bad & aperture).any():
             continue
-        image = _airy((300, 300), x, y, width)
+        image = _airy(bad.shape, x, y, width)
         out = np.where(bad, 1e6, image)
-        fill(out[None], plan, np.full((1, 300, 300), 1e-3, np.float32))
+        fill(out[None], plan_fill(bad, width), np.full((1, 33, 33), 1e-3, np.float32))
         lost.append(out[aperture].sum() / image[aperture].sum() - 1.0)
-    assert len(lost) > 40
-    assert abs(np.mean(lost)) < share / 5
+    assert len(lost) > 200
+    assert abs(np.mean(lost)) < mean
     assert np.quantile(np.abs(lost), 0.9) < share
+    assert np.abs(lost).max() < worst
 
 
 def test_nothing_outside_the_hole_is_touched_and_all_planes_are_filled() -> None:
