@@ -31,6 +31,7 @@ def find_cosmics(
     width: float,
     known: NDArray[np.bool_] | None = None,
     threshold: float = 6.0,
+    shared: NDArray[np.float32] | None = None,
 ) -> NDArray[np.bool_]:
     """Pixels that were hit, or jumped, in single planes; with several planes also those sharp in all.
 
@@ -46,6 +47,9 @@ def find_cosmics(
         (y, x) pixels not to look at: bad or without data, and what borders on those without data.
     threshold : float
         Least deviation, in standard deviations of value and prediction.
+    shared : NDArray[np.float32] | None
+        (y, x) variance that all planes have in common, the calibrations'; it is not in `variance` and does
+        not average out. None = 0.
 
     Returns
     -------
@@ -56,9 +60,10 @@ def find_cosmics(
     skipped = np.zeros(shape[1:], bool) if known is None else np.ascontiguousarray(known)
     spread = np.ascontiguousarray(np.broadcast_to(variance, shape))
     found = np.zeros(shape, bool)
+    common = np.zeros(shape[1:], np.float32) if shared is None else shared
     kernel, cleaned = predictor(width), np.array(planes, dtype=np.float32)
     for plane, noise, hits in zip(cleaned, spread, found, strict=True):
-        _search(plane, noise, skipped, kernel, threshold, hits)
+        _search(plane, noise + common, skipped, kernel, threshold, hits)
     if len(planes) > 1:
         quiet = _mean(spread) / np.float32(len(planes))
         middle = _mean(cleaned)
@@ -66,7 +71,7 @@ def find_cosmics(
             changed = plane - middle
             _search(changed, noise + quiet, skipped, kernel, threshold, hits, brighter=True)
             plane[:] = changed + middle
-        found |= _lasting(cleaned, quiet, skipped, kernel, threshold)
+        found |= _lasting(cleaned, quiet + common, skipped, kernel, threshold)
     return found
 
 

@@ -34,6 +34,8 @@ class Window:
         (y, x) adu; response 1 where the pixel is bad.
     noise : NDArray[np.float32]
         (y, x) standard deviation of one plane at the background's level, adu.
+    error, flat_error : NDArray[np.float32]
+        (y, x) of background and flat: the same in every plane.
     bad : NDArray[np.bool_]
         (y, x), filled from their neighbours.
     lost : NDArray[np.bool_]
@@ -50,6 +52,8 @@ class Window:
     background: NDArray[np.float32]
     flat: NDArray[np.float32]
     noise: NDArray[np.float32]
+    error: NDArray[np.float32]
+    flat_error: NDArray[np.float32]
     bad: NDArray[np.bool_]
     lost: NDArray[np.bool_]
     width: float
@@ -118,9 +122,10 @@ def lambda_over_d_px(wavelength_um: float, scale_mas: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Master:
-    """A master calibration of the whole detector: plane, bad pixels, noise of one exposure (dark only)."""
+    """A master of the whole detector: plane, its error, bad pixels, noise of one exposure (dark only)."""
 
     plane: NDArray[np.float32]
+    error: NDArray[np.float32]
     bad: NDArray[np.bool_]
     noise: NDArray[np.float32] | None
 
@@ -128,8 +133,9 @@ class _Master:
 def _read(path: Path) -> _Master:
     with fits.open(path, memmap=False) as hdus:
         plane, bad = np.asarray(hdus[0].data, np.float32), np.asarray(hdus["BADPIX"].data, bool)
+        error = np.asarray(hdus["ERROR"].data, np.float32)
         noise = np.asarray(hdus["NOISE"].data, np.float32) if "NOISE" in hdus else None
-    return _Master(plane, bad | ~np.isfinite(plane), noise)
+    return _Master(plane, error, bad | ~np.isfinite(plane), noise)
 
 
 def _widths(flat: SourceFile) -> tuple[float, ...]:
@@ -158,9 +164,15 @@ def _window(
         (left, low),
         np.where(here, 0, master.plane[rows, columns]).astype(np.float32),
         np.where(here, 1, flat.plane[rows, columns]).astype(np.float32),
-        np.where(np.isfinite(noise), noise, 0).astype(np.float32),
+        _finite(noise),
+        _finite(master.error[rows, columns]),
+        _finite(flat.error[rows, columns]),
         here & ~lost,
         lost,
         width,
         fill.plan_fill(here, width, here & ~lost),
     )
+
+
+def _finite(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.where(np.isfinite(values), values, np.float32(0.0))

@@ -209,7 +209,8 @@ class _Field:
             raw, behind, view.background, view.noise, view.flat, irdis.GAIN_E_PER_ADU
         )
         self._fill(image, noise, view.repair)
-        hits = cosmics.find_cosmics(image, noise, view.width, self._unseen)
+        shared = (view.error**2 + (image.mean(axis=0) * view.flat_error) ** 2) / view.flat**2
+        hits = cosmics.find_cosmics(image, noise, view.width, self._unseen, shared=shared)
         for plane, error, hit in zip(image, noise, hits, strict=True):
             if hit.any():  # bad pixels beside a hit were filled from it
                 again = hit | (view.bad & _grown(hit))

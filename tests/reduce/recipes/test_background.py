@@ -89,6 +89,8 @@ def _master(sky: _Sky, folder: Path, skies: int, tag: str = "IRD_SKY_BG_RAW") ->
         np.where(sky.bad, 0, made.mean).astype(np.float32),
         np.where(sky.bad, 1, sky.flat).astype(np.float32),
         noise,
+        made.error,
+        np.zeros_like(noise),
         sky.bad,
         lost,
         _WIDTH,
