@@ -17,6 +17,7 @@ __all__ = ["Atmosphere", "Conditions", "read_atmosphere"]
 _AIR, _LOOP = "AtmPerfParams", "VisLoopParams"
 _UNIX_MJD = 40587.0
 _DAY_S = 86400.0
+_FARTHEST_S = 60.0  # twice SPARTA's own step of 20 to 30 s
 _WAVELENGTH_M = 500e-9
 _ARCSEC = float(np.degrees(1.0) * 3600.0)
 _FAULTS = (OSError, ValueError, TypeError, LookupError, AttributeError, Warning, fits.VerifyError)
@@ -52,7 +53,7 @@ class Atmosphere:
     mjd: NDArray[np.float64]
     samples: Conditions
 
-    def at(self, mjd: NDArray[np.floating], farthest_s: float = 60.0) -> Conditions:
+    def at(self, mjd: NDArray[np.floating], farthest_s: float = _FARTHEST_S) -> Conditions:
         """Conditions at some times, between the samples before and after.
 
         Parameters
@@ -104,8 +105,9 @@ def _joined(
     if not known.any():
         return np.full(when.shape, np.nan)
     times = mjd[known]
-    place = np.searchsorted(times, when).clip(1, max(times.size - 1, 1))
-    gap = np.minimum(np.abs(when - times[place - 1]), np.abs(when - times[np.minimum(place, times.size - 1)]))
+    after = np.searchsorted(times, when)
+    beside = times[np.clip([after - 1, after], 0, times.size - 1)]
+    gap = np.abs(when - beside).min(axis=0)
     return np.where(gap <= farthest, np.interp(when, times, values[known]), np.nan)
 
 
@@ -150,7 +152,7 @@ def _star(loop: dict[str, NDArray[np.float64]] | None, mjd: NDArray[np.float64])
         return np.full(mjd.shape, np.nan)
     times = _mjd(loop)
     order = np.argsort(times, kind="stable")
-    return _joined(times[order], _positive(loop["Flux_avg"])[order], mjd, 60.0 / _DAY_S)
+    return _joined(times[order], _positive(loop["Flux_avg"])[order], mjd, _FARTHEST_S / _DAY_S)
 
 
 def _positive(values: NDArray[np.float64]) -> NDArray[np.float64]:

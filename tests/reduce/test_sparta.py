@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
+from astropy.table import Table
 from numpy.typing import NDArray
 
 from hcvo.errors import InputError
@@ -30,8 +31,8 @@ def test_a_plane_has_the_conditions_between_its_neighbouring_samples(tmp_path: P
 def test_far_from_any_sample_nothing_is_known(tmp_path: Path) -> None:
     atmosphere = read_atmosphere([write_telemetry(tmp_path / "a.fits", np.array([0.0, 25.0, 400.0]))])
     assert atmosphere is not None
-    found = atmosphere.at(_mjd([-59.0, -61.0, 84.0, 200.0, 341.0, 459.0, 461.0])).strehl
-    assert np.isfinite(found).tolist() == [True, False, True, False, True, True, False]
+    found = atmosphere.at(_mjd([-59.5, -60.5, 84.5, 85.5, 339.5, 340.5, 459.5, 460.5])).strehl
+    assert np.isfinite(found).tolist() == [True, False, True, False, False, True, True, False]
     assert found[0] == pytest.approx(0.8)
 
 
@@ -62,3 +63,36 @@ def test_no_telemetry_is_no_fault_but_broken_telemetry_is(tmp_path: Path) -> Non
     broken.write_bytes(write_telemetry(tmp_path / "a.fits", np.array([0.0, 25.0])).read_bytes()[:6000])
     with pytest.raises(InputError, match=r"broken\.fits.*fetch the file again"):
         read_atmosphere([broken])
+
+
+def test_one_sample_stands_for_its_minute(tmp_path: Path) -> None:
+    atmosphere = read_atmosphere([write_telemetry(tmp_path / "a.fits", np.array([10.0]))])
+    assert atmosphere is not None
+    found = atmosphere.at(_mjd([-55.0, 10.0, 65.0])).strehl
+    assert found[1] == found[2] == pytest.approx(0.81)
+    assert np.isnan(found[0])
+
+
+def test_the_star_on_the_sensor_is_known_only_near_its_own_samples(tmp_path: Path) -> None:
+    path = write_telemetry(tmp_path / "a.fits", np.array([0.0, 25.0, 50.0]))
+    with fits.open(path, mode="update") as hdus:
+        hdus["VisLoopParams"].data["Sec"] += 84
+        hdus["VisLoopParams"].data["Flux_avg"] = [900.0, 950.0, 1000.0]
+    atmosphere = read_atmosphere([path])
+    assert atmosphere is not None
+    assert np.isfinite(atmosphere.samples.star_adu).tolist() == [False, True, True]
+    assert atmosphere.samples.star_adu[1:] == pytest.approx([900.0, 900.0])
+    assert np.isfinite(atmosphere.samples.strehl).all()
+
+
+def test_a_sample_without_a_time_is_left_out(tmp_path: Path) -> None:
+    path = write_telemetry(tmp_path / "a.fits", np.array([0.0, 25.0, 50.0]))
+    with fits.open(path, memmap=False) as hdus:
+        air = Table(hdus["AtmPerfParams"].data)
+        air["Sec"] = air["Sec"].astype(float)
+        air["Sec"][1] = np.nan
+        fits.HDUList([fits.PrimaryHDU(), fits.BinTableHDU(air, name="AtmPerfParams")]).writeto(tmp_path / "b")
+    atmosphere = read_atmosphere([tmp_path / "b"])
+    assert atmosphere is not None
+    assert atmosphere.mjd == pytest.approx(_mjd([0.0, 50.0]), abs=1e-9)
+    assert np.isnan(atmosphere.samples.star_adu).all()

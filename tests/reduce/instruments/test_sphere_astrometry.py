@@ -54,3 +54,12 @@ def test_every_row_has_errors_and_a_source() -> None:
         assert (row.scale_mas, row.scale_err_mas) == (12.255, 0.009)
         assert (row.north_deg, row.north_err_deg) == (-1.75, 0.08)
         assert row.source.startswith("Maire et al. 2016")
+
+
+@pytest.mark.parametrize("name", ["DB_H23", "DB_K12"])
+def test_the_table_begins_with_the_first_light_and_knows_what_was_measured(name: str) -> None:
+    row = astrometry_at(date(2014, 5, 1), name)
+    assert row.filter == ("DB_H23" if name == "DB_H23" else "")
+    assert ("used for every filter" in row.source) is (name != "DB_H23")
+    with pytest.raises(ReductionError, match="no plate scale for 2014-04-30: SPHERE's begin on 2014-05-01"):
+        astrometry_at(date(2014, 4, 30), name)

@@ -27,3 +27,12 @@ def test_the_whole_light_is_the_pupils() -> None:
 def test_a_hole_as_large_as_the_pupil_is_refused() -> None:
     with pytest.raises(ValueError, match=r"obscuration is 1\.0, wanted 0 to below 1"):
         airy(np.zeros(1), 4.0, 1.0)
+
+
+def test_the_middle_is_smooth_and_a_hole_is_not_negative() -> None:
+    """Near the middle the image falls by (v / 2)^2, v = pi r D / lambda: no step where the series begins."""
+    radius = np.array([0.0, 1e-6, 0.02, 0.05, 0.1])
+    v = np.pi * radius
+    np.testing.assert_allclose(airy(radius * 4.0, 4.0, 0.0), 1 - v**2 / 4, atol=3e-4)
+    with pytest.raises(ValueError, match=r"obscuration is -0\.5, wanted 0 to below 1"):
+        airy(np.zeros(1), 4.0, -0.5)

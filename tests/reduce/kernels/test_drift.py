@@ -50,6 +50,14 @@ def test_frames_of_the_same_minute_give_no_slope() -> None:
     )
 
 
+@pytest.mark.parametrize(("seconds", "slope"), [(59.5, 0.0), (60.5, 0.5)])
+def test_a_minute_is_the_shortest_span_of_a_slope(seconds: float, slope: float) -> None:
+    hours = np.array([0.0, seconds / 3600])
+    mjd, channel = _rows(hours)
+    found = fit_drift(mjd, channel, _line(hours, (0.5, 0.0)).reshape(-1, 2), np.full(4, 0.02))
+    assert found.slope[0] == pytest.approx(slope, abs=1e-4)
+
+
 def test_errors_hold_the_truth_and_never_fall_below_one_measurements() -> None:
     rng = np.random.default_rng(1)
     hours = np.linspace(0, 2, 4)
@@ -150,3 +158,30 @@ def test_the_line_takes_a_number_of_its_own() -> None:
     assert quiet.error(mjd[1:2])[:, 0] == pytest.approx([0.01 * np.sqrt(scale / 3)] * 2, rel=1e-9)
     at_the_end = 0.01 * np.sqrt(scale * (1 / 3 + 1 / 4))
     assert quiet.error(mjd[:1])[:, 0] == pytest.approx([at_the_end] * 2, rel=1e-9)
+
+
+@pytest.mark.parametrize(("times", "held"), [(6.0, True), (9.0, False)])
+def test_scatter_beyond_the_errors_widens_the_limit_of_a_jump(times: float, held: bool) -> None:  # noqa: FBT001
+    """All stand 0.1 px to either side, so that 5 x 1.4826 x 0.1 px is the limit."""
+    hours = np.linspace(0, 2, 40)
+    mjd, channel = _rows(hours)
+    places = _line(hours, (0.0, 0.0)).reshape(-1, 2)
+    places[:, 0] += 0.1 * np.where(np.arange(80) % 2, 1, -1)
+    places[20] += (0.1, 0.1 * times)
+    found = fit_drift(mjd, channel, places, np.full(80, 1e-6))
+    assert bool(abs(found.start[0, 1] - _START[0, 1]) > 0.005) is held
+
+
+def test_a_field_whose_frames_contradict_each_other_keeps_them_all() -> None:
+    hours = np.linspace(0, 2, 20)
+    places = np.concatenate([_START[0] + np.zeros((20, 2)), _START[1] + np.array([[1.0, 0.0], [-1.0, 0.0]])])
+    mjd = _DAY + np.append(hours, [1.0, 1.0]) / 24
+    found = fit_drift(mjd, np.repeat([0, 1], [20, 2]), places, np.full(22, 0.02))
+    np.testing.assert_allclose(found.start, _START, atol=1e-9)
+    assert found.wander == pytest.approx(np.sqrt(2.0 / 2 / 19 - 0.02**2), rel=1e-6)
+
+
+def test_one_number_left_over_tells_a_wander() -> None:
+    places = np.array([[0.1, 0.0], [-0.1, 0.0], [5.0, 5.0]])
+    found = fit_drift(np.full(3, _DAY), np.array([0, 0, 1]), places, np.full(3, 0.03))
+    assert found.wander == pytest.approx(np.sqrt(0.02 / 2 - 0.03**2), rel=1e-6)

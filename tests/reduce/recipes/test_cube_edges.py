@@ -55,6 +55,7 @@ def test_the_angle_is_the_sum_of_its_parts_over_all_planes() -> None:
     assert columns["PLANE"].tolist() == [0, 1, 2, 0, 1]
     assert columns["DP_ID"].tolist() == ["file0"] * 3 + ["file1"] * 2
     assert table.median() == pytest.approx(129.75)
+    assert table.median(np.array([True, True, True, False, False])) == pytest.approx(128.75)
 
 
 def test_angles_run_on_from_file_to_file_past_half_a_turn() -> None:

@@ -65,8 +65,8 @@ class Table:
         return StarPlace.read(path)
 
 
-def _exposure(folder: Path, **cards: object) -> Exposure:
-    return read_exposure(write_raw(folder, irdis_cards(start=_START, ndit=3, **cards)))  # type: ignore[arg-type]
+def _exposure(folder: Path, ndit: int = 3, **cards: object) -> Exposure:
+    return read_exposure(write_raw(folder, irdis_cards(start=_START, ndit=ndit, **cards)))  # type: ignore[arg-type]
 
 
 def _truth(*shifts: tuple[float, float]) -> np.ndarray:
@@ -98,6 +98,11 @@ def test_only_kept_rows_count(tmp_path: Path) -> None:
     table = Table().add("A", 0.0).add("A", 0.0, (0.4, 0.4), Row(method="halo", kept=False))
     found, _ = table.write(tmp_path).at(_exposure(tmp_path), np.array([_MJD]))
     np.testing.assert_allclose(found, _truth((0, 0)), atol=1e-9)
+
+
+def test_with_no_kept_row_the_left_field_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ReductionError, match="no star on field 1, wanted one on each"):
+        Table().add("A", 0.0, row=Row(kept=False)).write(tmp_path)
 
 
 @pytest.mark.parametrize("channel", [0, 1])
@@ -147,3 +152,49 @@ def test_a_center_file_of_the_same_name_is_not_a_measured_plane(tmp_path: Path) 
     place = Table().add(exposure.frame.dp_id, 0.0).add("B", 1.0, (1.0, 0.0)).write(tmp_path)
     found, _ = place.at(exposure, np.array([_MJD + _HOUR / 2]))
     np.testing.assert_allclose(found, _truth((0.5, 0.0)), atol=1e-6)
+
+
+@pytest.mark.parametrize(("sigmas", "followed"), [(4.5, False), (5.5, True)])
+def test_five_sigma_part_a_jump_from_a_bad_measurement(
+    tmp_path: Path,
+    sigmas: float,
+    followed: bool,  # noqa: FBT001
+) -> None:
+    exposure, table, away = _exposure(tmp_path), Table(), 0.02 * sigmas
+    for number in range(40):
+        name = exposure.frame.dp_id if number == 1 else f"F{number}"
+        row = Row("science", number, channels=(0,)) if number == 1 else Row("science")
+        table.add(name, number / 60, (0.6 * away, 0.8 * away) if number == 1 else (0.0, 0.0), row)
+    found, _ = table.write(tmp_path).at(exposure, _MJD + _HOUR * np.arange(3) / 60)
+    off = np.hypot(*(found - _truth((0, 0)))[0, 1])
+    assert off == pytest.approx(away, abs=1e-6) if followed else off < 0.01
+
+
+def test_where_wander_and_error_are_equal_a_measurement_counts_half(tmp_path: Path) -> None:
+    """Of its own error half comes in as well; what wanders beside it is the floor."""
+    rng, planes = np.random.default_rng(3), 60
+    exposure, table = _exposure(tmp_path, ndit=planes), Table()
+    shifts = 0.1 * np.sqrt(2.0) * rng.normal(size=(planes, 2))
+    for number, (x, y) in enumerate(shifts):
+        table.add(exposure.frame.dp_id, number / 60, (x, y), Row("science", number, error=0.1))
+    place = table.write(tmp_path)
+    wander = place.drift.wander
+    assert wander == pytest.approx(0.1, rel=0.3)
+    share = wander**2 / (wander**2 + 0.1**2)
+    times = _MJD + _HOUR * np.arange(planes) / 60
+    found, error = place.at(exposure, times)
+    wanted = (1 - share) * place.drift.at(times) + share * _truth(*[(x, y) for x, y in shifts])
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    assert error == pytest.approx([0.1 * np.sqrt(1 + share)] * 2, rel=1e-6)
+
+
+def test_the_method_is_that_of_the_left_field_and_of_the_file_itself(tmp_path: Path) -> None:
+    exposure, table = _exposure(tmp_path), Table()
+    table.add("A", 0.0).add("B", 0.1, row=Row("science", method="halo"))
+    assert table.write(tmp_path).method(exposure) == "waffle"
+    table.add(exposure.frame.dp_id, 0.2, row=Row("science", method="star", channels=(0,)))
+    (tmp_path / "centres.fits").unlink()
+    assert table.write(tmp_path).method(exposure) == "star"
+    table.add(exposure.frame.dp_id, 0.2, row=Row("science", method="halo", channels=(1,)))
+    (tmp_path / "centres.fits").unlink()
+    assert table.write(tmp_path).method(exposure) == "star"
