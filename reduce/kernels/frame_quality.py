@@ -1,4 +1,4 @@
-"""How good each frame of a sequence is: light and shape of its halo, the star's wander, waffle spots.
+"""How good each frame of a sequence is: light and shape of its halo, the star's wander.
 
 Frames have the star on pixel size // 2; nothing here knows a band or an instrument.
 """
@@ -8,11 +8,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from reduce.kernels.aperture import aperture_flux
 from reduce.kernels.compiled import compiled
 from reduce.kernels.spline import coefficients, value_at
 
-__all__ = ["Frames", "Measured", "measure", "spot_flux"]
+__all__ = ["Frames", "Measured", "measure"]
 
 _REFERENCE_FRAMES = 64  # whose median is the sequence's own pattern
 _PIXELS = 8_000  # enough for the star's wander to some 0.02 px
@@ -116,36 +115,6 @@ def measure(frames: Frames, fwhm: float, inner: float, outer: float) -> Measured
     table = np.array(rows, dtype=np.float64).reshape(frames.shape[0], _NUMBERS)
     flux, noise, width, asymmetry, *_, error, strength = table.T
     return Measured(flux, noise, width, asymmetry, table[:, 4:6], error, strength)
-
-
-def spot_flux(frames: Frames, offsets: NDArray[np.floating], fwhm: float) -> NDArray[np.float64]:
-    """Light of the waffle spots in each frame, above what lies beside them.
-
-    Parameters
-    ----------
-    frames : Frames
-        (time, y, x), star on pixel size // 2.
-    offsets : NDArray[np.floating]
-        (4, 2): (x, y) of each spot off the star, px.
-    fwhm : float
-        Of a point source, px: the aperture's diameter; the surroundings are six apertures on a circle of
-        2.5 FWHM about the spot, their median.
-
-    Returns
-    -------
-    NDArray[np.float64]
-        (time,): mean over the four; NaN where a spot has no data.
-    """
-    middle_x, middle_y = frames.shape[2] // 2, frames.shape[1] // 2
-    beside = 2.5 * fwhm * np.exp(1j * np.radians(np.arange(0.0, 360.0, 60.0)))
-    light = np.empty((frames.shape[0], len(offsets)))
-    for time in range(frames.shape[0]):
-        image = np.asarray(frames[time])
-        for number, (dx, dy) in enumerate(np.asarray(offsets, np.float64)):
-            x, y = middle_x + dx, middle_y + dy
-            around = [aperture_flux(image, fwhm, x + step.real, y + step.imag) for step in beside]
-            light[time, number] = aperture_flux(image, fwhm, x, y) - np.median(around)
-    return np.asarray(light.mean(axis=1))
 
 
 def _annulus(reach: int, inner: float, outer: float, fwhm: float) -> _Annulus:

@@ -1,17 +1,19 @@
-"""How bright the star is in each frame of a sequence without a mask, saturated in its middle or not."""
+"""How bright the star is in each frame of a sequence: itself where no mask hides it, or its waffle spots."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reduce.kernels.aperture import aperture_flux
 from reduce.kernels.frame_quality import Frames
 
-__all__ = ["star_flux"]
+__all__ = ["spot_flux", "star_flux"]
 
 _REFERENCE_FRAMES = 64  # whose median is the sequence's own star
 _OUTER_FWHM = 5.0  # the star's diffraction rules here, its halo holds some hundredths
 _BESIDE_FWHM = 0.5  # a saturated core rings when it is resampled, most beside itself
+_AROUND_FWHM = 2.5  # of a spot: where its surroundings are measured
 _LEAST_PIXELS = 40  # ten times the numbers that are fitted
 _TINY = 1e-12
 
@@ -66,6 +68,43 @@ def star_flux(frames: Frames, fwhm: float, saturation: NDArray[np.floating]) -> 
     images = (np.asarray(frames[time][crop], np.float64) for time in range(count))
     pairs = zip(images, saturation, strict=True)
     return np.array([star.fitted(image, float(limit))[0] for image, limit in pairs])
+
+
+def spot_flux(frames: Frames, offsets: NDArray[np.floating], fwhm: float) -> NDArray[np.float64]:
+    """Light of the waffle spots in each frame over its median, above what lies beside them.
+
+    Parameters
+    ----------
+    frames : Frames
+        (time, y, x), star on pixel size // 2.
+    offsets : NDArray[np.floating]
+        (4, 2): (x, y) of each spot off the star, px.
+    fwhm : float
+        Of a point source, px: the aperture's diameter; the surroundings are six apertures on a circle of
+        2.5 FWHM about the spot, their median.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        (time,): each spot over its own median, of the four the median: one that falls on bad pixels at some
+        dithering does not count; NaN where no spot has data.
+    """
+    middle_x, middle_y = frames.shape[2] // 2, frames.shape[1] // 2
+    beside = _AROUND_FWHM * fwhm * np.exp(1j * np.radians(np.arange(0.0, 360.0, 60.0)))
+    light = np.empty((frames.shape[0], len(offsets)))
+    for time in range(frames.shape[0]):
+        image = np.asarray(frames[time])
+        for number, (dx, dy) in enumerate(np.asarray(offsets, np.float64)):
+            x, y = middle_x + dx, middle_y + dy
+            around = [aperture_flux(image, fwhm, x + step.real, y + step.imag) for step in beside]
+            light[time, number] = aperture_flux(image, fwhm, x, y) - np.median(around)
+    of_spots = np.array([_known_median(spot) for spot in light.T])
+    return np.array([_known_median(row) for row in light / of_spots])
+
+
+def _known_median(values: NDArray[np.float64]) -> float:
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else float("nan")
 
 
 def _median_star(stack: NDArray[np.float64], fwhm: float, saturation: NDArray[np.floating]) -> _Star:

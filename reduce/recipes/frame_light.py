@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy import ndimage
 
 from reduce.kernels import frame_choice, frame_quality
-from reduce.kernels.frame_star import star_flux
+from reduce.kernels.frame_star import spot_flux, star_flux
 from reduce.sparta import Conditions
 
 __all__ = ["FrameRule", "Light", "Planes", "light_of", "mean_of_channels", "median_of"]
@@ -187,7 +187,7 @@ def _seen(
     """(channel, time) light of the star or of its images, the waffle spots; None where it is hidden."""
     if spots is not None:
         each = zip(cube, spots, fwhm_px, strict=True)
-        return np.stack([frame_quality.spot_flux(one, where, width) for one, where, width in each]), "waffle"
+        return np.stack([spot_flux(one, where, width) for one, where, width in each]), "waffle"
     if mask_px > 0:
         return None, ""
     pairs = zip(cube, fwhm_px, planes.saturation, strict=True)

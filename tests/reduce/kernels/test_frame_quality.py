@@ -98,18 +98,6 @@ def test_a_frame_without_data_has_no_numbers() -> None:
     assert np.isfinite(found.flux[[0, 2]]).all()
 
 
-def test_spots_are_measured_above_the_halo() -> None:
-    frames = _sequence(*_steady(3))
-    offsets = np.array([[30.0, 0.0], [0.0, 30.0], [-30.0, 0.0], [0.0, -30.0]])
-    y, x = np.mgrid[-80:81, -80:81]
-    for time, height in enumerate((1000.0, 700.0, 1300.0)):
-        for dx, dy in offsets:
-            square = (x - dx) ** 2 + (y - dy) ** 2
-            frames[time] += (height * np.exp(-4 * np.log(2) * square / _FWHM**2)).astype(np.float32)
-    light = frame_quality.spot_flux(frames, offsets, _FWHM)
-    assert light / light[0] == pytest.approx([1.0, 0.7, 1.3], abs=0.02)
-
-
 def test_an_annulus_must_have_room() -> None:
     with pytest.raises(ValueError, match=r"annulus of 12\.0 to 15\.0 px"):
         frame_quality.measure(_sequence(*_steady(2)), _FWHM, 12.0, 15.0)

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from reduce.kernels.airy import airy
-from reduce.kernels.frame_star import star_flux
+from reduce.kernels.frame_star import spot_flux, star_flux
 
 _UNIT, _FWHM, _GAIN = 2.9, 3.0, 1.75
 _BRIGHT = np.array([1.0, 0.95, 1.04, 0.7, 1.0, 1.01, 0.98])
@@ -64,3 +64,32 @@ def test_gaps_are_left_out_and_a_frame_without_the_star_has_no_number() -> None:
     frames[5] = 40000.0
     found = star_flux(frames, _FWHM, np.full(_BRIGHT.size, 35000.0))
     assert np.isnan(found[5])
+
+
+_SPOTS = np.array([[30.0, 0.0], [0.0, 30.0], [-30.0, 0.0], [0.0, -30.0]])
+
+
+def _spotted(heights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(time, y, x): spots (time, 4) of these heights on a sloping halo."""
+    y, x = np.mgrid[-50:51, -50:51].astype(float)
+    halo = 200.0 / (1.0 + np.hypot(x, y) / 20.0)
+    shapes = [np.exp(-4 * np.log(2) * ((x - dx) ** 2 + (y - dy) ** 2) / _FWHM**2) for dx, dy in _SPOTS]
+    return np.asarray(halo + np.einsum("ts,syx->tyx", heights, np.array(shapes)))
+
+
+def test_spots_are_measured_above_the_halo() -> None:
+    bright = np.array([1.0, 0.7, 1.3])
+    light = spot_flux(_spotted(np.outer(bright, [900.0, 1000.0, 1100.0, 1000.0])), _SPOTS, _FWHM)
+    assert light == pytest.approx(bright, abs=0.01)
+
+
+def test_a_spot_on_bad_pixels_in_some_frames_and_one_beyond_the_edge_do_not_count() -> None:
+    bright = np.array([1.0, 0.9, 1.1, 1.0, 1.0])
+    heights = np.outer(bright, np.full(4, 1000.0))
+    heights[:2, 1] *= 0.8
+    away = _SPOTS.copy()
+    away[3] = (0.0, -48.0)
+    assert spot_flux(_spotted(heights), _SPOTS, _FWHM) == pytest.approx(bright, abs=0.01)
+    even = _spotted(np.outer(bright, np.full(4, 1e3)))
+    assert spot_flux(even, away, _FWHM) == pytest.approx(bright, abs=0.01)
+    assert np.isnan(spot_flux(_spotted(heights), 3.0 * _SPOTS, _FWHM)).all()
