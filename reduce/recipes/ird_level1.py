@@ -63,7 +63,8 @@ class Level1Parameters(Parameters):
 class _Sequence:
     """What headers and centres tell of all files, in order of time, before a pixel is read.
 
-    `places` (channel, time, 2) px of the field; `errors` (time,) px; `methods` (time,).
+    `places` (channel, time, 2) px of the field; `errors` (time,) px; `shared_error` that part of them which
+    does not average out, px; `methods` (time,).
     """
 
     sources: Sequence[SourceFile]
@@ -72,6 +73,7 @@ class _Sequence:
     centres: fits.BinTableHDU
     places: NDArray[np.float64]
     errors: NDArray[np.float64]
+    shared_error: float
     methods: Sequence[str]
 
     @property
@@ -130,8 +132,9 @@ def _sequence(files: _Files) -> _Sequence:
         exposures,
         DerotationTable(seen, [source.name for source in sources]),
         centres,
-        np.concatenate([places for places, _ in found], axis=1),
-        np.repeat([float(np.sqrt(np.mean(error**2))) for _, error in found], counts),
+        np.concatenate([one.places for one in found], axis=1),
+        np.repeat([float(np.sqrt(np.mean(one.error**2))) for one in found], counts),
+        float(np.sqrt(np.average([np.mean(one.shared**2) for one in found], weights=counts))),
         [word for word, count in zip(words, counts, strict=True) for _ in range(count)],
     )
 
@@ -298,10 +301,9 @@ def _of_kept(facts: ProductFacts, sequence: _Sequence, kept: NDArray[np.bool_]) 
 def _errors(sequence: _Sequence) -> _Cards:
     """Where the star was found, and the errors that no injection shows."""
     known = sequence.astrometry
-    error_px = float(np.sqrt(np.mean(sequence.errors**2)))
     north = float(np.hypot(known.north_err_deg, irdis.PUPIL_OFFSET_ERR_DEG))
     cards: _Cards = {
-        "CENTRERR": (error_px * known.scale_mas, "[mas] star centre, each axis"),
+        "CENTRERR": (sequence.shared_error * known.scale_mas, "[mas] star centre, each axis"),
         "PIXSCERR": (known.scale_err_mas, "[mas/pix] pixel scale"),
         "NORTHERR": (north, "[deg] true north"),
     }

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from astropy.io import fits
@@ -12,7 +13,7 @@ from reduce.exposure import Exposure
 from reduce.instruments import sphere_irdis as irdis
 from reduce.kernels.drift import Drift, fit_drift
 
-__all__ = ["StarPlace", "dither_px"]
+__all__ = ["Placed", "StarPlace", "dither_px"]
 
 _JUMP = 5.0  # sigma: a plane so far off the line has moved and is taken at its word
 
@@ -21,6 +22,24 @@ def dither_px(exposure: Exposure) -> tuple[float, float]:
     """Shift of the image by the dither stage, (x, y) px."""
     x, y = exposure.dither_um
     return x / irdis.DITHER_UM_PER_PX, y / irdis.DITHER_UM_PER_PX
+
+
+class Placed(NamedTuple):
+    """The star in the planes of one file.
+
+    Attributes
+    ----------
+    places : NDArray[np.float64]
+        (channel, plane, 2) as (x, y) px on the field, 0-based, dither included.
+    error : NDArray[np.float64]
+        (channel,) px, 1 sigma of each axis in a plane.
+    shared : NDArray[np.float64]
+        (channel,) px, the part of it that does not average out over planes.
+    """
+
+    places: NDArray[np.float64]
+    error: NDArray[np.float64]
+    shared: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +92,7 @@ class StarPlace:
             rows,
         )
 
-    def at(
-        self, exposure: Exposure, mjd_mid: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def at(self, exposure: Exposure, mjd_mid: NDArray[np.float64]) -> Placed:
         """Star in each plane of a file.
 
         Parameters
@@ -87,22 +104,25 @@ class StarPlace:
 
         Returns
         -------
-        tuple[NDArray[np.float64], NDArray[np.float64]]
-            Places (channel, plane, 2) as (x, y) px on the field, 0-based, dither included; 1 sigma of each
-            axis (channel,) px. A plane that was measured itself is drawn from the line towards its
-            measurement, the more the more the star wanders against the measurement's error.
+        Placed
+            A plane that was measured itself is drawn from the line towards its measurement, the more the more
+            the star wanders against the measurement's error; any other is as uncertain as the star wanders.
         """
-        places, variance = self.drift.at(mjd_mid), self.drift.error(mjd_mid) ** 2
+        wander = max(self.drift.wander, irdis.STAR_WANDER_PX)
+        places, of_line = self.drift.at(mjd_mid), self.drift.error(mjd_mid) ** 2
+        variance, shared = of_line + wander**2, of_line.copy()
         for row in self.rows[self._of(exposure)]:
             planes = slice(int(row["PLANE"]), int(row["PLANE"]) + int(row["PLANES"]))
             channel, error = int(row["CHANNEL"]), float(row["ERROR"])
             line = self.drift.at(np.array([row["MJD_MID"]]))[channel, 0]
             away = _at_rest(row) - line
-            total = np.hypot(self.drift.wander, error)
-            own = 1.0 if np.hypot(*away) > _JUMP * total else float((self.drift.wander / total) ** 2)
+            total = np.hypot(wander, error)
+            own = 1.0 if np.hypot(*away) > _JUMP * total else float((wander / total) ** 2)
             places[channel, planes] += own * away
-            variance[channel, planes] += own * error**2
-        return places + np.asarray(dither_px(exposure)), np.sqrt(variance.mean(axis=1))
+            variance[channel, planes] = (1.0 - own) ** 2 * of_line[channel, planes] + own * error**2
+            shared[channel, planes] = variance[channel, planes]
+        both = (np.sqrt(part.mean(axis=1)) for part in (variance, shared))
+        return Placed(places + np.asarray(dither_px(exposure)), *both)
 
     def method(self, exposure: Exposure) -> str:
         """What the places of a file rest on: 'waffle', 'star' or 'halo'."""

@@ -27,7 +27,8 @@ def blank_masters(
     for role, kind, value in (("background", ProductKind.DARK, 0.0), ("flat", ProductKind.FLAT, 1.0)):
         header = product_header(replace(facts, kind=kind, axes="y,x", level=1))
         plane, bad = np.full(DETECTOR, value, np.float32), np.zeros(DETECTOR, np.uint8)
-        hdus = [fits.PrimaryHDU(plane, header), fits.ImageHDU(bad, name="BADPIX")]
+        error = fits.ImageHDU(np.zeros(DETECTOR, np.float32), name="ERROR")
+        hdus = [fits.PrimaryHDU(plane, header), error, fits.ImageHDU(bad, name="BADPIX")]
         if role == "background" and sky is not None:
             hdus[0].data[:] = sky
             hdus[0].header["RAWCLASS"] = "IRD_SKY_BG_RAW"

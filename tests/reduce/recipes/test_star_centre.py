@@ -1,7 +1,7 @@
 """The recipe `ird_star_centre` on sequences made by hand: which method runs on what, and what is kept."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,6 @@ from astropy.time import Time
 from scipy import ndimage
 
 from hcvo.errors import ReductionError
-from hcvo.headers.product import product_header
 from hcvo.headers.quality import read_qc
 from hcvo.model.product import ProductKind
 from reduce.exposure import read_exposure
@@ -20,7 +19,7 @@ from reduce.recipe import SourceFile
 from reduce.recipes.ird_star_centre import RECIPE, CentreParameters
 from reduce.recipes.star_place import StarPlace
 from tests.reduce.raw_files import irdis_cards, write_raw
-from tests.reduce.recipes.facts import FACTS
+from tests.reduce.recipes.blank_masters import blank_masters
 from tests.reduce.recipes.folder_job import FolderJob, source
 
 _SHAPE = (1024, 2048)
@@ -38,14 +37,7 @@ class Sequence:
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(3))
 
     def __post_init__(self) -> None:
-        for kind, value in ((ProductKind.DARK, 0.0), (ProductKind.FLAT, 1.0)):
-            header = product_header(replace(FACTS, kind=kind, axes="y,x", level=1))
-            plane, bad = np.full(_SHAPE, value, np.float32), np.zeros(_SHAPE, np.uint8)
-            path = self.folder / f"{kind}.fits"
-            hdus = [fits.PrimaryHDU(plane, header), fits.ImageHDU(bad, name="BADPIX")]
-            fits.HDUList(hdus).writeto(path)
-            role = "background" if kind is ProductKind.DARK else "flat"
-            self.files[role] = [source(path)]
+        self.files |= blank_masters(self.folder)
 
     def add(
         self, role: str, minute: int, light: str, shift: tuple[float, float] = (0.0, 0.0), **cards: object
@@ -108,7 +100,7 @@ def _off(place: StarPlace, raw: SourceFile, shift: tuple[float, float]) -> float
     exposure = read_exposure(raw.path)
     frame = exposure.frame
     times = plane_times(frame.mjd_obs, exposure.written_mjd, frame.ndit, frame.dit_s, 0.2)
-    found, _ = place.at(exposure, times.middle)
+    found = place.at(exposure, times.middle).places
     dither = np.array(exposure.dither_um) / 18.0
     truth = np.array(_STARS)[:, None] + shift + dither
     return float(np.abs(found - truth).max())
