@@ -5,9 +5,12 @@ Sources: [TC] the transmission curves measured for SPHERE (A. Vigan, 2015; they 
 
 From [TC], one nanometre a sample. Wavelength and width: middle and distance of the points of half the
 maximum of common filter times dual filter. Peak: maximum of that product. Neutral densities: their curve
-averaged with the product as weight where it is above 2 % of its maximum (elsewhere the noise of the curves
-would pass for light), flat spectrum. ESO's nominal bands stand beside them; in H2 and K1 they lie 7 nm
-apart, a temperature or angle that the curves do not state: `doubt` says what no real frame has shown us.
+averaged with the product as weight over all of 0.9 to 2.4 um, flat spectrum, as [VS] does. What the filters
+let through far from the band counts: it is smooth in the curves, up to a hundred times their noise (B_Y at
+1.79 um, B_J at 2.2 um), and the densities are weaker there: it makes 4 to 5 % of the light behind J23 and
+ND_3.5, 1.5 % in Y3 and below 1 % elsewhere; a star that is not flat has another share. ESO's nominal bands
+stand beside them; in H2 and K1 they lie 7 nm apart, a temperature or angle that the curves do not state:
+`doubt` says what no real frame has shown us.
 """
 
 from dataclasses import dataclass
@@ -124,49 +127,49 @@ def _single(
 
 
 # fmt: off
-_H2 = Channel("H2", 1.5860, 0.053, 0.926, (0.1143, 0.011818, 0.0005218), 1.593, 0.052)
-_H3 = Channel("H3", 1.6660, 0.055, 0.922, (0.13945, 0.017821, 0.0010484), 1.667, 0.054)
+_H2 = Channel("H2", 1.5860, 0.053, 0.926, (0.11435, 0.011833, 0.00052317), 1.593, 0.052)
+_H3 = Channel("H3", 1.6660, 0.055, 0.922, (0.13935, 0.017805, 0.0010474), 1.667, 0.054)
 COMBINATIONS: tuple[Filter, ...] = (
     Filter("DB_Y23", "B_Y", "D_Y23", (
-        Channel("Y2", 1.0245, 0.050, 0.880, (0.098081, 0.0086154, 0.00029976), 1.022, 0.049),
-        Channel("Y3", 1.0770, 0.051, 0.922, (0.077658, 0.005298, 0.00013078), 1.076, 0.050),
+        Channel("Y2", 1.0245, 0.050, 0.880, (0.098157, 0.0086364, 0.00030173), 1.022, 0.049),
+        Channel("Y3", 1.0770, 0.051, 0.922, (0.077773, 0.0053234, 0.0001328), 1.076, 0.050),
     )),
     Filter("DB_J23", "B_J", "D_J23", (
-        Channel("J2", 1.1870, 0.043, 0.880, (0.061635, 0.0032796, 0.000057397), 1.190, 0.042),
-        Channel("J3", 1.2690, 0.047, 0.908, (0.060939, 0.0031646, 0.000054464), 1.273, 0.046),
+        Channel("J2", 1.1870, 0.043, 0.880, (0.061705, 0.0032789, 0.000059493), 1.190, 0.042),
+        Channel("J3", 1.2690, 0.047, 0.908, (0.061104, 0.0032038, 0.000057033), 1.273, 0.046),
     )),
     Filter("DB_H23", "B_H", "D_H23", (_H2, _H3), _WARM),
     Filter("DB_NDH23", "B_ND-H", "D_H23", (
-        Channel("H2", 1.5860, 0.053, 0.269, (0.11431, 0.01182, 0.00052195), 1.593, 0.052),
-        Channel("H3", 1.6660, 0.055, 0.267, (0.13945, 0.017821, 0.0010484), 1.667, 0.054),
+        Channel("H2", 1.5860, 0.053, 0.269, (0.11437, 0.011838, 0.00052358), 1.593, 0.052),
+        Channel("H3", 1.6660, 0.055, 0.267, (0.13939, 0.017812, 0.0010478), 1.667, 0.054),
     ), _WARM),
     Filter("DB_H32", "B_H", "D_H32", (
-        Channel("H3", 1.6650, 0.055, 0.920, (0.13919, 0.017753, 0.0010416), 1.667, 0.054),
-        Channel("H2", 1.5865, 0.054, 0.926, (0.11451, 0.011862, 0.00052519), 1.593, 0.052),
+        Channel("H3", 1.6650, 0.055, 0.920, (0.1391, 0.017737, 0.0010406), 1.667, 0.054),
+        Channel("H2", 1.5865, 0.054, 0.926, (0.11455, 0.011877, 0.00052658), 1.593, 0.052),
     ), _REVERSED),
     # behind B_H the H4 half would let 1.45-1.51 um through as well: that is what B_Hcmp2 is for
     Filter("DB_H34", "B_Hcmp2", "D_H34", (
-        Channel("H3", 1.6640, 0.055, 0.941, (0.13897, 0.017694, 0.0010358), 1.667, 0.054),
-        Channel("H4", 1.7335, 0.058, 0.888, (0.15651, 0.022647, 0.0015707), 1.733, 0.057),
+        Channel("H3", 1.6640, 0.055, 0.941, (0.13896, 0.017696, 0.001036), 1.667, 0.054),
+        Channel("H4", 1.7335, 0.058, 0.888, (0.15638, 0.02262, 0.0015682), 1.733, 0.057),
     ), "that B_Hcmp2 stands in the common wheel is [VS]'s word; no header seen"),
     Filter("DB_K12", "B_Ks", "D_K12", (
-        Channel("K1", 2.1030, 0.103, 0.941, (0.1489, 0.022177, 0.0013999), 2.110, 0.102),
-        Channel("K2", 2.2555, 0.110, 0.913, (0.14027, 0.022217, 0.0014484), 2.251, 0.109),
+        Channel("K1", 2.1030, 0.103, 0.941, (0.14885, 0.022166, 0.0013991), 2.110, 0.102),
+        Channel("K2", 2.2555, 0.110, 0.913, (0.14027, 0.022213, 0.0014478), 2.251, 0.109),
     ), "middle of K1 from the curves, 7 nm below ESO's nominal one"),
-    _single("B", "Y", (1.0410, 0.139, 0.960), (0.093757, 0.0081399, 0.00029709), (1.043, 0.140)),
-    _single("B", "J", (1.2440, 0.243, 0.935), (0.062698, 0.0033717, 0.000060726), (1.245, 0.240)),
-    _single("B", "H", (1.6260, 0.293, 0.967), (0.12588, 0.015015, 0.00084959), (1.625, 0.290)),
-    _single("B", "Ks", (2.1815, 0.302, 0.971), (0.14491, 0.022417, 0.0014323), (2.182, 0.300)),
-    _single("N", "HeI", (1.0850, 0.015, 0.819), (0.075111, 0.0049273, 0.00011497), (1.085, 0.014), _NARROW),
-    _single("N", "CntJ", (1.2125, 0.018, 0.860), (0.060554, 0.0031285, 0.000053682), (1.213, 0.017), _NARROW),
-    _single("N", "PaB", (1.2830, 0.019, 0.898), (0.061362, 0.0032088, 0.000055659), (1.283, 0.018), _NARROW),
-    _single("N", "CntH", (1.5735, 0.024, 0.791), (0.11017, 0.010932, 0.00045498), (1.573, 0.023), _NARROW),
-    _single("N", "FeII", (1.6420, 0.025, 0.679), (0.13204, 0.015901, 0.00086184), (1.642, 0.024), _NARROW),
-    _single("N", "CntK1", (2.0920, 0.035, 0.591), (0.14965, 0.02221, 0.0014078), (2.091, 0.034), _NARROW),
-    _single("N", "H2", (2.1235, 0.032, 0.676), (0.14758, 0.022015, 0.0013714), (2.124, 0.031), _NARROW),
-    _single("N", "BrG", (2.1705, 0.032, 0.577), (0.14316, 0.021523, 0.0013483), (2.170, 0.031), _NARROW),
-    _single("N", "CntK2", (2.2660, 0.033, 0.412), (0.13994, 0.022279, 0.0014625), (2.266, 0.032), _NARROW),
-    _single("N", "CO", (2.2905, 0.034, 0.371), (0.14209, 0.023401, 0.0015484), (2.290, 0.033), _NARROW),
+    _single("B", "Y", (1.0410, 0.139, 0.960), (0.093798, 0.0081529, 0.0002985), (1.043, 0.140)),
+    _single("B", "J", (1.2440, 0.243, 0.935), (0.062731, 0.0033745, 0.000061259), (1.245, 0.240)),
+    _single("B", "H", (1.6260, 0.293, 0.967), (0.12591, 0.015028, 0.00085101), (1.625, 0.290)),
+    _single("B", "Ks", (2.1815, 0.302, 0.971), (0.14493, 0.022427, 0.001432), (2.182, 0.300)),
+    _single("N", "HeI", (1.0850, 0.015, 0.819), (0.075124, 0.0049305, 0.00011519), (1.085, 0.014), _NARROW),
+    _single("N", "CntJ", (1.2125, 0.018, 0.860), (0.060568, 0.0031314, 0.000053867), (1.213, 0.017), _NARROW),
+    _single("N", "PaB", (1.2830, 0.019, 0.898), (0.061375, 0.0032115, 0.000055839), (1.283, 0.018), _NARROW),
+    _single("N", "CntH", (1.5735, 0.024, 0.791), (0.11018, 0.010935, 0.00045522), (1.573, 0.023), _NARROW),
+    _single("N", "FeII", (1.6420, 0.025, 0.679), (0.13204, 0.015901, 0.00086195), (1.642, 0.024), _NARROW),
+    _single("N", "CntK1", (2.0920, 0.035, 0.591), (0.14964, 0.022208, 0.0014077), (2.091, 0.034), _NARROW),
+    _single("N", "H2", (2.1235, 0.032, 0.676), (0.14754, 0.022007, 0.0013709), (2.124, 0.031), _NARROW),
+    _single("N", "BrG", (2.1705, 0.032, 0.577), (0.14314, 0.021518, 0.001348), (2.170, 0.031), _NARROW),
+    _single("N", "CntK2", (2.2660, 0.033, 0.412), (0.13992, 0.022272, 0.0014619), (2.266, 0.032), _NARROW),
+    _single("N", "CO", (2.2905, 0.034, 0.371), (0.14208, 0.023402, 0.0015477), (2.290, 0.033), _NARROW),
 )
 # fmt: on
 """One row a combination; the polarisers of DPI are not imaging and not here."""

@@ -32,7 +32,7 @@ class PlantedNight:
     science_ndit: int = 3
     flux_dit: float = 2.0
     right_field: float = 0.7  # its response against the left; flats are normalised field by field
-    density: tuple[float, float] = (0.011818, 0.017821)
+    density: tuple[float, float] = (0.011833, 0.017805)
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(11))
 
     def write(self) -> None:
