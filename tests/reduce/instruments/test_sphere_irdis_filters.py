@@ -114,7 +114,8 @@ def test_each_density_dims_by_about_what_it_is_called() -> None:
             assert channel.transmission("ND_1.0") > 2 * channel.transmission("ND_2.0")
             assert channel.transmission("ND_2.0") > 2 * channel.transmission("ND_3.5")
     h2, h3 = filters.channels_of("DB_H23")
-    assert [h2.transmission(name) for name in ("ND_1.0", "ND_2.0", "ND_3.5")] == [0.11435, 0.011833, 0.00052317]
+    names = ("ND_1.0", "ND_2.0", "ND_3.5")
+    assert [h2.transmission(name) for name in names] == [0.11435, 0.011833, 0.00052317]
     assert h3.transmission("ND_2.0") == 0.017805
 
 

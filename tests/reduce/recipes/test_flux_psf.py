@@ -22,7 +22,7 @@ _TIMES = ("2018-04-21T03:00:00.000", "2018-04-21T05:00:00.000")
 _PLANE = (0.97, 1.01)  # brightness of a file's planes
 _FILE = (1.02, 0.99)
 _REAL_S, _DELAY_S, _STEP_S = 2.5, 0.2, 3.0
-_CURVES = {"H2": (0.1143, 0.011818), "H3": (0.13945, 0.017821)}  # ND_1.0, ND_2.0 over the bands, measured
+_CURVES = {"H2": (0.11435, 0.011833), "H3": (0.13935, 0.017805)}  # ND_1.0, ND_2.0 over the bands, measured
 
 
 def _raw(path: Path, role: str) -> SourceFile:
