@@ -20,6 +20,7 @@ __all__ = [
     "Site",
     "only_numbers",
     "read_exposure",
+    "read_out",
     "read_parts",
     "read_planes",
     "whole_detector",
@@ -182,12 +183,13 @@ def read_planes(path: Path) -> NDArray[np.float32]:
 
     Notes
     -----
-    InputError if a pixel is not a number, or the image not that of the whole detector.
+    InputError if a pixel is not a number, all of a plane are equal, or it is not the whole detector.
     """
     with fits.open(path, memmap=False) as hdus:
         whole_detector(path, hdus[0].shape)
         data = np.asarray(hdus[0].data, dtype=np.float32)
     only_numbers(path, data)
+    read_out(path, data)
     return data if data.ndim == 3 else data[None]  # noqa: PLR2004 - (plane, y, x)
 
 
@@ -210,7 +212,7 @@ def read_parts(path: Path, planes: range, parts: Sequence[tuple[slice, slice]]) 
 
     Notes
     -----
-    InputError if a pixel of them is not a number, or the image not that of the whole detector.
+    InputError if a pixel of them is not a number, all of a plane are equal, or it is not the whole detector.
     """
     low, high = min(rows.start for rows, _ in parts), max(rows.stop for rows, _ in parts)
     with fits.open(path, memmap=False) as hdus:
@@ -225,6 +227,7 @@ def read_parts(path: Path, planes: range, parts: Sequence[tuple[slice, slice]]) 
             for out, (rows, columns) in zip(read, parts, strict=True):
                 out[place] = band[rows.start - low : rows.stop - low, columns]
     only_numbers(path, *read)
+    read_out(path, *read)
     return read
 
 
@@ -272,6 +275,31 @@ def only_numbers(path: Path, *parts: NDArray[np.floating]) -> None:
             f"{path}: {unknown} pixels are not numbers, wanted none in a raw frame; fetch it again, "
             "or take it out of the folder"
         )
+
+
+def read_out(path: Path, *parts: NDArray[np.floating]) -> None:
+    """See that the detector was read out: every plane has noise.
+
+    Parameters
+    ----------
+    path : Path
+        Their file, for the message.
+    *parts : NDArray[np.floating]
+        (y, x) or (plane, y, x).
+
+    Raises
+    ------
+    InputError
+        If all pixels of a plane are equal.
+    """
+    for part in parts:
+        low, high = part.min(axis=(-2, -1)), part.max(axis=(-2, -1))
+        if (low == high).any():
+            value = float(np.ravel(low)[np.argmax(np.ravel(low == high))])
+            raise InputError(
+                f"{path}: all pixels of a plane hold the same, {value:g} adu, wanted the detector's noise; "
+                "fetch it again, or take it out of the folder"
+            )
 
 
 def _number(frame: RawFrame, keyword: str, default: float | None = None) -> float:

@@ -164,6 +164,7 @@ def _print(made: Plan, bad: list[str], lines: Iterable[str]) -> None:
     console = Console()
     for line in lines:
         console.print(escape(line), soft_wrap=True, highlight=False)
-    console.print(f"{len(made.tasks)} processes would run, then level 2 on each cube (dry run)")
+    many = f"{len(made.tasks)} processes would run, then level 2 on each cube"
+    console.print(f"{many if made.tasks else 'nothing would run'} (dry run)")
     for reason in (*bad, *made.refusals):
         console.print(f"[red]refused[/] {escape(reason)}", soft_wrap=True)

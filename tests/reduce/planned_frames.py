@@ -1,7 +1,7 @@
 """Raw frames as the index knows them, without files: what an association is made from."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from hcvo.model.frame import RawFrame
@@ -61,6 +61,25 @@ def night(**changes: object) -> list[RawFrame]:
         frame("IRD_DARK_RAW", 9.1, dit_s=16.0, **CALIBRATION),
         frame("SPH_SPARTA_RAW", 0.0, arm="", dit_s=0.0),
     ]
+
+
+def long_index(blocks: int) -> list[RawFrame]:
+    """So many executions with 40 frames each, over nights of 25, and the calibrations of each night."""
+    frames = []
+    for number in range(blocks):
+        later = (number // 25) * 24.0 + (number % 25) * 0.4
+        night_of = date(2018, 4, 20) + timedelta(days=number // 25)
+        for one in (*night(), *(frame("IRD_SCIENCE_DBI_RAW", n / 100) for n in range(1, 24))):
+            shared = one.ob_id == 9
+            if shared and number % 25:
+                continue
+            frames.append(
+                replace(
+                    one, mjd_obs=one.mjd_obs + later / 24, mjd_end=one.mjd_end + later / 24, night=night_of,
+                    dp_id=f"{one.dp_id}.{number}", ob_id=9 if shared else 100 + number,
+                )
+            )  # fmt: skip
+    return frames
 
 
 def _calibration(changes: dict[str, object]) -> dict[str, object]:

@@ -10,7 +10,7 @@ import pytest
 from hcvo.model.frame import CardValue, RawFrame
 from reduce.associate import GroupPlan, Made, Plan, Raw, Task, plan
 from reduce.recipes import REGISTRY
-from tests.reduce.planned_frames import CALIBRATION, frame, night
+from tests.reduce.planned_frames import CALIBRATION, frame, long_index, night
 
 _CENTER, _FLUX, _FLAT = "IRD_STAR_CENTER_WAFFLE_RAW", "IRD_FLUX_RAW", "IRD_FLAT_FIELD_RAW"
 
@@ -334,28 +334,9 @@ def test_groups_of_one_block_share_its_name() -> None:
     assert len({group.observation for group in made.groups}) == 1
 
 
-def _long_index(blocks: int) -> list[RawFrame]:
-    """So many executions with 40 frames each, over nights of 25, and the calibrations of each night."""
-    frames = []
-    for number in range(blocks):
-        later = (number // 25) * 24.0 + (number % 25) * 0.4
-        night_of = date(2018, 4, 20) + timedelta(days=number // 25)
-        for one in (*night(), *(frame("IRD_SCIENCE_DBI_RAW", n / 100) for n in range(1, 24))):
-            shared = one.ob_id == 9
-            if shared and number % 25:
-                continue
-            frames.append(
-                replace(
-                    one, mjd_obs=one.mjd_obs + later / 24, mjd_end=one.mjd_end + later / 24, night=night_of,
-                    dp_id=f"{one.dp_id}.{number}", ob_id=9 if shared else 100 + number,
-                )
-            )  # fmt: skip
-    return frames
-
-
 def test_the_cost_of_a_plan_grows_as_the_number_of_frames() -> None:
     """Four times the frames, at most eight times the time; ten thousand take less than two seconds."""
-    few, many = _long_index(83), _long_index(332)
+    few, many = long_index(83), long_index(332)
     assert len(many) > 10_000 - 200
     times = []
     for frames in (few, many):
