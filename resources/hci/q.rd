@@ -225,7 +225,8 @@
 					for row in descriptor.others:
 						yield descriptor.link(row, "#coderived")
 					for row in descriptor.derived:
-						yield descriptor.link(row, "#derivation")
+						page = row["kind"] == "quality"
+						yield descriptor.link(row, "#documentation" if page else "#derivation")
 				</code>
 			</metaMaker>
 
