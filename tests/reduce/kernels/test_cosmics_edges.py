@@ -30,6 +30,7 @@ def _found(
     variance: NDArray[np.float64] | float,
     known: list[tuple[int, int]] | None = None,
     threshold: float = 6.0,
+    shared: float | None = None,
 ) -> list[tuple[int, ...]]:
     """Places of the hits, (y, x) for one plane, else (plane, y, x)."""
     cube = planes.astype(np.float32).reshape(-1, *planes.shape[-2:])
@@ -37,7 +38,8 @@ def _found(
     skipped = np.zeros(cube.shape[1:], bool)
     for place in known or []:
         skipped[place] = True
-    hits = find_cosmics(cube, spread, _WIDTH, skipped if known else None, threshold)
+    common = None if shared is None else np.full(cube.shape[1:], shared, np.float32)
+    hits = find_cosmics(cube, spread, _WIDTH, skipped if known else None, threshold, common)
     assert hits.shape == cube.shape
     return [tuple(int(k) for k in place) for place in np.argwhere(hits[0] if planes.ndim == 2 else hits)]
 
@@ -68,7 +70,7 @@ def test_the_prediction_is_the_predictors_in_any_texture() -> None:
     variance = np.full(plane.shape, 1e6)
     wanted = []
     for k, place in enumerate(places):
-        variance[place] = (off[place] / (6.0 * _NOISE * (1.002 if k % 2 else 0.998))) ** 2
+        variance[place] = (off[place] / (6.0 * _NOISE * (1.0003 if k % 2 else 0.9997))) ** 2
         wanted += [place] if k % 2 else []
     assert _found(plane, variance) == wanted
 
@@ -137,17 +139,29 @@ def test_the_edge_is_not_looked_at(place: tuple[int, int], edge: tuple[int, int]
     assert _found(plane, 1e-4) == [place]
 
 
+@pytest.mark.parametrize(
+    ("place", "beside"),
+    [((3, 5), (2, 5)), ((5, 3), (5, 2)), ((7, 5), (8, 5)), ((5, 7), (5, 8)), ((7, 7), (8, 8))],
+)
+def test_up_to_the_edge_all_are_looked_at(place: tuple[int, int], beside: tuple[int, int]) -> None:
+    plane = np.zeros((11, 11))
+    plane[beside], plane[place] = 100.0, 90.0
+    assert _found(plane, 1e-4, [beside]) == []
+    assert _found(plane, 1e-4) == sorted([place, beside])
+
+
 @pytest.mark.parametrize("other", _TOUCHING)
-def test_beside_a_hit_seven_tenths_are_enough(other: tuple[int, int]) -> None:
+@pytest.mark.parametrize("place", [(3, 3), (7, 6), (11, 10)])
+def test_beside_a_hit_seven_tenths_are_enough(place: tuple[int, int], other: tuple[int, int]) -> None:
     weight = _weight(*other)
     least = 0.7 * 6.0 * _NOISE / (1.0 - weight**2)  # the hit's place is filled from this pixel too
-    place = (_Y + other[0], _X + other[1])
+    second = (place[0] + other[0], place[1] + other[1])
     for times in (0.999, 1.001):
-        plane = np.zeros((_SIZE, _SIZE))
-        plane[place] = times * least
-        plane[_Y, _X] = times * least / weight  # predicts the other as it is: no suspect at first
-        assert _found(plane, 1.0) == sorted([(_Y, _X), place] if times > 1 else [(_Y, _X)])
-    assert _found(plane, 1.0, [place]) == [(_Y, _X)]
+        plane = np.zeros((_SIZE, _SIZE - 1))
+        plane[second] = times * least
+        plane[place] = times * least / weight  # predicts the other as it is: no suspect at first
+        assert _found(plane, 1.0) == sorted([place, second] if times > 1 else [place])
+    assert _found(plane, 1.0, [second]) == [place]
 
 
 def test_two_pixels_off_is_not_beside() -> None:
@@ -220,6 +234,19 @@ def test_a_pixel_sharp_in_all_planes_is_found_by_their_mean(sign: int) -> None:
         planes[:, _Y, _X] += sign * times * 6.0 * _NOISE * np.sqrt(variance.mean() / 9)
         assert _found(planes, spread) == ([(k, _Y, _X) for k in range(9)] if times > 1 else [])
     assert _found(planes, spread, [(_Y, _X)]) == []
+
+
+def test_noise_that_all_planes_share_does_not_average_out() -> None:
+    for times in (0.999, 1.001):
+        plane = np.full((_SIZE, _SIZE), 20.0)
+        plane[_Y, _X] += times * 6.0 * _NOISE * np.sqrt(1.0 + 3.0)
+        assert _found(plane, 1.0, shared=3.0) == ([(_Y, _X)] if times > 1 else [])
+        planes = np.full((9, _SIZE, _SIZE), 20.0)
+        planes[:, _Y, _X] += times * 6.0 * _NOISE * np.sqrt(1.0 / 9.0 + 0.5)
+        wanted = [(k, _Y, _X) for k in range(9)] if times > 1 else []
+        assert _found(planes, 1.0, shared=0.5) == wanted
+        planes, known = _behind(1e4, np.array([0.0, times * 6.0 * _NOISE * np.sqrt(4 / 3) * 1.5, 0.0]))
+        assert _found(planes, 1.0, known, shared=9.0) == ([(1, _Y, _X)] if times > 1 else [])
 
 
 @pytest.mark.parametrize("sign", [-1, 1])
