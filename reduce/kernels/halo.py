@@ -21,6 +21,7 @@ _INSIDE = 1e-3
 _FINE, _BROAD, _LOCAL = 0.5, 2.5, 6.0  # band-pass and neighbourhood, in widths of a speckle
 _MAD_TO_SIGMA = 1.4826
 _TINY = np.finfo(np.float64).tiny
+_STEP_PX = 0.5  # of the lattice on which the agreement is known
 _SETTLED_PX = 2.0  # further from the best half pixel there is no peak to fit
 _SIGNIFICANT = 6.5  # of the best among thousands of places, in standard deviations of them all
 
@@ -68,25 +69,23 @@ def halo_centre(
     ValueError
         If the ring leaves the image, or nothing in it agrees.
     """
-    x0, y0 = near
     outer = ring[1] + reach
-    if min(x0, y0) < outer or x0 + outer > image.shape[1] - 1 or y0 + outer > image.shape[0] - 1:
+    beyond = np.array(near) + outer > np.array(image.shape[::-1]) - 1
+    if min(near) < outer or beyond.any():
         raise ValueError(
             f"ring of {ring[1]:g} px about {near} +- {reach} px leaves the image of {image.shape}"
         )
     flat = _flattened(image, fwhm)
-    place = _coarse(flat, near, reach, ring)
-    first = place
+    first = place = np.array(_coarse(flat, near, reach, ring))
     for _ in range(_ROUNDS):
-        found, agreement = _refined(flat, place, ring)
-        if not float(np.abs(found - first).max()) <= _SETTLED_PX:
-            raise ValueError(f"the centre of symmetry near {first} does not settle: {found[0]}")
-        if max(abs(found[0][0] - place[0]), abs(found[0][1] - place[1])) <= 0.5:  # noqa: PLR2004 - a step of the lattice
+        (whole, *parts), agreement = _refined(flat, place, ring)
+        if not float(np.abs([whole, *parts] - first).max()) <= _SETTLED_PX:
+            raise ValueError(f"the centre of symmetry near {first} does not settle: {whole}")
+        moved, place = np.abs(whole - place), whole
+        if moved.max() <= _STEP_PX:
             break
-        place = (float(found[0][0]), float(found[0][1]))
-    parts = found[1:]
-    spread = ((parts - parts.mean(axis=0)) ** 2).sum(axis=0) * (_WEDGES - 1) / _WEDGES
-    return HaloCentre(float(found[0][0]), float(found[0][1]), float(np.sqrt(spread.mean())), agreement)
+    spread = np.var(parts, axis=0) * (_WEDGES - 1)
+    return HaloCentre(float(whole[0]), float(whole[1]), float(np.sqrt(spread.mean())), agreement)
 
 
 def _flattened(image: NDArray[np.floating], fwhm: float) -> Grid:
@@ -124,17 +123,15 @@ def _coarse(
     return x0 + (column - 2 * reach) / 2.0, y0 + (row - 2 * reach) / 2.0
 
 
-def _refined(flat: Grid, place: tuple[float, float], ring: tuple[float, float]) -> tuple[Grid, float]:
+def _refined(flat: Grid, place: Grid, ring: tuple[float, float]) -> tuple[Grid, float]:
     """((1 + wedges, 2) places: of the whole ring and without each wedge in turn; agreement at the peak)."""
-    twice = np.round(2 * np.asarray(place)).astype(int)
-    half = int(np.ceil(ring[1]))
-    rows, columns = np.mgrid[-half : half + 1, -half : half + 1]
-    x = columns + (twice[0] // 2) - place[0]
-    y = rows + (twice[1] // 2) - place[1]
+    twice = np.asarray(np.round(2 * place), np.int_)
+    rows, columns = np.indices(flat.shape)
+    x, y = columns - place[0], rows - place[1]
     radius = np.hypot(x, y)
     inside = (radius >= ring[0]) & (radius <= ring[1])
     wedge = np.floor(np.mod(np.arctan2(y, x), np.pi) / np.pi * _WEDGES).astype(int) % _WEDGES
-    column, row, label = columns[inside] + twice[0] // 2, rows[inside] + twice[1] // 2, wedge[inside]
+    column, row, label = columns[inside], rows[inside], wedge[inside]
     here = flat[row, column]
     steps = np.arange(-_PEAK_PX, _PEAK_PX + 1)
     sums = np.empty((_WEDGES, steps.size, steps.size))

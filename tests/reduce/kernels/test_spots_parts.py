@@ -1,4 +1,4 @@
-"""Parts of the spots' fit: the model, its errors, speckles and the star amid, against sums done the long way."""
+"""Parts of the fit of the spots: model, errors, speckles, the star amid; against sums done the long way."""
 
 import numpy as np
 import pytest
