@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 BIN := build/venv/bin
 
-.PHONY: help install demo test check bench up down status clean lint-vo truth-spine truth-level1 bench-level1 realism mutants
+.PHONY: help install demo test check up down status clean lint-vo truth-spine truth-level1 bench-level1 realism mutants
 
 help: ## show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -21,9 +21,6 @@ test: install check ## lint, types, contracts, then every test
 
 check: install ## ruff, mypy, import contracts, docstrings
 	@etc/check.sh
-
-bench: ## benchmarks (none yet: they come with Level 1, Level 2 and the archive)
-	@etc/bench.sh
 
 up: install ## start the site: PostgreSQL and DaCHS; returns when TAP answers
 	@$(BIN)/hcvo site up
