@@ -125,7 +125,7 @@ def _coarse(
 
 def _refined(flat: Grid, place: Grid, ring: tuple[float, float]) -> tuple[Grid, float]:
     """((1 + wedges, 2) places: of the whole ring and without each wedge in turn; agreement at the peak)."""
-    twice = np.asarray(np.round(2 * place), np.int_)
+    twice: NDArray[np.int_] = np.rint(2 * place).astype(np.int_)
     rows, columns = np.indices(flat.shape)
     x, y = columns - place[0], rows - place[1]
     radius = np.hypot(x, y)

@@ -154,3 +154,68 @@ def test_what_does_not_look_like_a_core_makes_a_saturated_star_less_sure() -> No
         for each in (image, lopsided)
     )
     assert other.error > 1.2 * found.error
+
+
+def _oblique(x: float, y: float, peak: float, shape: tuple[int, int] = (81, 91)) -> np.ndarray:
+    rows, columns = np.indices(shape)
+    dx, dy = columns - x, rows - y
+    return np.asarray(peak * np.exp(-(0.10 * dx**2 + 0.22 * dy**2 + 0.06 * dx * dy)))
+
+
+def test_a_star_drawn_out_is_given_back_as_it_is() -> None:
+    image = _oblique(45.31, 39.78, 900.0) + 70.0
+    found = star_centre(image, (45.0, 40.0), 4.0, _FWHM, _GAIN, _FULL)
+    assert (found.x, found.y, found.peak) == pytest.approx((45.31, 39.78, 900.0), rel=1e-6)
+
+
+def test_the_error_is_that_of_the_least_squares() -> None:
+    """In the middle of a pixel each axis stands alone: its derivative weighs sky, photons and response."""
+    rows, columns = np.indices((81, 91))
+    checks = np.where((rows + columns) % 2, 5.0, -5.0)
+    a, b, peak = 0.10, 0.22, 300.0
+    star = peak * np.exp(-(a * (columns - 45) ** 2 + b * (rows - 40) ** 2))
+    radius = np.hypot(columns - 45, rows - 40)
+    image = star + np.where(radius > 1.2 * _FWHM, checks, 0.0)
+    found = star_centre(image, (45.0, 40.0), 4.0, _FWHM, 2.0, _FULL)
+    core = radius <= 1.1 * _FWHM
+    sky = -5.0 if np.median(image[(radius >= 3 * _FWHM) & (radius <= 5 * _FWHM)]) < 0 else 5.0
+    light = np.maximum(star[core] - sky, 0.0)
+    variance = light / 2.0 + (0.012 * light) ** 2 + (1.4826 * _mad(image[_between(radius, 3, 5)])) ** 2
+    slopes = [2 * a * (columns - 45) * star, 2 * b * (rows - 40) * star]
+    squares = [(s[core] ** 2 * variance).sum() / (s[core] ** 2).sum() ** 2 for s in slopes]
+    assert found.error == pytest.approx(np.sqrt(np.mean(squares)), rel=1e-3)
+    turned = star_centre(image.T, (40.0, 45.0), 4.0, _FWHM, 2.0, _FULL)
+    assert turned.error == pytest.approx(found.error, rel=1e-3)
+
+
+def _between(radius: np.ndarray, inner: float, outer: float) -> np.ndarray:
+    return np.asarray((radius >= inner * _FWHM) & (radius <= outer * _FWHM))
+
+
+def _mad(values: np.ndarray) -> float:
+    return float(np.median(np.abs(values - np.median(values))))
+
+
+def test_hits_in_the_sky_do_not_count_as_its_scatter() -> None:
+    rng = np.random.default_rng(10)
+    image = _seen(45.2, 40.1, 400.0, rng)
+    rows, columns = np.indices(image.shape)
+    hits = (rng.random(image.shape) < 0.05) & (np.hypot(columns - 45, rows - 40) > 2.5 * _FWHM)
+    clean, hit = (
+        star_centre(each, (45.0, 40.0), 3.0, _FWHM, _GAIN, 1e9) for each in (image, image + 2e4 * hits)
+    )
+    assert hit.error == pytest.approx(clean.error, rel=0.15)
+
+
+def test_a_neighbour_two_widths_off_does_not_pull() -> None:
+    image = 20_000.0 * _airy(45.0, 40.0)
+    rows, columns = np.indices(image.shape)
+    near = image + 3000.0 * np.exp(-0.5 * ((columns - 52) ** 2 + (rows - 40) ** 2) / 0.8**2)
+    found = star_centre(near, (45.0, 40.0), 3.0, _FWHM, _GAIN, _FULL)
+    assert (found.x, found.y) == pytest.approx((45.0, 40.0), abs=2e-3)
+
+
+@pytest.mark.parametrize("place", [(17.0, 40.0), (45.0, 63.0)])
+def test_the_sky_must_be_whole_in_part_pixels_too(place: tuple[float, float]) -> None:
+    with pytest.raises(ValueError, match="within 18 px of the image's edge"):
+        star_centre(1000.0 * _airy(*place), place, 2.0, 3.5, _GAIN, _FULL)
