@@ -260,6 +260,7 @@ def _write(
         sequence.centres,
         *star.fluxes,
     ]
+    cards |= star.cards(frames.atmosphere, sequence.rotation.mjd_mid[frames.kept])
     writer.write(path, facts, tables, cards | _errors(sequence) | frames.cards())
     shown = np.flatnonzero(frames.kept if frames.kept.any() else ~frames.kept)
     planes = writer.channels()[0]

@@ -7,6 +7,7 @@ import numpy as np
 from astropy.io import fits
 from numpy.typing import NDArray
 
+from hcvo.headers.quality import qc_cards
 from reduce.exposure import Exposure
 from reduce.instruments import sphere_irdis as irdis
 from reduce.kernels import photometry
@@ -14,6 +15,7 @@ from reduce.kernels.airy import FWHM, airy
 from reduce.product_file import table_hdu
 from reduce.recipe import SourceFile
 from reduce.recipes.calibrated import lambda_over_d_px
+from reduce.sparta import Atmosphere
 
 __all__ = ["Star", "star_of"]
 
@@ -45,6 +47,33 @@ class Star:
         """(channel,)."""
         return np.asarray(self.channels.data["FWHM"], np.float64)
 
+    def cards(
+        self, atmosphere: Atmosphere | None, mjd_mid: NDArray[np.float64]
+    ) -> dict[str, tuple[object, str]]:
+        """How the star of the science compares with that of the FLUX files, by the adaptive optics' word.
+
+        STAR_FLUX is not changed by it: the telemetry's Strehl ratio is an estimate at 1.6 um.
+
+        Parameters
+        ----------
+        atmosphere : Atmosphere | None
+            Telemetry of the night.
+        mjd_mid : NDArray[np.float64]
+            (time,) of the science planes that are kept.
+
+        Returns
+        -------
+        dict[str, tuple[object, str]]
+            QC card AO FACTOR: mean of Strehl ratio x flux on the sensor, science over FLUX planes; none where
+            either is unknown.
+        """
+        if atmosphere is None or not self.fluxes:
+            return {}
+        rows = self.fluxes[0].data
+        of_flux = _peak(atmosphere, np.asarray(rows["MJD_MID"][rows["KEPT"]], np.float64))
+        factor = _peak(atmosphere, mjd_mid) / of_flux
+        return qc_cards({"AO FACTOR": (factor, "star: science over FLUX, by SPARTA")})
+
 
 def star_of(products: Sequence[SourceFile], science: Exposure, scale_mas: float) -> Star:
     """Read the PSF product; without one, an ideal image and no flux.
@@ -68,6 +97,14 @@ def star_of(products: Sequence[SourceFile], science: Exposure, scale_mas: float)
     with fits.open(products[0].path, memmap=False) as hdus:
         fluxes = tuple(hdu.copy() for hdu in hdus if hdu.name == "FLUXES")
         return Star(np.asarray(hdus[0].data, np.float32), hdus["CHANNELS"].copy(), fluxes)
+
+
+def _peak(atmosphere: Atmosphere, mjd: NDArray[np.float64]) -> float:
+    """Mean of Strehl ratio x flux on the sensor, adu; NaN where no time has both."""
+    air = atmosphere.at(mjd)
+    light = air.strehl * air.star_adu
+    known = light[np.isfinite(light)]
+    return float(known.mean()) if known.size else _UNKNOWN
 
 
 def _ideal(channels: Sequence[irdis.Channel], scale_mas: float) -> Star:
