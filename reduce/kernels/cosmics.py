@@ -183,13 +183,13 @@ def _search(
             total += kernel[j, i] * kernel[j, i]
     limit = threshold * threshold * total
     suspects = _suspects(plane, variance, known, kernel, limit)
-    hit = np.empty(suspects.size * 4 + 64, np.int64)
+    hit = np.empty(hits.size, np.int64)
     done = 0
     for _ in range(_ROUNDS):
         before = done
         for place in suspects:
             y, x = place // nx, place % nx
-            if hits[y, x] or done == hit.size:
+            if hits[y, x]:
                 continue
             off = plane[y, x] - _predicted(plane, kernel, y, x)
             if brighter and off < 0.0:  # another plane's hit, unseen there, is in the mean

@@ -29,7 +29,7 @@ _SOFTER = (
 )
 _STANDS_OUT = 4.0  # standard deviations by which bold and cautious differ where there is light to follow
 _FOR_A_SLOPE = 6  # pixels that let a slope be followed
-_REACH = 40  # px to look for good pixels
+_REACH = 40  # px to look for good pixels, along y and along x
 
 
 class Plan(NamedTuple):
@@ -146,10 +146,8 @@ def predictor(width: float) -> NDArray[np.float32]:
 def _offsets() -> NDArray[np.int64]:
     """Places around a pixel (n, 2), nearest first, in an order that never changes."""
     y, x = np.mgrid[-_REACH : _REACH + 1, -_REACH : _REACH + 1].reshape(2, -1)
-    square = x**2 + y**2
-    order = np.lexsort((x, y, square))
-    inside = (square[order] > 0) & (square[order] <= _REACH**2)
-    return np.stack([y[order][inside], x[order][inside]], axis=1)
+    order = np.lexsort((x, y, x**2 + y**2))[1:]  # the first is the pixel itself
+    return np.stack([y[order], x[order]], axis=1)
 
 
 @lru_cache(maxsize=8)

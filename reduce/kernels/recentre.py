@@ -223,7 +223,7 @@ def _axis(places: NDArray[np.float64], size: int) -> _Axis:
     low = np.floor(places).astype(np.intp)
     taps = np.arange(1 - _HALF, 1 + _HALF)
     away = taps - (places - low)[:, None]
-    weights = np.sinc(away) * _KAISER(np.maximum(1.0 - (away / _HALF) ** 2, 0.0))
+    weights = np.sinc(away) * _KAISER(1.0 - (away / _HALF) ** 2)
     weights /= weights.sum(axis=1, keepdims=True)  # a flat frame stays flat
     outside = (places < 0.0) | (places > size - 1)
     index = low[:, None] + taps

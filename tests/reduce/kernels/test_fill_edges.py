@@ -34,8 +34,8 @@ def _wanted(
     out = np.zeros(bad.shape)
     good = np.argwhere(~bad)
     near = good - place
+    good, near = (places[np.abs(near).max(axis=1) <= _REACH] for places in (good, near))
     order = np.lexsort((near[:, 1], near[:, 0], (near**2).sum(axis=1)))[:SOURCES]
-    order = order[(near[order] ** 2).sum(axis=1) <= _REACH**2]
     found = None
     if len(order) >= 6:
         for white in _LADDER:
@@ -131,6 +131,7 @@ def test_a_pixel_beyond_the_reach_still_has_a_value() -> None:
     np.testing.assert_array_equal(image[0, 0, :44], 5.0)  # 40 px and less from the first
     np.testing.assert_array_equal(image[0, 0, 44:49], 5.0)  # from none: any good pixel's
     np.testing.assert_array_equal(image[0, 0, 49:], 9.0)
+    assert not bad.ravel()[plan_fill(bad, 3.4).sources].any()
     variance = np.full((1, 1, 90), 4.0, np.float32)
     fill_variance(variance, plan_fill(bad, 3.4))
     np.testing.assert_array_equal(variance, 4.0)
@@ -138,6 +139,16 @@ def test_a_pixel_beyond_the_reach_still_has_a_value() -> None:
     upright[0, bad.T] = np.nan
     fill(upright, plan_fill(bad.T.copy(), 3.4))
     np.testing.assert_array_equal(upright[0, :, 0], image[0, 0])
+
+
+def test_the_reach_is_a_square_to_its_corners() -> None:
+    bad = np.ones((83, 84), bool)
+    bad[1, 1] = bad[81, 81] = bad[0, 0] = bad[41, 82] = bad[82, 41] = bad[41, 0] = bad[0, 41] = False
+    middle = np.zeros_like(bad)
+    middle[41, 41] = True
+    plan = plan_fill(bad, 3.4, middle)
+    assert set(plan.sources[0].tolist()) == {1 * 84 + 1, 81 * 84 + 81}
+    np.testing.assert_allclose(_planned(plan.weights[0], plan.sources[0], bad.shape)[[1, 81], [1, 81]], 0.5)
 
 
 def test_all_bad_has_nothing_to_say() -> None:
