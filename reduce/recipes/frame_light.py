@@ -17,8 +17,6 @@ __all__ = ["FrameRule", "Light", "Planes", "light_of", "mean_of_channels", "medi
 
 _SURE = 4.0  # a measure may judge when its error is so many times smaller than the limit
 
-_Cube = Sequence[frame_quality.Frames] | NDArray[np.floating]
-
 
 class FrameRule(BaseModel):
     """Which planes are rejected: the rule's numbers, all against the sequence's own median."""
@@ -122,7 +120,7 @@ class Light(NamedTuple):
 
 
 def light_of(
-    cube: _Cube,
+    cube: Sequence[frame_quality.Frames] | NDArray[np.floating],
     planes: Planes,
     fwhm_px: Sequence[float] | NDArray[np.floating],
     mask_px: float,
@@ -178,7 +176,7 @@ def light_of(
 
 
 def _seen(
-    cube: _Cube,
+    cube: Sequence[frame_quality.Frames] | NDArray[np.floating],
     planes: Planes,
     fwhm_px: Sequence[float] | NDArray[np.floating],
     mask_px: float,
