@@ -125,12 +125,12 @@ def _coarse(
 
 def _refined(flat: Grid, place: Grid, ring: tuple[float, float]) -> tuple[Grid, float]:
     """((1 + wedges, 2) places: of the whole ring and without each wedge in turn; agreement at the peak)."""
-    twice: NDArray[np.int_] = np.rint(2 * place).astype(np.int_)
+    twice = np.rint(2 * place).astype(np.int_)
     rows, columns = np.indices(flat.shape)
     x, y = columns - place[0], rows - place[1]
     radius = np.hypot(x, y)
     inside = (radius >= ring[0]) & (radius <= ring[1])
-    wedge = np.floor(np.mod(np.arctan2(y, x), np.pi) / np.pi * _WEDGES).astype(int) % _WEDGES
+    wedge = np.asarray(np.mod(np.arctan2(y, x), np.pi) / np.pi * _WEDGES, np.int_) % _WEDGES
     column, row, label = columns[inside], rows[inside], wedge[inside]
     here = flat[row, column]
     steps = np.arange(-_PEAK_PX, _PEAK_PX + 1)

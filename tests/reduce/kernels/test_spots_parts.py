@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from scipy import ndimage, optimize
 
-from reduce.kernels.spots import Spots, _blank_cut, _Box, _Fit, _middle, _speckle, fit_spots, spot_offsets
+from reduce.kernels.spots import (
+    Spots,
+    _blank_cut,
+    _Box,
+    _Fit,
+    _middle,
+    _speckle,
+    coarse_centre,
+    fit_spots,
+    spot_offsets,
+)
 
 _FWHM = 4.0
 
@@ -189,3 +199,26 @@ def test_blank_places_must_be_whole_and_known() -> None:
     assert _blank_cut(image, (65.0, 37.0), offset, 12) != []
     assert _blank_cut(image, (65.0, 36.0), offset, 12) == []
     assert _blank_cut(np.full((131, 131), np.nan), (65.0, 65.0), offset, 12) == []
+
+
+def test_spots_that_stand_obliquely_are_found_where_they_stand() -> None:
+    turn = np.radians(20.0)
+    offsets = spot_offsets(35.0, "+") @ np.array(
+        [[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]]
+    )
+    image = np.zeros((121, 131))
+    for dx, dy in offsets:
+        image += 100.0 * _spot((121, 131), (68.0 + dx, 57.0 + dy), (1.0, 0.0), (1.7, 1.7))
+    found = coarse_centre(image, offsets, (65.0, 60.0), 8, _FWHM)
+    assert (found.x, found.y) == (68.0, 57.0)
+
+
+@pytest.mark.parametrize(("spread", "reach"), [(0.0, 10), (6.0, 13), (6.1, 14)])
+def test_the_square_reaches_past_the_ends_of_the_band(spread: float, reach: int) -> None:
+    """2.5 widths beyond the shortest and the longest wavelength's place."""
+    image = np.arange(61.0 * 71).reshape(61, 71)
+    box = _Box.around(image, (33.4, 29.6), (3.0, 4.0), _FWHM, spread)
+    assert box.reach == reach
+    assert box.corner == (33, 30)
+    assert box.cut[reach, reach] == image[30, 33]
+    assert box.outward == pytest.approx((0.6, 0.8))
