@@ -1,5 +1,6 @@
 """A cube written piece by piece is the cube; astropy checks its sums and unpacks its tiles."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hcvo.headers.product import read_product_facts
 from reduce.cube_file import CubeWriter, packed
 from reduce.fits_checksum import ALL_ONES, encoded, word_sum
 from reduce.product_file import image_hdu, table_hdu
-from reduce.tiles import ROUNDING, packed_floats
+from reduce.tiles import packed_flags, packed_floats
 from tests.reduce.recipes.facts import FACTS
 
 _SHAPE = (2, 7, 21, 21)
@@ -47,11 +48,15 @@ def test_every_unit_comes_back_and_its_sums_are_right(tmp_path: Path) -> None:
         assert hdus["PLANES"].data["NUMBER"].tolist() == list(range(7))
         np.testing.assert_array_equal(hdus["QUALITY"].data, quality)
         assert hdus["QUALITY"].data.dtype == np.uint8
-        assert hdus["QUALITY"].header["QBIT8"] == "NO_DATA"
+        bits = {card.keyword: card.value for card in hdus["QUALITY"].header["QBIT*"].cards}
+        assert bits == {"QBIT1": "BAD", "QBIT2": "COSMIC", "QBIT4": "SATURATED", "QBIT8": "NO_DATA"}
+        assert hdus["VARIANCE"].header["BUNIT"] == "adu2"
+        assert hdus["VARIANCE"].header["ROUNDING"] == 1 / 512
+        assert {hdus[name].header["AXORDER"] for name in ("VARIANCE", "QUALITY")} == {"channel,time,y,x"}
         found = hdus["VARIANCE"].data
         assert found.dtype.kind == "f"
         np.testing.assert_array_equal(np.isnan(found), np.isnan(variance))
-        np.testing.assert_allclose(found, variance, rtol=ROUNDING)
+        np.testing.assert_allclose(found, variance, rtol=1 / 512)
     with fits.open(tmp_path / "cube.fits", disable_image_compression=True, checksum=True) as hdus:
         assert all("CHECKSUM" in hdu.header and "DATASUM" in hdu.header for hdu in hdus)
         hdus.verify("exception")
@@ -69,8 +74,12 @@ def test_the_order_of_files_does_not_matter(tmp_path: Path) -> None:
 
 def test_a_plane_that_is_not_there(tmp_path: Path) -> None:
     planes = CubeWriter(tmp_path, "cube", _SHAPE).channels()[0]
-    with pytest.raises(IndexError, match="plane 7, there are 7"):
-        planes[7]
+    for key in (7, -1):
+        with pytest.raises(IndexError, match=f"plane {key}, there are 7"):
+            planes[key]
+    assert len(planes) == 7
+    assert planes.shape == (7, 21, 21)
+    assert not planes[6].any()  # waiting
 
 
 def test_sums_are_the_standards() -> None:
@@ -86,6 +95,33 @@ def test_sums_are_the_standards() -> None:
         assert word_sum(bytes(ord(c) - 0x30 for c in turned)) == value or value == ALL_ONES
 
 
+def _unpacked(tile: bytes) -> np.ndarray:
+    """Floats of a tile of GZIP_2: all first bytes, then all second ones."""
+    data = np.frombuffer(gzip.decompress(tile), np.uint8).reshape(4, -1)
+    return np.ascontiguousarray(data.T).view(">f4").astype(np.float32)[:, 0]
+
+
+def test_rounding_is_to_the_nearest_of_eight_bits() -> None:
+    rng = np.random.default_rng(4)
+    values = np.exp(rng.normal(size=(90, 100)) * 5).astype(np.float32)
+    found = _unpacked(packed_floats(values)).reshape(values.shape)
+    change = found / values - 1.0
+    assert 0.95 / 512 < np.abs(change).max() <= 1 / 512
+    assert abs(change.mean()) < 4 * change.std() / np.sqrt(change.size)
+    mantissa, _ = np.frexp(found)
+    np.testing.assert_array_equal(mantissa * 512, np.round(mantissa * 512))
+    steps = np.array([[1.0, 1 + 1 / 256, 1 + 0.49 / 256, 1 + 0.51 / 256, -3.0]])
+    assert _unpacked(packed_floats(steps)).tolist() == [1.0, 1 + 1 / 256, 1.0, 1 + 1 / 256, -3.0]
+
+
 def test_rounding_keeps_what_is_not_a_number() -> None:
-    odd = np.array([[np.nan, np.inf, 0.0, 1e-38, 3e38]], np.float32)
-    assert len(packed_floats(odd)) > 10
+    odd = np.array([[np.nan, np.inf, -np.inf, 0.0]], np.float32)
+    np.testing.assert_array_equal(_unpacked(packed_floats(odd)), odd[0])
+
+
+def test_flags_are_packed_without_loss_and_the_same_each_time() -> None:
+    flags = np.random.default_rng(5).integers(0, 16, (30, 40)).astype(np.uint8)
+    tile = packed_flags(flags)
+    assert gzip.decompress(tile) == flags.tobytes()
+    assert tile[4:8] == bytes(4)  # no clock in it
+    assert tile == packed_flags(flags)
