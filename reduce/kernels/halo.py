@@ -126,7 +126,7 @@ def _coarse(
 def _refined(flat: Grid, place: Grid, ring: tuple[float, float]) -> tuple[Grid, float]:
     """((1 + wedges, 2) places: of the whole ring and without each wedge in turn; agreement at the peak)."""
     twice = np.rint(2 * place).astype(np.int_)
-    rows, columns = np.indices(flat.shape)
+    rows, columns = np.mgrid[: flat.shape[0], : flat.shape[1]]
     x, y = columns - place[0], rows - place[1]
     radius = np.hypot(x, y)
     inside = (radius >= ring[0]) & (radius <= ring[1])
