@@ -52,5 +52,5 @@ def _bridged(frame: NDArray[np.float32], gaps: NDArray[np.bool_], width: float) 
     """The frame with its gaps filled: from the telescope's resolution, deep inside with the nearest pixel."""
     depth, nearest = ndimage.distance_transform_edt(gaps, return_indices=True)
     whole = np.ascontiguousarray(frame[tuple(nearest)])
-    fill(whole[None], plan_fill(gaps, width, gaps & (depth <= _REACH_PX)))
+    fill(whole[None], plan_fill(gaps, width, depth <= _REACH_PX))
     return whole
