@@ -33,6 +33,7 @@ class PlantedNight:
     flux_dit: float = 2.0
     right_field: float = 0.7  # its response against the left; flats are normalised field by field
     density: tuple[float, float] = (0.011833, 0.017805)
+    speckles: int = 0  # of the science: so many pairs, the two of a pair on opposite sides of the star
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(11))
 
     def write(self) -> None:
@@ -79,7 +80,7 @@ class PlantedNight:
             self._file(
                 "OBJECT",
                 minute,
-                sky + shifted,
+                sky + shifted + self._halo((x, y)),
                 self.science_dit,
                 self.science_ndit,
                 ESO_INS1_PAC_X=x,
@@ -111,6 +112,19 @@ class PlantedNight:
                     + radius * np.sin(np.radians(angle)) / _STRETCH
                 )
                 self._add(image[:, number * 1024 : (number + 1) * 1024], x, y, 2.0e4, self.fwhm[number])
+        return image
+
+    def _halo(self, dither_um: tuple[float, float]) -> NDArray[np.float64]:
+        image, places = np.zeros(_SHAPE), np.random.default_rng(5)
+        for _ in range(self.speckles):
+            radius, turn, total = (
+                places.uniform(15, 140),
+                places.uniform(0, 2 * np.pi),
+                places.uniform(2e3, 8e3),
+            )
+            offset = (radius * np.cos(turn), radius * np.sin(turn))
+            image += self._points([total] * 2, offset, dither_um)
+            image += self._points([total] * 2, (-offset[0], -offset[1]), dither_um)
         return image
 
     @staticmethod
