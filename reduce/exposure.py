@@ -118,8 +118,13 @@ class Exposure:
         Raises
         ------
         HeaderError
-            If a card is missing, or the target's place is not of equinox 2000.
+            If a card is missing, the end of the last plane among them, or the place is not of equinox 2000.
         """
+        if self.frame.cards.get("ESO DET FRAM UTC") is None:
+            raise HeaderError(
+                f"{self.frame.path}: ESO DET FRAM UTC is missing, wanted when its last plane was written: the "
+                "times and angles of its planes would be wrong; fetch it again"
+            )
         number = self._number
         equinox = number("ESO TEL TARG EQUINOX", _EQUINOX)
         if equinox != _EQUINOX:

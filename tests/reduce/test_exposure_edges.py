@@ -84,3 +84,9 @@ def test_pixels_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
     fits.writeto(tmp_path / "raw.fits", data)
     with pytest.raises(InputError, match="2 pixels are not numbers"):
         read_planes(tmp_path / "raw.fits")
+
+
+def test_without_the_end_of_the_last_plane_there_are_no_angles(tmp_path: Path) -> None:
+    path = write_raw(tmp_path, irdis_cards(ESO_DET_FRAM_UTC=None))
+    with pytest.raises(HeaderError, match=r"ESO DET FRAM UTC is missing.*times and angles"):
+        read_exposure(path).pointing()
