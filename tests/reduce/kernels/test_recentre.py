@@ -31,7 +31,7 @@ def test_a_star_between_pixels_comes_back_on_one(fwhm: float, goal: float) -> No
         frame = _airy(columns - 100 - dx, rows - 100 - dy, fwhm)
         found = recentred(frame, (100 + dx, 100 + dy), 101, _STRETCH) * _STRETCH[1]
         assert np.abs(found - wanted).max() < goal
-        assert found.sum() / wanted.sum() == pytest.approx(1.0, abs=1e-4)
+        assert found.sum() / wanted.sum() == pytest.approx(1.0, abs=3.5e-5)
 
 
 def test_the_flux_of_a_star_is_the_same_wherever_it_stood() -> None:
@@ -39,7 +39,7 @@ def test_the_flux_of_a_star_is_the_same_wherever_it_stood() -> None:
     for dx, dy in _SHIFTS:
         frame = np.exp(-4 * np.log(2) * ((columns - 60 - dx) ** 2 + (rows - 60 - dy) ** 2) / 3.3**2)
         found = recentred(frame, (60 + dx, 60 + dy), 81, _STRETCH)
-        assert found.sum() == pytest.approx(frame.sum(), rel=5e-5)
+        assert found.sum() == pytest.approx(frame.sum(), rel=3e-5)
 
 
 def test_a_flat_frame_stays_flat() -> None:
