@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hcvo.headers.quality import qc_cards
 from reduce.kernels import frame_choice, frame_quality
+from reduce.kernels.samples import smoothed
 from reduce.product_file import Column, table_hdu
 from reduce.recipes.frame_light import FrameRule, Light, Planes, light_of, mean_of_channels, median_of
 from reduce.sparta import Atmosphere, Conditions
@@ -171,7 +172,9 @@ def _atmosphere_hdu(atmosphere: Atmosphere) -> fits.BinTableHDU:
 def _conditions(atmosphere: Atmosphere | None, mjd: NDArray[np.float64]) -> Conditions:
     if atmosphere is None:
         return Conditions(*(np.full(mjd.shape, np.nan) for _ in Conditions._fields))
-    return atmosphere.at(mjd)
+    samples = atmosphere.samples
+    calm = samples._replace(star_adu=smoothed(samples.star_adu))  # the sensor's noise is no transparency
+    return Atmosphere(atmosphere.mjd, calm).at(mjd)
 
 
 def _spread(values: NDArray[np.floating]) -> float:
