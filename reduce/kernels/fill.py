@@ -144,9 +144,9 @@ def predictor(width: float) -> NDArray[np.float32]:
 
 @lru_cache(maxsize=1)
 def _offsets() -> NDArray[np.int64]:
-    """Places around a pixel (n, 2), nearest first, in an order that never changes."""
+    """Places from a pixel on (n, 2), nearest first, in an order that never changes."""
     y, x = np.mgrid[-_REACH : _REACH + 1, -_REACH : _REACH + 1].reshape(2, -1)
-    order = np.lexsort((x, y, x**2 + y**2))[1:]  # the first is the pixel itself
+    order = np.lexsort((x, y, x**2 + y**2))
     return np.stack([y[order], x[order]], axis=1)
 
 

@@ -86,7 +86,7 @@ def test_a_pixel_alone_in_the_open_at_an_edge_and_in_a_corner(width: float) -> N
 def test_pixels_in_clumps(width: float) -> None:
     _hold(
         _map(
-            "##.........",
+            "##........#",
             "#......##..",
             "...........",
             "...#....#..",
@@ -94,7 +94,7 @@ def test_pixels_in_clumps(width: float) -> None:
             "...##......",
             "..........#",
             ".#.......##",
-            "......##..#",
+            "#.....##..#",
         ),
         width,
     )
