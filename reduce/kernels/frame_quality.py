@@ -254,7 +254,8 @@ def _robust(
     """Least squares twice, the second time without what lies beyond 4 robust sigma; errors of each number."""
     found = _solve(design, data)
     rest = data - design @ found
-    spread = 1.4826 * float(np.median(np.abs(rest - np.median(rest))))
+    rest -= np.median(rest)  # hits lift the constant
+    spread = 1.4826 * float(np.median(np.abs(rest)))
     good = np.abs(rest) <= _CLIP * spread if spread > 0 else np.ones(rest.size, bool)
     used = design[good]
     variance = np.linalg.pinv(used.T @ used).diagonal() * spread**2
