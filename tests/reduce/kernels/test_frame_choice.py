@@ -8,7 +8,7 @@ from reduce.kernels.frame_choice import Evidence, Limits, judge, strehl_of_halo
 _LIMITS = Limits(strehl_drop=0.2, centre_px=0.5, faintest=0.6, most_lost=0.5)
 
 
-def _evidence(count: int = 6, **changes: tuple[int, float]) -> Evidence:
+def _evidence(count: int = 6, /, **changes: tuple[int, float]) -> Evidence:
     values = {"strehl_image": 1.0, "strehl_ao": 1.0, "offset": 0.0, "flux": 1.0}
     arrays = {name: np.full(count, value) for name, value in values.items()}
     flags = {name: np.zeros(count, bool) for name in ("lost", "empty")}
