@@ -15,7 +15,6 @@ _RING_FWHM = (3.0, 5.0)  # where the sky's noise is measured
 _MAD_TO_SIGMA = 1.4826
 _SIGNIFICANT = 8.0
 _FLANK_FWHM = 1.4  # where the core is saturated
-_HIDDEN_PEAK = 2.0  # first guess over the brightest pixel that is not
 _LEAST_PIXELS = 14  # twice the coefficients
 _RESPONSE = 0.012  # error of a pixel's response after the flat
 
@@ -89,7 +88,7 @@ def star_centre(
             f"star at ({column}, {row}) is saturated: {int(core.sum())} pixels of its flanks are below "
             f"{saturation:g} adu, wanted {_LEAST_PIXELS}"
         )
-    top = float(cut[core].max()) * (_HIDDEN_PEAK if burnt else 1.0)
+    top = float(cut[core].max())
     fit = _fit(cut[core], x[core].astype(np.float64), y[core].astype(np.float64), (top - sky, sky), fwhm)
     place, peak = fit.x[1:3], float(fit.x[0])
     solve = np.linalg.pinv(fit.jac)[:3]
