@@ -12,41 +12,57 @@ import structlog
 
 from hcvo.errors import HcvoError, ReductionError, StoreError
 
-__all__ = ["told", "warnings_into"]
+__all__ = ["in_our_words", "warnings_into"]
 
 _KERNELS = Path(__file__).parent / "kernels"
 
 
-def told(error: BaseException, log: Path) -> BaseException:
-    """An error of hcvo's family in place of a foreign one.
+@contextmanager
+def in_our_words(log: Path) -> Iterator[None]:
+    """Let no error of another family out of a recipe: one of ours in its place, that says what to do.
 
     Parameters
     ----------
-    error : BaseException
-        What stopped a recipe.
     log : Path
         The process's log file.
 
-    Returns
-    -------
-    BaseException
-        The same where it is ours already, or ends the program; otherwise one that says what to do.
+    Yields
+    ------
+    None
+        While the recipe runs; our own errors, and the end of the program, pass.
+
+    Raises
+    ------
+    HcvoError
+        As it was.
+    StoreError
+        In place of the system's refusals.
+    ReductionError
+        In place of all others.
     """
-    if isinstance(error, HcvoError) or not isinstance(error, Exception):
-        return error
-    if isinstance(error, OSError):
+    try:
+        yield
+    except HcvoError:
+        raise
+    except OSError as error:
         files = " -> ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
-        return StoreError(f"{files or 'the system refused'}: {error.strerror or error}; its log is {log}")
-    if isinstance(error, MemoryError):
-        return ReductionError(f"not enough memory ({error}); take fewer --workers or a smaller cube")
-    if isinstance(error, BrokenExecutor):
-        return ReductionError(
+        what = f"{files or 'the system refused'}: {error.strerror or error}"
+        raise StoreError(f"{what}; its log is {log}") from error
+    except MemoryError as error:
+        raise ReductionError(
+            f"not enough memory ({error}); take fewer --workers or a smaller cube"
+        ) from error
+    except BrokenExecutor as error:
+        raise ReductionError(
             "one of its processes was killed, as happens when memory runs out; take fewer --workers"
-        )
-    if isinstance(error, ValueError) and _of_a_kernel(error):
-        return ReductionError(f"{error}; its log is {log}")
-    what = f"{type(error).__name__}: {error}"
-    return ReductionError(f"stopped by a fault of the program ({what}); {log} tells where, please report it")
+        ) from error
+    except Exception as error:
+        if isinstance(error, ValueError) and _of_a_kernel(error):
+            raise ReductionError(f"{error}; its log is {log}") from error
+        what = f"{type(error).__name__}: {error}"
+        raise ReductionError(
+            f"stopped by a fault of the program ({what}); {log} tells where, please report it"
+        ) from error
 
 
 def _of_a_kernel(error: ValueError) -> bool:

@@ -27,8 +27,10 @@ def difference(key: str, found: RawFrame, wanted: RawFrame) -> str:
     ----------
     key : str
         Field of RawFrame.
-    found, wanted : RawFrame
-        A calibration, and what it should calibrate.
+    found : RawFrame
+        A calibration.
+    wanted : RawFrame
+        What it should calibrate.
 
     Returns
     -------

@@ -17,7 +17,7 @@ from hcvo.model.product import ProductFacts
 from hcvo.model.provenance import Input, Output, ProcessKey
 from hcvo.store import file_name, sha256_of
 from reduce.environment import code_version, host, libraries
-from reduce.foreign_error import told, warnings_into
+from reduce.foreign_error import in_our_words, warnings_into
 from reduce.recipe import Parameters, Recipe, Recorder, SourceFile
 
 __all__ = ["Run", "run_recipe"]
@@ -121,17 +121,14 @@ def run_recipe(
         return Run(tuple(found), reused=True)
     log_path = logs / f"{recipe.name}-{key.digest[:12]}.jsonl"
     process_id = recorder.begin(key, log_path)
+    means = _Means(on_progress, workers)
     try:
-        outputs = _execute(
-            recipe, inputs, chosen, key, process_id, staging, log_path, _Means(on_progress, workers)
-        )
-        return Run(tuple(recorder.finish(process_id, outputs)), reused=False)
+        with in_our_words(log_path):
+            outputs = _execute(recipe, inputs, chosen, key, process_id, staging, log_path, means)
+            return Run(tuple(recorder.finish(process_id, outputs)), reused=False)
     except BaseException as error:
-        ours = told(error, log_path)
-        recorder.fail(process_id, f"{type(ours).__name__}: {ours}")
-        if ours is error:
-            raise
-        raise ours from error
+        recorder.fail(process_id, f"{type(error).__name__}: {error}")
+        raise
     finally:
         shutil.rmtree(staging / str(process_id), ignore_errors=True)
 

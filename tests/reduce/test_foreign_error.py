@@ -1,6 +1,7 @@
 """Other people's errors and warnings while a recipe runs: an operator is told what to do."""
 
 import warnings
+from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
@@ -8,24 +9,32 @@ import pytest
 import structlog
 
 from hcvo.errors import HcvoError, InputError, ReductionError, StoreError
-from reduce.foreign_error import told, warnings_into
+from reduce.foreign_error import in_our_words, warnings_into
 from reduce.kernels.recentre import resampling
 
 _LOG = Path("logs/flat-12.jsonl")
 
 
-def _caught(function: object, *given: object) -> BaseException:
-    """An error as it is met: with where it came from."""
+def _told(function: Callable[[], object]) -> BaseException:
+    """The error that comes out of a recipe that does this."""
     try:
-        function(*given)  # type: ignore[operator]
+        with in_our_words(_LOG):
+            function()
     except BaseException as error:  # noqa: BLE001 - looked at by the test
         return error
     raise AssertionError
 
 
+def _raising(error: BaseException) -> Callable[[], object]:
+    def function() -> None:
+        raise error
+
+    return function
+
+
 @pytest.mark.parametrize("error", [InputError("x"), KeyboardInterrupt(), SystemExit(2)])
 def test_ours_and_the_end_of_the_program_stay_what_they_are(error: BaseException) -> None:
-    assert told(error, _LOG) is error
+    assert _told(_raising(error)) is error
 
 
 @pytest.mark.parametrize(
@@ -49,18 +58,18 @@ def test_ours_and_the_end_of_the_program_stay_what_they_are(error: BaseException
 def test_others_are_told_in_words_with_what_to_do(
     error: Exception, family: type[HcvoError], words: str
 ) -> None:
-    ours = told(error, _LOG)
+    ours = _told(_raising(error))
     assert type(ours) is family
     assert str(ours).startswith(words)
+    assert ours.__cause__ is error
 
 
 def test_what_a_kernel_refuses_is_no_fault_of_the_program() -> None:
-    ours = told(_caught(resampling, (5, 5), (2.0, 2.0), 4, (1.0, 1.0)), _LOG)
+    ours = _told(lambda: resampling((5, 5), (2.0, 2.0), 4, (1.0, 1.0)))
     assert isinstance(ours, ReductionError)
     assert str(ours).startswith("size is 4 px, wanted an odd number")
-    lost = told(_caught(int, "x"), _LOG)
-    assert "fault of the program (ValueError" in str(lost)
-    inside = told(_caught(resampling, (5, 5), (2.0,), 5, (1.0, 1.0)), _LOG)
+    assert "fault of the program (ValueError" in str(_told(lambda: int("x")))
+    inside = _told(lambda: resampling((5, 5), (2.0,), 5, (1.0, 1.0)))  # type: ignore[arg-type]
     assert "fault of the program (IndexError" in str(inside)
 
 
