@@ -172,6 +172,14 @@ def test_two_pixels_off_is_not_beside() -> None:
         assert _found(plane, 1.0) == [(_Y, _X)]
 
 
+@pytest.mark.parametrize("other", _SECOND)
+def test_a_hit_two_pixels_from_a_brighter_one_is_seen_when_that_is_gone(other: tuple[int, int]) -> None:
+    plane = np.zeros((_SIZE, _SIZE))
+    plane[_Y, _X] = 1000.0
+    plane[_Y + other[0], _X + other[1]] = 100.0  # less than a share of the range at first
+    assert _found(plane, 1.0) == sorted([(_Y, _X), (_Y + other[0], _X + other[1])])
+
+
 def test_a_long_track_is_peeled_from_its_sharpest_end() -> None:
     plane = np.zeros((_SIZE, _SIZE))
     plane[_Y, 3:11] = 1000.0 * 0.9 ** np.arange(8)
@@ -200,14 +208,16 @@ def _behind(bright: float, hit: NDArray[np.float64]) -> tuple[NDArray[np.float64
     return planes, [(_Y, _X + 2)]
 
 
+@pytest.mark.parametrize("scale", [0.01, 1.0, 100.0])
 @pytest.mark.parametrize("count", [2, 3, 5])
-def test_against_the_other_planes_the_noise_of_the_mean_counts(count: int) -> None:
+def test_against_the_other_planes_the_noise_of_the_mean_counts(count: int, scale: float) -> None:
     variance = np.linspace(1.0, 3.0, count)
     spread = variance[:, None, None] * np.ones((_SIZE, _SIZE))
     least = 6.0 * _NOISE * np.sqrt(variance[1] + variance.mean() / count) / (1.0 - 1.0 / count)
     for times in (0.999, 1.001):
         planes, known = _behind(1e4, np.where(np.arange(count) == 1, times * least, 0.0))
-        assert _found(planes, spread, known) == ([(1, _Y, _X)] if times > 1 else [])
+        found = _found(scale * planes, scale**2 * spread, known)
+        assert found == ([(1, _Y, _X)] if times > 1 else [])
     assert _found(planes[1], spread[1], known) == []
 
 
@@ -254,7 +264,10 @@ def test_a_pixel_sharp_in_few_planes_is_not_bad_in_all(sign: int) -> None:
     """The middle plane decides: half of the mean's deviation."""
     for times in (0.98, 1.02):
         middle = times * 0.5 * 28.0 / 9.0 / (1.0 - times * 0.5 / 9.0)
-        planes = np.full((9, _SIZE, _SIZE), 20.0)
+        planes = np.random.default_rng(6).normal(20.0, 0.3, size=(9, _SIZE, _SIZE))
+        planes[:, _Y, _X] = 0.0
+        around = planes[:, _Y - 2 : _Y + 3, _X - 2 : _X + 3]
+        planes[:, _Y, _X] = np.tensordot(around, _KERNEL, 2)  # what they foretell
         planes[:, _Y, _X] += sign * np.array([0.0, 7.0, 0.0, 7.0, middle, 0.0, 7.0, 0.0, 7.0])
         assert _found(planes, 1.0) == ([(k, _Y, _X) for k in range(9)] if times > 1 else [])
 
