@@ -42,7 +42,9 @@ def test_a_frame_at_its_limit_is_kept() -> None:
     """A quarter, a half: numbers without rounding."""
     limits = Limits(0.25, 0.5, 0.5, 0.5)
     for name, value in (("strehl_image", 0.75), ("strehl_ao", 0.75), ("offset", 0.5), ("flux", 0.5)):
-        assert judge(_evidence(**{name: (1, value)}), limits).kept.all()
+        verdict = judge(_evidence(**{name: (1, value)}), limits)
+        assert verdict.kept.all()
+        assert set(verdict.reasons) == {""}
 
 
 def test_half_may_go_without_a_warning_and_the_worst_go_first() -> None:

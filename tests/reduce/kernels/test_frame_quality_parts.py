@@ -67,7 +67,7 @@ def test_the_median_of_a_ring_knows_no_gaps_and_no_companions() -> None:
 def test_the_sequences_own_pattern_is_the_median_of_frames_spread_over_it() -> None:
     crop = (slice(1, 4), slice(2, 7))
     frames = np.arange(200.0)[:, None, None] + np.zeros((200, 6, 9))
-    frames[77] = frames[99] = 5000.0
+    frames[77] = frames[199] = 1e6
     frames[0, 2, 3] = np.nan
     median, deviation = _reference(frames, crop)
     assert median.shape == (3, 5)
@@ -117,6 +117,11 @@ def test_light_is_counted_above_the_outermost_ring_by_area() -> None:
     assert rest[:2] == pytest.approx([np.nan, np.nan], nan_ok=True)
     assert rest[2] == np.inf
     assert _one(_ring_image(profile) + 300.0, annulus, _quiet(annulus))[0] == pytest.approx(flux)
+    level = _one(_ring_image(np.array([90.0, 10.0, 30.0, 20.0, 12.0, 10.0])), annulus, _quiet(annulus))
+    assert np.isnan(level[2])  # no light in a ring: half of it has no one radius
+    steep = np.array([9000.0, 50.0, 30.0, 20.0, 12.0, 10.0])
+    share = (((steep[:-1] - 10.0) * areas).sum() / 2) / ((steep[0] - 10.0) * areas[0])
+    assert _one(_ring_image(steep), annulus, _quiet(annulus))[2] == pytest.approx(4.0 + 2.0 * share, rel=1e-6)
     dark = _one(_ring_image(profile[::-1]), annulus, _quiet(annulus))
     assert dark[0] < 0
     assert np.isnan(dark[2])
@@ -139,6 +144,7 @@ def test_a_halo_drawn_out_by_wind_is_uneven_by_so_much() -> None:
     angle = np.arctan2(y, x)
     image = (1.0 + 0.3 * np.cos(2 * (angle - 0.7))) * 100.0 / np.maximum(np.hypot(x, y), 1.0)
     assert _one(image, annulus, _quiet(annulus))[3] == pytest.approx(0.3, abs=0.03)
+    assert _one(1e-5 * image, annulus, _quiet(annulus))[3] == pytest.approx(0.3, abs=0.03)
     gaps = image.copy()
     gaps[(x == 7) | (y == -3)] = np.nan
     assert _one(gaps, annulus, _quiet(annulus))[3] == pytest.approx(0.3, abs=0.03)
@@ -166,6 +172,8 @@ def _pattern(deviation: float = 0.3) -> _Pattern:
 def test_the_pattern_is_seen_moved_with_the_star() -> None:
     pattern = _pattern()
     radius = np.hypot(pattern.rows - _REACH, pattern.columns - _REACH)
+    everywhere = np.hypot(*np.meshgrid(_X, _X))
+    assert radius.size == ((everywhere >= _INNER) & (everywhere < 10.0)).sum()
     assert radius.min() >= _INNER
     assert 9.5 < radius.max() < 10.0  # the inner half of 4 to 16 px
     wanted = _speckled(0.8, -1.3)[pattern.rows, pattern.columns]
@@ -185,6 +193,10 @@ def test_pixels_weigh_by_what_changes_in_their_ring_and_how_well_it_lasts() -> N
     ring = ((np.hypot(pattern.rows - _REACH, pattern.columns - _REACH) - _INNER) / 2.0).astype(int)
     level = np.array([400.0, 200.0, 100.0])[ring]
     np.testing.assert_allclose(1 / pattern.weight**2, (1.4826 * deviation) ** 2 + (0.03 * level) ** 2)
+    silent = np.where(reference == 200.0, 0.0, deviation)
+    partly = _Pattern(np.where(reference == 200.0, 0.0, reference), silent, 16, annulus)
+    assert (partly.weight[ring == 1] == 0.0).all()
+    assert partly.usable
     still = _Pattern(np.zeros_like(reference), np.zeros_like(reference), 16, annulus)
     assert (still.weight == 0.0).all()
     assert not still.usable
@@ -193,17 +205,10 @@ def test_pixels_weigh_by_what_changes_in_their_ring_and_how_well_it_lasts() -> N
 @pytest.mark.parametrize(("power", "usable"), [(3.9, False), (4.1, True)])
 def test_a_pattern_is_there_where_it_stands_above_the_noise_of_the_median(power: float, usable: bool) -> None:  # noqa: FBT001
     """Noise of a median of 16 frames has the variance pi / 2 / 16; the level of the outermost ring is 0."""
-    spread, count = 1.4826, 16
-    height = spread * np.sqrt(power * np.pi / 2 / count)
-    annulus = _rings()
-    reference = np.zeros((_SIDE, _SIDE))
-    signs = np.where(np.arange(annulus.rows.size) % 2, 1.0, -1.0)
-    reference[annulus.rows, annulus.columns] = np.where(annulus.ring < 4, signs * height, 0.0)
+    count, annulus = 16, _rings()
+    height = 1.4826 * np.sqrt(power * np.pi / 2 / count)
+    reference = _ring_image(np.array([height] * 3 + [0.0] * 3))
     pattern = _Pattern(reference, np.ones_like(reference), count, annulus)
-    shares = np.array(
-        [np.median(reference[annulus.rows, annulus.columns][annulus.ring == k]) for k in range(4)]
-    )
-    assert np.abs(shares).max() <= height
     assert pattern.usable is usable
 
 
@@ -238,6 +243,8 @@ def test_the_error_of_the_wander_is_its_scatter() -> None:
         seen.append((found.x - 0.2, found.y - 0.1))
         told.append(found.error)
     assert np.mean(told) == pytest.approx(np.sqrt(np.mean(np.square(seen))), rel=0.3)
+    image = _speckled(0.2, 0.1) + 3.0 * rng.normal(size=(_SIDE, _SIDE))
+    assert _shift(image, pattern, 0.5).error == _shift(image, pattern, 1.0).error
     wide = _shift(_speckled(0.2, 0.1) + 3.0 * rng.normal(size=(_SIDE, _SIDE)), pattern, 3.0)
     assert wide.error == pytest.approx(3.0 * np.mean(told), rel=0.3)
 
@@ -275,3 +282,19 @@ def test_the_annulus_ends_at_the_frames_edge_and_must_hold_two_widths() -> None:
     assert measure(frames, 2.0, 10.0, 90.0).flux.shape == (3,)
     with pytest.raises(ValueError, match=r"annulus of 10\.1 to 14\.0 px, wanted at least 2 FWHM of 2\.0 px"):
         measure(frames, 2.0, 10.1, 90.0)
+
+
+def test_frames_of_any_shape_are_measured_about_their_star() -> None:
+    """Rings of known light on frames that are higher or wider than the annulus, the star on pixel n // 2."""
+    y, x = np.meshgrid(np.arange(91) - 45.0, np.arange(114) - 57.0, indexing="ij")
+    ring = np.clip(((np.hypot(x, y) - 10.0) / 3.0).astype(int), 0, 9)
+    profile = 100.0 / (1.0 + np.arange(10.0))
+    frames = np.stack([bright * profile[ring] + 0.5 * np.sin(x) for bright in (1.0, 1.2, 0.9, 1.0)])
+    found = measure(frames, 3.0, 10.0, 40.0)
+    areas = np.diff(np.linspace(10.0, 40.0, 11) ** 2)[:-1]
+    light = ((profile[:-1] - profile[-1]) * areas).sum() / areas.sum()
+    assert found.flux == pytest.approx(light * np.array([1.0, 1.2, 0.9, 1.0]), rel=0.01)
+    assert found.shift.shape == (4, 2)
+    assert found.pattern.shape == found.shift_error.shape == (4,)
+    turned = measure(frames[:, ::-1, :-1].transpose(0, 2, 1), 3.0, 10.0, 40.0)
+    assert turned.flux == pytest.approx(found.flux, rel=0.01)
