@@ -14,7 +14,7 @@ from reduce.product_file import image_hdu, table_hdu
 from reduce.tiles import packed_flags, packed_floats
 from tests.reduce.recipes.facts import FACTS
 
-_SHAPE = (2, 7, 21, 21)
+_SHAPE = (2, 7, 21, 19)
 
 
 def _write(path: Path, order: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -60,6 +60,11 @@ def test_every_unit_comes_back_and_its_sums_are_right(tmp_path: Path) -> None:
     with fits.open(tmp_path / "cube.fits", disable_image_compression=True, checksum=True) as hdus:
         assert all("CHECKSUM" in hdu.header and "DATASUM" in hdu.header for hdu in hdus)
         hdus.verify("exception")
+        assert hdus[0].header["EXTEND"]
+        for name in ("VARIANCE", "QUALITY"):
+            header, tiles = hdus[name].header, hdus[name].data["COMPRESSED_DATA"]
+            assert header["TFORM1"] == f"1QB({max(len(tile) for tile in tiles)})"
+            assert (header["ZPCOUNT"], header["ZGCOUNT"]) == (0, 1)
 
 
 def test_the_order_of_files_does_not_matter(tmp_path: Path) -> None:
@@ -73,12 +78,12 @@ def test_the_order_of_files_does_not_matter(tmp_path: Path) -> None:
 
 
 def test_a_plane_that_is_not_there(tmp_path: Path) -> None:
-    planes = CubeWriter(tmp_path, "cube", _SHAPE).channels()[0]
+    planes = CubeWriter(tmp_path, "cube", _SHAPE).channels()[1]
     for key in (7, -1):
         with pytest.raises(IndexError, match=f"plane {key}, there are 7"):
             planes[key]
     assert len(planes) == 7
-    assert planes.shape == (7, 21, 21)
+    assert planes.shape == (7, 21, 19)
     assert not planes[6].any()  # waiting
 
 
@@ -121,6 +126,7 @@ def test_rounding_keeps_what_is_not_a_number() -> None:
 
 def test_flags_are_packed_without_loss_and_the_same_each_time() -> None:
     flags = np.random.default_rng(5).integers(0, 16, (30, 40)).astype(np.uint8)
+    assert len(packed_flags(np.zeros((300, 400), np.uint8))) < 1000
     tile = packed_flags(flags)
     assert gzip.decompress(tile) == flags.tobytes()
     assert tile[4:8] == bytes(4)  # no clock in it
