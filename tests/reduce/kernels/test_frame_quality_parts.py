@@ -298,3 +298,13 @@ def test_frames_of_any_shape_are_measured_about_their_star() -> None:
     assert found.pattern.shape == found.shift_error.shape == (4,)
     turned = measure(frames[:, ::-1, :-1].transpose(0, 2, 1), 3.0, 10.0, 40.0)
     assert turned.flux == pytest.approx(found.flux, rel=0.01)
+
+
+def test_hits_do_not_hide_the_pattern() -> None:
+    """One pixel in forty is struck, far above the pattern's own light."""
+    rng, pattern = np.random.default_rng(8), _pattern()
+    image = _speckled(0.6, -0.35) + 0.3 * rng.normal(size=(_SIDE, _SIDE))
+    struck = rng.choice(pattern.rows.size, pattern.rows.size // 40, replace=False)
+    image[pattern.rows[struck], pattern.columns[struck]] += 3e4
+    found = _shift(image, pattern, _FWHM)
+    assert (found.x, found.y) == pytest.approx((0.6, -0.35), abs=0.05)
