@@ -19,6 +19,8 @@ from reduce.kernels import angles
 __all__ = ["Directions", "directions", "icrs_rotation", "place_at", "sidereal_time"]
 
 _J2000, _YEAR_D = 51544.5, 365.25
+_PARANG_DEG = 0.3  # of the header's angle at most, which real headers meet to 0.02
+_CLOCK_S = 5.0  # by which the header's angle may be earlier or later, where the field turns fast
 _STEP_DEG = 1e-3  # small against the rotation's change over the sky, large against rounding
 
 
@@ -28,7 +30,8 @@ class Directions:
 
     The angle of date is the sum parang + pupil_offset + instrument_offset + true_north + correction;
     `icrs_rotation` turns it to the north of ICRS; `smear` is how far the field turns on the detector
-    during each plane, signed as the angle.
+    during each plane, signed as the angle; `parang_off` by how much the header's own parallactic angles
+    (``TEL PARANG START, END``) differ, NaN where it has none or the field is tracked.
     """
 
     times: angles.PlaneTimes
@@ -39,6 +42,7 @@ class Directions:
     correction: float
     icrs_rotation: float
     smear: NDArray[np.float64]
+    parang_off: float = float("nan")
 
     @property
     def angle(self) -> NDArray[np.float64]:
@@ -144,7 +148,8 @@ def directions(exposure: Exposure) -> Directions:
     Raises
     ------
     ReductionError
-        If the clocks leave no room for the integrations, or the derotator did neither.
+        If the clocks leave no room for the integrations, the angles they give are not those that the
+        telescope wrote, or the derotator did neither.
     """
     pointing, frame = exposure.pointing(), exposure.frame
     times = _times(exposure)
@@ -169,7 +174,29 @@ def directions(exposure: Exposure) -> Directions:
         _correction(exposure, pointing),
         turn,
         end - start,
+        _against_header(exposure, (float(start[0]), float(end[-1])), float(np.abs(end - start).max())),
     )
+
+
+def _against_header(exposure: Exposure, ends: tuple[float, float], smear: float) -> float:
+    """Largest difference to the parallactic angles of the header: a wrong clock shows here."""
+    frame = exposure.frame
+    told = [frame.cards.get(f"ESO TEL PARANG {word}") for word in ("START", "END")]
+    off = [
+        abs((own - float(card) + 180.0) % 360.0 - 180.0)
+        for own, card in zip(ends, told, strict=True)
+        if isinstance(card, int | float)
+    ]
+    if not off:
+        return float("nan")
+    allowed = _PARANG_DEG + _CLOCK_S * smear / exposure.real_dit_s
+    if max(off) > allowed:
+        raise ReductionError(
+            f"{frame.dp_id}: the clocks (DATE-OBS, DET FRAM UTC) give parallactic angles {ends[0]:.2f} to "
+            f"{ends[1]:.2f} deg, the header says TEL PARANG START, END {told[0]}, {told[1]}; wanted within "
+            f"{allowed:.2f} deg: one of them is wrong; fetch the file again or leave it out"
+        )
+    return max(off)
 
 
 def _times(exposure: Exposure) -> angles.PlaneTimes:

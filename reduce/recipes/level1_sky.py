@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from hcvo.headers.quality import qc_cards
 from hcvo.model.product import ProductFacts
 from reduce.ephemeris import Directions
 from reduce.kernels.angles import unwrapped
@@ -38,6 +39,17 @@ class DerotationTable:
         """Median of the whole angle to ICRS over the planes kept, degrees."""
         whole = self.angle + self.icrs
         return float(np.median(whole if kept is None else whole[kept]))
+
+    def cards(self) -> dict[str, tuple[object, str]]:
+        """How far the angles can be trusted: QC cards."""
+        told = np.array([one.parang_off for one in self._seen])
+        turned = any(one.instrument_offset == 0.0 and one.pupil_offset != 0.0 for one in self._seen)
+        worst = float(np.nanmax(told)) if np.isfinite(told).any() else float("nan")
+        numbers: dict[str, tuple[object, str]] = {
+            "ANGLE OFF": (worst, "[deg] from TEL PARANG, at most"),
+            "ANGLE SURE": (not turned, "no: the sign of POSANG is not verified"),
+        }
+        return qc_cards(numbers)
 
     def columns(self) -> list[Column]:
         """Columns of the extension DEROTATION."""

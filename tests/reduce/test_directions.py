@@ -1,5 +1,6 @@
 """Angles of whole files against astropy's horizon frame up to the zenith; what cannot be told is refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +168,39 @@ def test_pupil_tracking_has_its_offset_and_true_north(tmp_path: Path) -> None:
     seen = directions(read_exposure(write_raw(tmp_path, irdis_cards())))
     assert seen.angle - seen.parang == pytest.approx([135.99 - 1.75] * 2, abs=1e-9)
     assert (seen.pupil_offset, seen.instrument_offset, seen.true_north) == (135.99, 0.0, -1.75)
+
+
+@pytest.mark.parametrize("name", _ON_SKY)
+def test_the_headers_own_angles_are_the_measure_of_the_clocks(
+    shared_data: Path, tmp_path: Path, name: str
+) -> None:
+    path = shared_data / "raw_headers" / f"SPHER.2020-03-08T{name}.hdr.txt"
+    exposure = read_exposure(real_raw(path, tmp_path))
+    assert directions(exposure).parang_off < 0.02
+    cards = dict(exposure.frame.cards) | {
+        "ESO TEL PARANG END": float(str(exposure.frame.cards["ESO TEL PARANG END"])) + 1.0
+    }
+    late = replace(exposure, frame=replace(exposure.frame, cards=cards))
+    with pytest.raises(ReductionError, match=r"TEL PARANG START, END .* one of them is wrong"):
+        directions(late)
+
+
+@pytest.mark.parametrize(
+    ("off", "refused"), [(0.0, False), (0.2, False), (0.5, True), (-0.5, True), (360.0, False)]
+)
+def test_angles_that_the_clocks_do_not_give_are_refused(
+    tmp_path: Path,
+    off: float,
+    refused: bool,  # noqa: FBT001
+) -> None:
+    bare = read_exposure(write_raw(tmp_path, irdis_cards(dit=1.0)))
+    own = directions(bare)
+    assert np.isnan(own.parang_off)
+    start, end = (float(own.parang[at] + sign * own.smear[at] / 2) for at, sign in ((0, -1), (-1, 1)))
+    told = {"ESO TEL PARANG START": start, "ESO TEL PARANG END": end + off}
+    exposure = replace(bare, frame=replace(bare.frame, cards=dict(bare.frame.cards) | told))
+    if refused:
+        with pytest.raises(ReductionError, match=r"wanted within 0\.3"):
+            directions(exposure)
+    else:
+        assert directions(exposure).parang_off == pytest.approx(off % 360, abs=2e-3)

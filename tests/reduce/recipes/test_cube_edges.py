@@ -87,3 +87,17 @@ def test_the_cubes_coordinates_turn_with_the_median_angle() -> None:
 def test_the_dither_moves_the_image_by_a_pixel_in_18_um(tmp_path: Path) -> None:
     cards = irdis_cards(ESO_INS1_PAC_X=36.0, ESO_INS1_PAC_Y=-9.0)
     assert dither_px(read_exposure(write_raw(tmp_path, cards))) == (2.0, -0.5)
+
+
+def test_cards_tell_how_far_the_angles_can_be_trusted() -> None:
+    known = _table(_seen([10.0], parang_off=0.01), _seen([11.0], parang_off=0.04), _seen([12.0])).cards()
+    assert known["HIERARCH HCVO QC ANGLE OFF"][0] == pytest.approx(0.04)
+    assert known["HIERARCH HCVO QC ANGLE SURE"][0] is True
+    field = {"instrument_offset": 0.0, "pupil_offset": 30.0}
+    turned = _table(_seen([0.0], **field)).cards()
+    assert "HIERARCH HCVO QC ANGLE OFF" not in turned
+    assert turned["HIERARCH HCVO QC ANGLE SURE"][0] is False
+    assert (
+        _table(_seen([0.0], **field | {"pupil_offset": 0.0})).cards()["HIERARCH HCVO QC ANGLE SURE"][0]
+        is True
+    )
