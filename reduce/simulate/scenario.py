@@ -120,6 +120,8 @@ class Scenario(_Row):
         What is missing, as a report names it; '' when the night is complete.
     least_level : int
         A product made without it has at least this match level.
+    refusal : str
+        Words by which the program must name it; '' where nothing may be refused.
     volume : tuple[int, int, int, int, int, int, int]
         Integrations of CENTER, FLUX, sky, dark, short dark, background and flat files.
     """
@@ -156,6 +158,7 @@ class Scenario(_Row):
     damage: str = ""
     lacks: str = ""
     least_level: int = 0
+    refusal: str = ""
     volume: tuple[int, int, int, int, int, int, int] = (3, 5, 4, 4, 2, 4, 2)
 
     @field_validator("weather", mode="before")
