@@ -12,7 +12,7 @@ from reduce.folder import reduce_folder
 from tests.reduce.planted_night import PlantedNight
 
 _PARAMETERS: dict[str, dict[str, object]] = {
-    "ird_level1": {"size_px": 101, "raw_pixels": True},
+    "ird_level1": {"size_px": 151, "raw_pixels": True},  # the field turns by one FWHM at its edge
     "cadi": {"injections": 4, "branches": 1},
     "pca": {"injections": 4, "branches": 1, "components": 2},
 }
