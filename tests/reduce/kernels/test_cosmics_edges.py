@@ -177,12 +177,15 @@ def test_a_hit_two_pixels_from_a_brighter_one_is_seen_when_that_is_gone(other: t
     plane = np.zeros((_SIZE, _SIZE))
     plane[_Y, _X] = 1000.0
     plane[_Y + other[0], _X + other[1]] = 100.0  # less than a share of the range at first
-    assert _found(plane, 1.0) == sorted([(_Y, _X), (_Y + other[0], _X + other[1])])
+    wanted = sorted([(_Y, _X), (_Y + other[0], _X + other[1])])
+    assert _found(plane, 1.0) == wanted
+    plane[_Y + other[0], _X + other[1]] = 420.0  # nothing but the two is off by that noise
+    assert _found(plane, 45.0**2) == wanted
 
 
 def test_a_long_track_is_peeled_from_its_sharpest_end() -> None:
     plane = np.zeros((_SIZE, _SIZE))
-    plane[_Y, 3:11] = 1000.0 * 0.9 ** np.arange(8)
+    plane[_Y, 3:11] = 1000.0 * 0.8 ** np.arange(8)
     assert _found(plane, 1.0) == [(_Y, x) for x in range(3, 11)]
     assert _found(plane.T.copy(), 1.0) == [(x, _Y) for x in range(3, 11)]
 
@@ -279,6 +282,13 @@ def test_a_sharp_pixel_is_told_from_a_slope_in_each_plane() -> None:
     planes = 500.0 + slopes[:, None, None] * (x - _X) - slopes[::-1, None, None] * (y - _Y)
     planes[:, _Y, _X] += [5.0, 0.0, 6.0, 6.0, 5.0]
     assert _found(planes, 1.0) == [(k, _Y, _X) for k in range(5)]
+
+
+def test_six_deviations_are_asked() -> None:
+    for times in (0.999, 1.001):
+        plane = np.zeros((1, _SIZE, _SIZE), np.float32)
+        plane[0, _Y, _X] = times * 6.0 * _NOISE
+        assert find_cosmics(plane, np.ones_like(plane), _WIDTH).sum() == (times > 1)
 
 
 def test_one_variance_for_all_planes_and_inputs_left_alone() -> None:
