@@ -141,7 +141,7 @@ def _refined(flat: Grid, place: Grid, ring: tuple[float, float]) -> tuple[Grid, 
             there = flat[twice[1] + dy - row, twice[0] + dx - column]
             sums[:, j, i] = np.bincount(label, here * there, _WEDGES)
     whole = sums.sum(axis=0)
-    if not power.sum() > 0 or whole.max() <= 0:
+    if not whole.max() > 0:
         raise ValueError(f"nothing about {place} looks the same when turned by half a turn")
     chosen = [whole, *(whole - part for part in sums)]
     places = (twice + np.array([_peak(each, steps) for each in chosen])) / 2.0

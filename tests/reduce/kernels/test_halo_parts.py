@@ -149,6 +149,17 @@ def test_each_wedge_is_left_out_in_turn_with_its_opposite() -> None:
     assert agreement == pytest.approx(whole.max() / power, rel=1e-9)
 
 
+def test_nothing_agrees_with_nothing_and_faint_light_as_well_as_bright() -> None:
+    with pytest.raises(ValueError, match="looks the same when turned by half a turn"):
+        _refined(np.zeros((50, 60)), np.array([30.0, 25.0]), (4.0, 9.5))
+    flat = ndimage.gaussian_filter(_even((50, 60), (30.0, 25.0), 13), 1.2)
+    (bright, one), (faint, other) = (
+        _refined(scale * flat, np.array([30.0, 25.0]), (4.0, 15.0)) for scale in (1.0, 1e-4)
+    )
+    np.testing.assert_allclose(bright, faint, atol=1e-6)
+    assert one == pytest.approx(other)
+
+
 @pytest.mark.parametrize(
     ("form", "base"),
     [((0.3, 0.1, 0.0), 0.0), ((1.8, 0.4, 0.9), 0.5), ((0.3, 1.7, -0.8), 2.0), ((1.5, 1.6, -1.6), -0.3)],
@@ -196,3 +207,26 @@ def test_the_ring_may_just_touch_the_image(star: tuple[float, float]) -> None:
     further = np.array(star) + 0.1 * np.sign(np.array(star) - (100.0, 90.0))
     with pytest.raises(ValueError, match=r"leaves the image of \(181, 201\)"):
         halo_centre(image, (float(further[0]), float(further[1])), 6, (12.0, 60.0), 1.5 * 2.3548)
+
+
+def _two_centres(off: tuple[float, float]) -> np.ndarray:
+    """Inside the ring the light is even about another place, outside it is even about none."""
+    rows, columns = np.indices((161, 171))
+    radius = np.hypot(columns - 85.0, rows - 80.0)
+    inner, ring = (
+        ndimage.gaussian_filter(_even((161, 171), place, 14), 1.0)
+        for place in ((85.0 + off[0], 80.0 + off[1]), (85.0, 80.0))
+    )
+    outside = ndimage.gaussian_filter(np.random.default_rng(15).normal(size=radius.shape), 1.0)
+    return np.asarray(np.where(radius < 39.5, inner, np.where(radius < 47.5, ring, outside)))
+
+
+@pytest.mark.parametrize("off", [(1.5, 0.0), (0.0, -1.5), (-1.5, 0.5)])
+def test_the_ring_itself_decides_where_the_first_guess_was_drawn_aside(off: tuple[float, float]) -> None:
+    found = halo_centre(_two_centres(off), (85.0, 80.0), 30, (40.0, 46.0), 2.3548)
+    assert (found.x, found.y) == pytest.approx((85.0, 80.0), abs=0.05)
+
+
+def test_a_ring_that_leads_far_off_the_first_guess_is_no_centre() -> None:
+    with pytest.raises(ValueError, match="does not settle"):
+        halo_centre(_two_centres((2.5, 0.0)), (85.0, 80.0), 30, (40.0, 46.0), 2.3548)
