@@ -122,8 +122,8 @@ class Exposure:
         """
         if self.frame.cards.get("ESO DET FRAM UTC") is None:
             raise HeaderError(
-                f"{self.frame.path}: ESO DET FRAM UTC is missing, wanted when its last plane was written: the "
-                "times and angles of its planes would be wrong; fetch it again"
+                f"{self.frame.path}: ESO DET FRAM UTC is missing, wanted the time at which its last plane was "
+                "written: times and angles of its planes would be wrong; fetch it again"
             )
         number = self._number
         equinox = number("ESO TEL TARG EQUINOX", _EQUINOX)

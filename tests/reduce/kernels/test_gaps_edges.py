@@ -13,7 +13,7 @@ _GAP = (20, 23)
 
 def _slope() -> np.ndarray:
     y, x = np.mgrid[:40, :44]
-    return (7.0 + 0.5 * x - 0.25 * y).astype(np.float32)
+    return np.asarray(7.0 + 0.5 * x - 0.25 * y, np.float32)
 
 
 @pytest.mark.parametrize("gap", [1e-3, 0.25, 0.5])
