@@ -122,7 +122,7 @@ class Exposure:
         """
         if self.frame.cards.get("ESO DET FRAM UTC") is None:
             raise HeaderError(
-                f"{self.frame.path}: ESO DET FRAM UTC is missing, wanted the time at which its last plane was "
+                f"{self.frame.path}: ESO DET FRAM UTC is missing, wanted the time its last plane was "
                 "written: times and angles of its planes would be wrong; fetch it again"
             )
         number = self._number
