@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,10 +14,12 @@ from rich.markup import escape
 
 from hcvo.centre.show import parse_parameters, set_option, show_summary
 from hcvo.config import CHECKOUT, load_settings
+from hcvo.model.frame import RawFrame
 from reduce import plan_report
 from reduce.associate import Plan, plan
 from reduce.engine import Level
 from reduce.folder import read_folder, reduce_folder
+from reduce.night_conditions import draw_conditions
 from reduce.presets import with_presets
 
 __all__ = ["reduce"]
@@ -49,6 +51,11 @@ _Parameters = Mapping[str, Mapping[str, object]]
 )
 @click.option("--json", "as_json", is_flag=True, help="With --plan: print it as JSON.")
 @click.option(
+    "--conditions",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Run nothing; draw the adaptive optics' conditions of each night into this folder.",
+)
+@click.option(
     "--workers",
     type=click.IntRange(min=1),
     default=1,
@@ -66,6 +73,7 @@ def reduce(  # noqa: PLR0913 - one for each option
     set_: tuple[str, ...],
     show_plan: bool,
     as_json: bool,
+    conditions: Path | None,
     workers: int,
     dry_run: bool,
 ) -> None:
@@ -81,7 +89,9 @@ def reduce(  # noqa: PLR0913 - one for each option
     """
     if as_json and not show_plan:
         raise click.UsageError("--json goes with --plan")
-    shown = _Shown(plan=show_plan, as_json=as_json, dry_run=dry_run)
+    if conditions is not None and (show_plan or dry_run):
+        raise click.UsageError("--conditions goes without --plan and --dry-run")
+    shown = _Shown(plan=show_plan, as_json=as_json, dry_run=dry_run, conditions=conditions)
     parameters = with_presets(parse_parameters(set_), CHECKOUT / "etc" / "recipes")
     if folder is None:
         if out is not None:
@@ -102,6 +112,7 @@ class _Shown:
     plan: bool
     as_json: bool
     dry_run: bool
+    conditions: Path | None
 
     def __bool__(self) -> bool:
         return self.plan or self.dry_run
@@ -116,9 +127,12 @@ def _from_folder(
     workers: int,
     shown: _Shown,
 ) -> None:
-    if shown:
+    if shown or shown.conditions:
         frames, bad = read_folder(folder, leave_out=out or folder / "none", checksums=False)
-        _show(plan(frames, target), bad, shown)
+        if shown.conditions:
+            _draw(frames, bad, shown.conditions)
+        else:
+            _show(plan(frames, target), bad, shown)
         return
     if out is None:
         raise click.UsageError("give --out: the folder in which products go")
@@ -139,10 +153,21 @@ def _from_catalogue(
 
     settings = load_settings()
     request = reduction.Request(night.date() if night else None, target, until, parameters, workers)
-    if shown:
+    if shown.conditions:
+        _draw(reduction.frames_of(settings, request), [], shown.conditions)
+    elif shown:
         _show(reduction.plan_catalogue(settings, request, enter=not shown.dry_run), [], shown)
     else:
         show_summary(reduction.reduce_catalogue(settings, request))
+
+
+def _draw(frames: Sequence[RawFrame], bad: Sequence[str], folder: Path) -> None:
+    """Pictures of the nights; 1 when a file could not be read."""
+    for path in draw_conditions(frames, folder):
+        click.echo(path)
+    for reason in bad:
+        click.echo(f"refused {reason}")
+    sys.exit(1 if bad else 0)
 
 
 def _show(made: Plan, bad: list[str], shown: _Shown) -> None:

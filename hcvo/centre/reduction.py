@@ -13,6 +13,7 @@ from hcvo.centre.missing import enter_missing
 from hcvo.centre.recovery import recover
 from hcvo.config import Settings
 from hcvo.errors import HcvoError
+from hcvo.model.frame import RawFrame
 from hcvo.model.product import ProductKind
 from reduce.associate import Plan, plan
 from reduce.engine import Level, Summary, in_order, reduce_frames
@@ -20,7 +21,7 @@ from reduce.process import run_recipe
 from reduce.recipe import Recipe, Recorder, SourceFile
 from reduce.recipes import REGISTRY
 
-__all__ = ["Request", "level2_of", "plan_catalogue", "reduce_catalogue"]
+__all__ = ["Request", "frames_of", "level2_of", "plan_catalogue", "reduce_catalogue"]
 
 Parameters = Mapping[str, Mapping[str, object]]
 
@@ -73,6 +74,26 @@ def plan_catalogue(settings: Settings, request: Request, *, enter: bool = False)
         if enter:
             enter_missing(planned)
         return planned
+
+
+def frames_of(settings: Settings, request: Request) -> list[RawFrame]:
+    """Frames that a request is about, calibrations and telemetry among them.
+
+    Parameters
+    ----------
+    settings : Settings
+        The site.
+    request : Request
+        What is asked for.
+
+    Returns
+    -------
+    list[RawFrame]
+        Of the catalogue.
+    """
+    setup_django(settings)
+    with answering(settings):
+        return list(frames_for(_with_frames(observations_of(request.night, request.target))))
 
 
 def reduce_catalogue(settings: Settings, request: Request, *, progress: bool = True) -> Summary:

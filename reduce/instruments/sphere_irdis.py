@@ -41,8 +41,8 @@ SATURATION_ADU = 35_000.0
 """Beyond, a pixel is no longer trusted to a few per cent. [UM, not checked]"""
 
 STAR_WANDER_PX = 0.02
-"""Least wander of the star from plane to plane, each axis: a quarter of a mas. Our choice, no published figure
-of the sensor that holds the star behind the mask was read."""
+"""Least wander of the star from plane to plane, each axis: a quarter of a mas. Our choice: no published
+figure of the sensor that holds the star behind the mask was read."""
 
 FIELD_PX = 1024
 """Each half of the 2048 x 1024 detector is one field: left channel 0, right channel 1."""

@@ -128,7 +128,7 @@ def frames(rows: Table) -> str:
 
 
 def air(samples: Table, begin: float, end: float) -> str:
-    """AO conditions of the night; the sequence is shaded."""
+    """What the adaptive optics' telemetry of the sequence holds; the science is shaded."""
     figure, axes = _panels(4)
     hours = 24.0 * (samples["MJD"] - np.floor(samples["MJD"][0]))
     for one, (name, label) in zip(

@@ -179,7 +179,7 @@ def _air(cube: _Cube) -> list[str]:
     if cube.air is None:
         return ["<h2>AO conditions</h2><p>No telemetry of the adaptive optics for this night.</p>"]
     return [
-        _section("AO conditions of the night", draw.air(cube.air, cube.facts.mjd_start, cube.facts.mjd_end))
+        _section("AO conditions", draw.air(cube.air, cube.facts.mjd_start, cube.facts.mjd_end))
     ]
 
 

@@ -137,7 +137,7 @@ def test_the_page_is_a_product_with_figures_numbers_and_reasons(tmp_path: Path) 
     page = job.made[ProductKind.QUALITY].path
     assert page.suffix == ".html"
     text = page.read_text(encoding="utf-8")
-    for title in ("Centring", "Choice of planes", "Background", "PSF and flux", "AO conditions of the night"):
+    for title in ("Centring", "Choice of planes", "Background", "PSF and flux", "AO conditions"):
         assert f"<h2>{title}</h2>\n<img" in text
     assert "centre 1.5 px off" in text
     assert "http" not in text.replace("https://", "").split("<h2>Cards</h2>")[0]  # self-contained
