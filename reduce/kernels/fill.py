@@ -20,10 +20,15 @@ __all__ = ["SOURCES", "Plan", "fill", "fill_variance", "plan_fill", "predictor"]
 SOURCES = 24
 """Good pixels that speak for a bad one: a square of 5 x 5 around it where all are good."""
 
+WIDE = 40
+"""Good pixels that speak for one in a clump on bright light: those beyond the nearest tell its shape."""
+
 # Share of noise in the variance: the first gives 1 to 5 % of a PSF's peak as error and noise 0.5 to 1.1 of
 # a pixel's; beside holes and edges, where that would shout, the next is taken.
 _WHITE = np.array([0.01, 0.03, 0.1, 0.3, 1.0, 3.0])
+_FINE = np.concatenate([[0.0001, 0.0003, 0.001, 0.003], _WHITE])  # where light is far above the noise
 _LOUDEST = 1.2  # noise of a prediction over a pixel's, for one that is bad alone
+_SHARPEST = 3.0  # likewise where bright light is followed through a clump: noise is the smaller error there
 _SOFTER = (
     0.4  # how much less for each bad neighbour: filled neighbours share their noise, which adds up to a peak
 )
@@ -47,6 +52,12 @@ class Plan(NamedTuple):
         (n, SOURCES); truest to the image of a point, for where there is light to be true to.
     choice : NDArray[np.bool_]
         (n,), True where `bold` differs from `weights`.
+    clumped : NDArray[np.int64]
+        (m,) which of the n have bad neighbours.
+    wide : NDArray[np.int32]
+        (m, WIDE) good pixels for those, the nearest as in `sources`.
+    sharp : NDArray[np.float32]
+        (m, WIDE); truer still, and louder than a pixel: for light far above the noise.
     """
 
     places: NDArray[np.int64]
@@ -54,6 +65,9 @@ class Plan(NamedTuple):
     weights: NDArray[np.float32]
     bold: NDArray[np.float32]
     choice: NDArray[np.bool_]
+    clumped: NDArray[np.int64]
+    wide: NDArray[np.int32]
+    sharp: NDArray[np.float32]
 
 
 def plan_fill(bad: NDArray[np.bool_], width: float, where: NDArray[np.bool_] | None = None) -> Plan:
@@ -81,11 +95,21 @@ def plan_fill(bad: NDArray[np.bool_], width: float, where: NDArray[np.bool_] | N
     if bad.all():
         raise ValueError(f"all {bad.size} pixels are bad, wanted at least one good")
     places = np.flatnonzero(bad if where is None else bad & where)
-    sources = np.zeros((places.size, SOURCES), np.int32)
+    wide, sharp = np.zeros((places.size, WIDE), np.int32), np.zeros((places.size, WIDE))
     weights, bold = np.zeros((places.size, SOURCES)), np.zeros((places.size, SOURCES))
-    _plan(np.ascontiguousarray(bad), places, _offsets(), _covariance(width), sources, weights, bold)
+    _plan(np.ascontiguousarray(bad), places, _offsets(), _covariance(width), wide, weights, bold, sharp)
     choice = (weights != bold).any(axis=1)
-    return Plan(places, sources, weights.astype(np.float32), bold.astype(np.float32), choice)
+    clumped = np.flatnonzero(sharp.any(axis=1))
+    return Plan(
+        places,
+        np.ascontiguousarray(wide[:, :SOURCES]),
+        weights.astype(np.float32),
+        bold.astype(np.float32),
+        choice,
+        clumped,
+        wide[clumped],
+        sharp[clumped].astype(np.float32),
+    )
 
 
 def fill(planes: NDArray[np.floating], plan: Plan, variance: NDArray[np.float32] | None = None) -> None:
@@ -99,13 +123,18 @@ def fill(planes: NDArray[np.floating], plan: Plan, variance: NDArray[np.float32]
         Of `plan_fill` for this shape.
     variance : NDArray[np.float32] | None
         (plane, y, x) of the good pixels: in clumps of bad pixels light that stands out of the noise is
-        followed boldly, and noise is not. None: cautious in all clumps.
+        followed boldly, light far above it sharply, and noise is not. None: cautious in all clumps.
     """
     flat = planes.reshape(len(planes), -1)
     _gather(flat, plan.places, plan.sources, plan.weights)
-    if variance is not None and plan.choice.any():
+    if variance is not None:
+        spread = variance.reshape(flat.shape)
         chosen = np.flatnonzero(plan.choice)
-        _embolden(flat, variance.reshape(flat.shape), plan, chosen)
+        step = plan.bold[chosen] - plan.weights[chosen]
+        _follow(flat, spread, plan.places[chosen], plan.sources[chosen], plan.bold[chosen], step)
+        step = plan.sharp.copy()
+        step[:, :SOURCES] -= plan.bold[plan.clumped]
+        _follow(flat, spread, plan.places[plan.clumped], plan.wide, plan.sharp, step)
 
 
 def fill_variance(planes: NDArray[np.float32], plan: Plan) -> None:
@@ -173,16 +202,21 @@ def _gather(
             plane[places[i]] = total
 
 
-def _embolden(
-    planes: NDArray[np.floating], variance: NDArray[np.float32], plan: Plan, chosen: NDArray[np.int64]
+def _follow(
+    planes: NDArray[np.floating],
+    variance: NDArray[np.float32],
+    places: NDArray[np.int64],
+    sources: NDArray[np.int32],
+    weights: NDArray[np.float32],
+    step: NDArray[np.float32],
 ) -> None:
-    """Where bold and cautious value differ by more than noise, the bold one, in place."""
-    sources, step = plan.sources[chosen], plan.bold[chosen] - plan.weights[chosen]
+    """Where `weights` say something else than what they are a `step` from, by more than noise, they hold."""
     for plane, spread in zip(planes, variance, strict=True):
-        more = np.einsum("ij,ij->i", step, plane[sources])
+        light = plane[sources]
+        more = np.einsum("ij,ij->i", step, light)
         least = _STANDS_OUT**2 * np.einsum("ij,ij->i", step**2, spread[sources])
         clear = more**2 > least
-        plane[plan.places[chosen[clear]]] += more[clear].astype(plane.dtype)
+        plane[places[clear]] = np.einsum("ij,ij->i", weights[clear], light[clear])
 
 
 @compiled
@@ -191,12 +225,13 @@ def _plan(
     places: NDArray[np.int64],
     offsets: NDArray[np.int64],
     covariance: NDArray[np.float64],
-    sources: NDArray[np.int32],
+    wide: NDArray[np.int32],
     weights: NDArray[np.float64],
     bold: NDArray[np.float64],
+    sharp: NDArray[np.float64],
 ) -> None:
     ny, nx = bad.shape
-    near = np.empty((sources.shape[1], 2), np.int64)
+    near = np.empty((wide.shape[1], 2), np.int64)
     for i in range(places.size):
         y, x = places[i] // nx, places[i] % nx
         found = 0
@@ -205,20 +240,22 @@ def _plan(
             if row < 0 or column < 0 or row >= ny or column >= nx or bad[row, column]:
                 continue
             near[found] = offsets[k]
-            sources[i, found] = row * nx + column
+            wide[i, found] = row * nx + column
             found += 1
             if found == near.shape[0]:
                 break
         if found == 0:
-            _first_good(bad, sources[i], weights[i])
+            _first_good(bad, wide[i], weights[i])
             bold[i] = weights[i]
             continue
-        beside = _bad_beside(bad, y, x)
-        _weigh(near[:found], covariance, _LOUDEST, bold[i, :found])
+        beside, few = _bad_beside(bad, y, x), min(found, weights.shape[1])
+        _weigh(near[:few], covariance, _WHITE, _LOUDEST, bold[i, :few])
         weights[i] = bold[i]
         if beside > 0:
-            _weigh(near[:found], covariance, _LOUDEST / (1.0 + _SOFTER * beside), weights[i, :found])
-        sources[i, found:] = sources[i, 0]
+            loudest = _LOUDEST / (1.0 + _SOFTER * beside)
+            _weigh(near[:few], covariance, _WHITE, loudest, weights[i, :few])
+            _weigh(near[:found], covariance, _FINE, _SHARPEST, sharp[i, :found])
+        wide[i, found:] = wide[i, 0]
 
 
 @compiled
@@ -244,17 +281,21 @@ def _bad_beside(bad: NDArray[np.bool_], y: int, x: int) -> int:
 
 @compiled
 def _weigh(
-    near: NDArray[np.int64], covariance: NDArray[np.float64], loudest: float, weight: NDArray[np.float64]
+    near: NDArray[np.int64],
+    covariance: NDArray[np.float64],
+    whites: NDArray[np.float64],
+    loudest: float,
+    weight: NDArray[np.float64],
 ) -> None:
     """Weights of the pixels at `near` for the one at (0, 0), into `weight`."""
     n = near.shape[0]
     matrix, right = np.empty((n, n)), np.empty((n, 4))
-    for trial in range(_WHITE.size):
+    for trial in range(whites.size):
         for i in range(n):
             y, x = near[i, 0], near[i, 1]
             for j in range(i + 1):
                 matrix[i, j] = covariance[(y - near[j, 0]) ** 2 + (x - near[j, 1]) ** 2]
-            matrix[i, i] += _WHITE[trial]
+            matrix[i, i] += whites[trial]
             right[i, 0], right[i, 1], right[i, 2], right[i, 3] = covariance[y * y + x * x], 1.0, y, x
         _solve(matrix, right)
         if n >= _FOR_A_SLOPE and _unbiased(near, right, 3, weight) and _noise(weight) <= loudest:

@@ -154,6 +154,28 @@ def test_a_companion_over_bad_pixels_keeps_its_flux(
     assert np.abs(lost).max() < worst
 
 
+def test_a_bright_companion_in_h_keeps_its_flux_over_any_clump() -> None:
+    """At 300 times the noise of a pixel: without the sharp weights 0.8 % rms, 12 % at worst."""
+    rng = np.random.default_rng(4)
+    map_ = _clusters(rng, (300, 300))
+    rows, columns = np.mgrid[:33, :33]
+    lost = []
+    for _ in range(200):
+        left, top = rng.integers(0, 300 - 33, 2)
+        bad = map_[top : top + 33, left : left + 33]
+        x, y = rng.uniform(15.5, 16.5, 2)
+        aperture = np.hypot(rows - y, columns - x) < 0.8 * 3.4
+        if not (bad & aperture).any():
+            continue
+        image = _airy(bad.shape, x, y, 3.4)
+        out = np.where(bad, 1e6, image)
+        fill(out[None], plan_fill(bad, 3.4), np.full((1, 33, 33), 1e-5, np.float32))
+        lost.append(out[aperture].sum() / image[aperture].sum() - 1.0)
+    assert len(lost) > 80
+    assert np.sqrt(np.mean(np.square(lost))) < 0.003
+    assert np.abs(lost).max() < 0.02
+
+
 def test_nothing_outside_the_hole_is_touched_and_all_planes_are_filled() -> None:
     planes = np.random.default_rng(5).normal(size=(3, 12, 14)).astype(np.float32)
     bad = np.zeros((12, 14), bool)

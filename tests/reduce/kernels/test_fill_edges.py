@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reduce.kernels.fill import SOURCES, fill, fill_variance, plan_fill, predictor
+from reduce.kernels.fill import SOURCES, WIDE, fill, fill_variance, plan_fill, predictor
 
 _LADDER = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _REACH = 40
@@ -28,17 +28,22 @@ def _kriging(near: NDArray[np.int64], width: float, white: float, drift: int) ->
 
 
 def _wanted(
-    bad: NDArray[np.bool_], width: float, place: tuple[int, int], loudest: float
+    bad: NDArray[np.bool_],
+    width: float,
+    place: tuple[int, int],
+    loudest: float,
+    ladder: tuple[float, ...] = _LADDER,
+    most: int = SOURCES,
 ) -> NDArray[np.float64]:
     """Weights of a map's pixels for one of them: the sharpest that are not louder than wanted."""
     out = np.zeros(bad.shape)
     good = np.argwhere(~bad)
     near = good - place
     good, near = (places[np.abs(near).max(axis=1) <= _REACH] for places in (good, near))
-    order = np.lexsort((near[:, 1], near[:, 0], (near**2).sum(axis=1)))[:SOURCES]
+    order = np.lexsort((near[:, 1], near[:, 0], (near**2).sum(axis=1)))[:most]
     found = None
     if len(order) >= 6:
-        for white in _LADDER:
+        for white in ladder:
             found = _kriging(near[order], width, white, 3)
             if found is not None and np.linalg.norm(found) <= loudest:
                 break
@@ -191,6 +196,7 @@ def test_light_is_followed_where_it_stands_out_of_four_sigma(times: float, sign:
     bad = _map("#........", ".........", "...##....", "...##....", ".........", ".........")
     plan = plan_fill(bad, 2.1)
     assert plan.choice.tolist() == [False, True, True, True, True]
+    plan = plan._replace(clumped=plan.clumped[:0], wide=plan.wide[:0], sharp=plan.sharp[:0])
     bold, cautious = (
         _planned(weights[2], plan.sources[2], bad.shape) for weights in (plan.bold, plan.weights)
     )
@@ -217,3 +223,36 @@ def test_the_predictor_is_krigings_for_a_pixel_alone() -> None:
     for width in (2.1, 4.5):
         np.testing.assert_allclose(predictor(width), _wanted(alone, width, (2, 2), 1.2), atol=2e-6)
         assert predictor(width).dtype == np.float32
+
+
+_FINE = (0.0001, 0.0003, 0.001, 0.003, *_LADDER)
+
+
+@pytest.mark.parametrize("width", [2.1, 3.4])
+def test_the_sharp_weights_of_clumps_are_krigings_too(width: float) -> None:
+    bad = _map("#........", ".........", "...##....", "...##....", ".........", ".........", ".........")
+    plan = plan_fill(bad, width)
+    assert plan.clumped.tolist() == [1, 2, 3, 4]
+    for row, k in enumerate(plan.clumped):
+        place = divmod(int(plan.places[k]), bad.shape[1])
+        sharp = _planned(plan.sharp[row], plan.wide[row], bad.shape)
+        np.testing.assert_allclose(sharp, _wanted(bad, width, place, 3.0, _FINE, WIDE), atol=2e-5)
+        assert plan.wide[row, :SOURCES].tolist() == plan.sources[k].tolist()
+
+
+@pytest.mark.parametrize("times", [0.99, 1.01])
+def test_light_far_above_noise_is_followed_sharply(times: float) -> None:
+    """The sharp weights hold where they differ from the bold by four sigma, whatever the cautious say."""
+    rng = np.random.default_rng(4)
+    bad = _map(".........", ".........", "...##....", "...##....", ".........", ".........", ".........")
+    plan = plan_fill(bad, 2.1)
+    plan = plan._replace(choice=np.zeros_like(plan.choice))
+    sharp = _planned(plan.sharp[1], plan.wide[1], bad.shape)
+    step = sharp - _planned(plan.bold[1], plan.sources[1], bad.shape)
+    plane = rng.normal(size=bad.shape)
+    variance = rng.uniform(0.5, 2.0, bad.shape)
+    plane *= times * 4.0 * np.sqrt((step**2 * variance).sum()) / (step * plane).sum()
+    found = plane.astype(np.float32)[None]
+    fill(found, plan, variance.astype(np.float32)[None])
+    wanted = sharp if times > 1 else _planned(plan.weights[1], plan.sources[1], bad.shape)
+    assert found[0, 2, 4] == pytest.approx((wanted * plane).sum(), rel=1e-3, abs=1e-3)
