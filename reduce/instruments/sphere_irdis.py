@@ -31,6 +31,8 @@ __all__ = [
     "Channel",
     "astrometry_at",
     "channels_of",
+    "has_mask",
+    "knows_mask",
     "mask_radius_mas",
 ]
 
@@ -85,6 +87,22 @@ _MASK_DIAMETER_MAS = {
 """Diameters of the focal masks by ``INS COMB ICOR``. [UM]"""
 
 
+def has_mask(coronagraph: str) -> bool:
+    """Whether the star is behind a mask.
+
+    Parameters
+    ----------
+    coronagraph : str
+        ``INS COMB ICOR``; none are without.
+
+    Returns
+    -------
+    bool
+        False for '' and N_NS_CLEAR.
+    """
+    return bool(coronagraph) and not coronagraph.endswith("NS_CLEAR")
+
+
 def mask_radius_mas(coronagraph: str) -> float:
     """Radius of a coronagraph's focal mask.
 
@@ -96,6 +114,13 @@ def mask_radius_mas(coronagraph: str) -> float:
     Returns
     -------
     float
-        mas; 0 where there is no mask or none is known by that name.
+        mas; 0 where there is no mask; that of the largest Lyot mask for one we do not know.
     """
-    return _MASK_DIAMETER_MAS.get(coronagraph, 0.0) / 2
+    if not has_mask(coronagraph):
+        return 0.0
+    return _MASK_DIAMETER_MAS.get(coronagraph, max(_MASK_DIAMETER_MAS.values())) / 2
+
+
+def knows_mask(coronagraph: str) -> bool:
+    """Whether the size of its mask is known, or that there is none."""
+    return not has_mask(coronagraph) or coronagraph in _MASK_DIAMETER_MAS

@@ -11,6 +11,7 @@ first class) is preferred to it; and a dark reaches 2 at best, for the glow has 
 """
 
 from reduce.instruments.sphere import TELEMETRY
+from reduce.instruments.sphere_irdis import has_mask
 from reduce.instruments.sphere_irdis_filters import is_thermal
 from reduce.match import Class, DataSource, Grade, Span
 
@@ -176,4 +177,4 @@ def center_background_of(filter_name: str) -> DataSource:
 
 def center_of(coronagraph: str) -> DataSource:
     """The table of star centres for a coronagraph: ``INS COMB ICOR``, '' or ``N_NS_CLEAR`` for none."""
-    return CENTER_UNMASKED if not coronagraph or coronagraph.endswith("_CLEAR") else CENTER
+    return CENTER if has_mask(coronagraph) else CENTER_UNMASKED

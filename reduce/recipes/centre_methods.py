@@ -12,18 +12,13 @@ from reduce.instruments import sphere_irdis as irdis
 from reduce.kernels import halo, spots, stack, star
 from reduce.recipes.calibrated import Window
 
-__all__ = ["Found", "Place", "Seeker", "has_mask"]
+__all__ = ["Found", "Place", "Seeker"]
 
 _RINGS_LAMBDA_D = ((3.5, 25.0), (3.5, 12.0))
 """Of the halo, tried in turn: past the control ring at 20 lambda/D; where the faint star's light still is."""
 _OPEN_RING_LAMBDA_D = (1.5, 8.0)  # without a mask the star's own diffraction is symmetric too
 _SPOT_SIGNIFICANCE = 15.0  # spots have 60 and more, speckles 3
 _SCATTER_PLANES = 8  # enough for the scatter of a file
-
-
-def has_mask(coronagraph: str) -> bool:
-    """True if the star is behind a mask; ``INS COMB ICOR`` N_NS_CLEAR and none are without."""
-    return bool(coronagraph) and not coronagraph.endswith("NS_CLEAR")
 
 
 class Place(NamedTuple):
@@ -61,6 +56,8 @@ class Found:
         Chi squared (2 degrees of freedom) of the spots' symmetry; NaN without.
     spots : NDArray[np.float64]
         (4, 2) places of the spots on the field; NaN without.
+    used : int
+        Spots that the star rests on and that agree; 0 without.
     """
 
     place: Place
@@ -74,6 +71,7 @@ class Found:
     radius: float = float("nan")
     mismatch: float = float("nan")
     spots: NDArray[np.float64] = field(default_factory=lambda: np.full((4, 2), np.nan))
+    used: int = 0
 
     @property
     def error(self) -> float:
@@ -174,6 +172,7 @@ class Seeker:
             radius=found.radius,
             mismatch=found.mismatch,
             spots=found.places + corner,
+            used=int(found.used.sum()),
         )
         return replace(result, error_scatter=self._scatter(planes, orientation, found)) if scatter else result
 
@@ -193,7 +192,7 @@ class Seeker:
     def halo(self, planes: NDArray[np.float64], place: Place) -> Found:
         """By the half-turn symmetry of the stray light in the mean of these planes."""
         image, near = self.mean(planes), self._near(place.exposure)
-        open_rings = () if has_mask(place.exposure.frame.coronagraph) else (_OPEN_RING_LAMBDA_D,)
+        open_rings = () if irdis.has_mask(place.exposure.frame.coronagraph) else (_OPEN_RING_LAMBDA_D,)
         reasons = []
         for inner, outer in (*open_rings, *_RINGS_LAMBDA_D):
             ring = (inner * self.unit, outer * self.unit)
@@ -217,14 +216,18 @@ class Seeker:
     def _radius(self) -> float:
         return irdis.WAFFLE_LAMBDA_D * self.unit
 
+    def _offsets(self, orientation: str) -> NDArray[np.float64]:
+        """Of the spots as they stand on the detector."""
+        return spots.spot_offsets(self._radius(), orientation) / (1.0, irdis.ANAMORPHISM_Y)
+
     def _coarse(self, image: NDArray[np.floating], orientation: str, exposure: Exposure) -> spots.Coarse:
-        offsets = spots.spot_offsets(self._radius(), orientation)
+        offsets = self._offsets(orientation)
         return spots.coarse_centre(image, offsets, self._near(exposure), self.search_px, self.unit)
 
     def _fit_spots(
         self, image: NDArray[np.float64], orientation: str, centre: tuple[float, float]
     ) -> spots.Spots:
-        offsets = spots.spot_offsets(self._radius(), orientation)
+        offsets = self._offsets(orientation)
         spread = self._radius() * self.band.width_um / self.band.wavelength_um
         return spots.fit_spots(image, offsets, centre, self.unit, spread)
 

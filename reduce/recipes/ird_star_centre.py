@@ -16,7 +16,7 @@ from reduce.product_file import table_hdu, write_preview, write_product
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
 from reduce.recipes.calibrated import lambda_over_d_px, windows
 from reduce.recipes.calibration import observation_name, origin_of, science_facts
-from reduce.recipes.centre_methods import Found, Place, Seeker, has_mask
+from reduce.recipes.centre_methods import Found, Place, Seeker
 from reduce.recipes.centre_table import centre_cards, centre_columns, kept_rows
 from reduce.recipes.star_place import dither_px
 
@@ -141,7 +141,7 @@ def _search_science(
     """Without a mask the star shows in every plane, so do spots left on; else only the halo is there."""
     first_source, first = science[0]
     planes = _calibrated(first_source, search)
-    if not has_mask(first.frame.coronagraph):
+    if not irdis.has_mask(first.frame.coronagraph):
         method = "star"
     elif _spots_are_on(planes, first, search.seekers):
         method = "waffle"

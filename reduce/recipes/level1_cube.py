@@ -55,6 +55,8 @@ class Level1Cube:
         One a channel.
     systematics : Systematics
         From the cards CENTRERR, PIXSCERR, NORTHERR; 0 where absent.
+    mask_mas : float
+        Radius of the coronagraph's mask, from MASKRAD; 0 where absent.
     """
 
     facts: ProductFacts
@@ -64,6 +66,7 @@ class Level1Cube:
     psf: NDArray[np.float32]
     channels: tuple[ChannelFacts, ...]
     systematics: Systematics
+    mask_mas: float = 0.0
 
     @property
     def scale_mas(self) -> float:
@@ -100,6 +103,7 @@ def read_level1(source: SourceFile) -> Level1Cube:
                 psf=np.asarray(hdus["PSF"].data, np.float32),
                 channels=tuple(_channel(row) for row in hdus["CHANNELS"].data),
                 systematics=_systematics(hdus[0].header),
+                mask_mas=float(hdus[0].header.get("MASKRAD", 0.0)),
             )
     except (OSError, KeyError, HeaderError) as error:
         raise InputError(

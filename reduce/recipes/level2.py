@@ -10,7 +10,6 @@ from pydantic import Field
 from hcvo.errors import ReductionError
 from hcvo.headers.level2_tables import CandidateRow, ContrastRow
 from hcvo.headers.wcs import sky_of_offset
-from reduce.instruments.sphere_irdis import mask_radius_mas
 from reduce.kernels.candidates import Detection, Found, search
 from reduce.kernels.channels import Channel, stack
 from reduce.kernels.characterise import Deviations, injected_deviations, spread
@@ -152,7 +151,7 @@ def run_level2(
         If there are too few frames, too little rotation, or the field is too small to search.
     """
     fwhm = float(np.mean([c.fwhm_px for c in level1.channels]))
-    inner = max(parameters.inner_fwhm * fwhm, mask_radius_mas(level1.facts.coronagraph) / level1.scale_mas)
+    inner = max(parameters.inner_fwhm * fwhm, level1.mask_mas / level1.scale_mas)
     edge = level1.cube.shape[-1] // 2 - fwhm
     outer = min(edge, (parameters.outer_mas or np.inf) / level1.scale_mas)
     if outer <= inner:

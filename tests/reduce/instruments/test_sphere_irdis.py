@@ -19,6 +19,9 @@ def test_the_mask_of_a_coronagraph_has_a_radius_and_no_mask_has_none() -> None:
     assert irdis.mask_radius_mas("N_ALC_YJH_S") == 92.5
     assert irdis.mask_radius_mas("N_ALC_Ks") == 120.0
     assert irdis.mask_radius_mas("N_NS_CLEAR") == irdis.mask_radius_mas("") == 0.0
+    assert irdis.mask_radius_mas("N_CLC_SW_L") == 120.0  # not in the table: the largest, never taken for none
+    known = [name for name in ("", "N_NS_CLEAR", "N_ALC_YJ_S", "N_4Q_YJ") if irdis.knows_mask(name)]
+    assert known == ["", "N_NS_CLEAR", "N_ALC_YJ_S"]
 
 
 def test_the_zero_points_of_angle_and_stretch_are_those_published() -> None:
