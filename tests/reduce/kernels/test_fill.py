@@ -108,7 +108,7 @@ def test_clusters_of_bad_pixels_make_up_no_companion(width: float) -> None:
 
 
 def test_noise_is_not_followed_boldly() -> None:
-    """More than four standard deviations: one in 16 000."""
+    """More than four standard deviations: one in 16 000, asked for the bold and for the sharp."""
     rng = np.random.default_rng(6)
     bad = _clusters(rng, (100, 100))
     plan = plan_fill(bad, 3.4)
@@ -118,7 +118,7 @@ def test_noise_is_not_followed_boldly() -> None:
     fill(chosen, plan, np.ones_like(chosen))
     tried = 400 * plan.choice.sum()
     assert tried > 30_000
-    assert (chosen != cautious).sum() / tried < 2e-4
+    assert (chosen != cautious).sum() / tried < 3e-4
 
 
 @pytest.mark.parametrize(
@@ -172,8 +172,8 @@ def test_a_bright_companion_in_h_keeps_its_flux_over_any_clump() -> None:
         fill(out[None], plan_fill(bad, 3.4), np.full((1, 33, 33), 1e-5, np.float32))
         lost.append(out[aperture].sum() / image[aperture].sum() - 1.0)
     assert len(lost) > 80
-    assert np.sqrt(np.mean(np.square(lost))) < 0.003
-    assert np.abs(lost).max() < 0.02
+    assert np.sqrt(np.mean(np.square(lost))) < 0.0015
+    assert np.abs(lost).max() < 0.004
 
 
 def test_nothing_outside_the_hole_is_touched_and_all_planes_are_filled() -> None:
