@@ -19,8 +19,10 @@ class Drift(NamedTuple):
     """A line in time for each channel: `start` (channel, 2) px at `origin` (MJD), `slope` (2,) px an hour.
 
     `covariance` (channel + 1, channel + 1) of start and slope in one axis, px and hours; `span` first and
-    last time measured (MJD); `floor` typical error of one measurement, px, below which no average goes:
-    frames share their speckles; `wander` rms beyond errors about the line, px.
+    last time measured (MJD); `floor` weighted error of one measurement, px, below which no average goes:
+    frames share their speckles; `wander` rms beyond errors about the line, px; `common` (2, 2) what a
+    wander of 1 px leaves in start and slope, px and hours: the channels move together, so that each time
+    counts once.
     """
 
     origin: float
@@ -30,20 +32,22 @@ class Drift(NamedTuple):
     span: tuple[float, float]
     floor: float
     wander: float
+    common: Array
 
     def at(self, mjd: Array) -> Array:
         """Places (channel, time, 2) px; constant before the first and after the last measurement."""
         hours = self._hours(mjd)
         return np.asarray(self.start[:, None, :] + self.slope * hours[None, :, None])
 
-    def error(self, mjd: Array) -> Array:
-        """1 sigma of each axis (channel, time), px."""
+    def error(self, mjd: Array, wander: float = 0.0) -> Array:
+        """1 sigma of each axis (channel, time), px, of a star that wanders so many px about the line."""
         hours = self._hours(mjd)
         channels = len(self.start)
         own = np.diag(self.covariance)[:channels, None]
         mixed = 2.0 * self.covariance[:channels, -1, None] * hours
         variance = own + mixed + self.covariance[-1, -1] * hours**2
-        return np.asarray(np.sqrt(np.maximum(variance, self.floor**2)))
+        shared = self.common[0, 0] + 2.0 * self.common[0, 1] * hours + self.common[1, 1] * hours**2
+        return np.asarray(np.sqrt(np.maximum(variance, self.floor**2) + wander**2 * shared))
 
     def _hours(self, mjd: Array) -> Array:
         return (np.clip(np.asarray(mjd, np.float64), *self.span) - self.origin) * _HOURS
@@ -97,9 +101,17 @@ def fit_drift(mjd: Array, channel: NDArray[np.int_], places: Array, errors: Arra
         found[-1],
         covariance * scale,
         (float(mjd.min()), float(mjd.max())),
-        float(np.median(errors)),
+        float(1.0 / np.sqrt(np.mean(1.0 / sure**2))),
         wander,
+        _common(hours[used], slope_known=slope_known),
     )
+
+
+def _common(hours: Array, *, slope_known: bool) -> Array:
+    """(2, 2) covariance of start and slope for a star 1 px off at each time, in all channels alike."""
+    times = np.unique(hours)
+    design = np.column_stack([np.ones_like(times), times if slope_known else np.zeros_like(times)])
+    return _solve(design, np.zeros((times.size, 2)), np.ones_like(times))[1]
 
 
 def _solve(design: Array, places: Array, errors: Array) -> tuple[Array, Array]:

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, optimize, special
 
+from reduce.kernels.spot_checks import band_passed, neighbour, quiet, without_worst
+
 __all__ = ["Coarse", "Spots", "coarse_centre", "fit_spots", "spot_offsets"]
 
 _SIGMA_TO_FWHM = 2.3548200450309493  # 2 sqrt(2 ln 2)
@@ -15,6 +17,10 @@ _FIRST_ANGLE = {"+": 0.0, "x": 45.0}
 _BLANK_TURN_DEG = 45.0  # from a spot: half-way to the next, at the same distance
 _MISMATCH = 9.2  # chi squared of two degrees of freedom that one in a hundred exceeds
 _SHARP = 0.1  # a spread of less than this many widths is none
+_NEIGHBOUR = 0.1  # of the spot's peak: no Airy ring is so bright, a companion that pulls is
+_CERTAIN = 6.0  # robust standard deviations of what a fit leaves
+_NEIGHBOURS = 3  # in one square, at most
+_UNUSED = 1e6  # px squared
 
 Grid = NDArray[np.float64]
 
@@ -37,7 +43,9 @@ class Spots(NamedTuple):
 
     `x`, `y` of the star and `error` (1 sigma of each), px 0-based; `places` (4, 2) as (x, y) and
     `place_errors` (4,) px; `radius` mean distance of the spots, px; `mismatch` how far the spots are
-    from being opposite in pairs: chi squared of 2 degrees of freedom.
+    from being opposite in pairs: chi squared of 2 degrees of freedom; `used` (4,) bool: where all four
+    contradict each other the star rests on the pair without the worst, and `mismatch` is how far the other
+    three are from the pattern.
     """
 
     x: float
@@ -47,6 +55,7 @@ class Spots(NamedTuple):
     place_errors: NDArray[np.float64]
     radius: float
     mismatch: float
+    used: NDArray[np.bool_]
 
 
 def spot_offsets(radius: float, orientation: str) -> NDArray[np.float64]:
@@ -147,7 +156,7 @@ def fit_spots(
     offsets : NDArray[np.float64]
         (4, 2) expected places around the star, (x, y) px.
     centre : tuple[float, float]
-        (x, y) of the star, 0-based, within 3 px.
+        (x, y) of the star, 0-based: a spot is sought within 1 FWHM of where it then stands.
     fwhm : float
         Of the star's core, px.
     colour_spread : float
@@ -180,8 +189,17 @@ def fit_spots(
         for box, offset in zip(boxes, offsets, strict=True)
         for cut in _blank_cut(image, centre, offset, box.reach)
     ]
-    covariances = np.array([fit.covariance(np.array(blanks)) for fit in fits])
+    silent = quiet(np.array(blanks))
+    covariances = np.array([fit.covariance(silent) for fit in fits])
     star, covariance, mismatch = _middle(places, covariances)
+    used = np.ones(4, bool)
+    if mismatch > _MISMATCH:
+        square = without_worst(places, covariances, np.asarray(offsets, np.float64))
+        if square.mismatch <= _MISMATCH < square.rival:
+            used[square.left_out] = False
+            told = np.where(used[:, None, None], covariances, _UNUSED * np.eye(2))
+            star, covariance, _ = _middle(places, told)
+            mismatch = square.mismatch
     return Spots(
         float(star[0]),
         float(star[1]),
@@ -190,8 +208,9 @@ def fit_spots(
         ),
         places,
         np.sqrt(np.trace(covariances, axis1=1, axis2=2) / 2.0),
-        float(np.hypot(*(places - star).T).mean()),
+        float(np.hypot(*(places - star)[used].T).mean()),
         mismatch,
+        used,
     )
 
 
@@ -263,29 +282,20 @@ class _Box(NamedTuple):
         known = np.isfinite(self.cut)
         base = float(np.median(self.cut[known])) if known.any() else 0.0
         filled = np.where(known, self.cut, base)
-        scale = float(filled.max() - base) or 1.0
-        y, x = np.mgrid[-self.reach : self.reach + 1, -self.reach : self.reach + 1]
-        smooth = ndimage.gaussian_filter(np.where(known, filled - base, 0.0), self.width)
-        smooth /= np.maximum(ndimage.gaussian_filter(known.astype(np.float64), self.width), _SHARP)
-        peak = np.unravel_index(int(np.argmax(smooth)), filled.shape)
-        start = np.zeros(8)
-        start[:6] = (
-            1.0,
-            peak[1] - self.reach,
-            peak[0] - self.reach,
-            1.1 * self.width,
-            self.width,
-            base / scale,
-        )
-
-        def misfit(p: Grid) -> Grid:
-            model = p[0] * self._shape(p, x, y) + p[5] + p[6] * x + p[7] * y
-            return np.asarray((model - filled / scale)[known])
-
-        small, wide, free = 0.5 * self.width, 4.0 * self.width, np.inf
-        low = [0.0, -self.reach, -self.reach, small, small, -free, -free, -free]
-        high = [free, self.reach, self.reach, wide, 2.0 * self.width, free, free, free]
-        fit = optimize.least_squares(misfit, np.clip(start, low, high), bounds=(low, high))
+        band = band_passed(filled - base, known, self.width)
+        for _ in range(_NEIGHBOURS):  # brighter than the spot: they would draw the fit away
+            apart = self._apart((0.0, 0.0)) & known
+            found = neighbour(band, apart, float(band[~apart].max()), _SIGMA_TO_FWHM * self.width)
+            if found is None:
+                break
+            known &= ~found
+        fit, scale = self._least_squares(known, filled, base)
+        for _ in range(_NEIGHBOURS):  # fainter ones show in what the fit leaves
+            found = self._beside(known, filled, fit.x, scale)
+            if found is None:
+                break
+            known &= ~found
+            fit, scale = self._least_squares(known, filled, base)
         at = f"near ({self.corner[0]}, {self.corner[1]})"
         if not fit.success or fit.x[0] <= 0:
             raise ValueError(f"no spot {at}: the fit of a Gaussian failed")
@@ -293,11 +303,54 @@ class _Box(NamedTuple):
         solve[:, known.ravel()] = np.linalg.pinv(fit.jac) / scale
         solve[0] *= scale  # the peak in units of the image
         white = 2.0 * fit.cost * scale**2 / max(known.sum() - fit.x.size, 1)
-        field = np.sqrt(np.clip(self._shape(fit.x, x, y), 0.0, None)).ravel()
+        field = np.sqrt(np.clip(self._shape(fit.x, *self._grid()), 0.0, None)).ravel()
         place = (self.corner[0] + float(fit.x[1]), self.corner[1] + float(fit.x[2]))
         return _Fit(
             place, solve, white, float(fit.x[0]) * scale, field, known.shape[0], float(fit.x[4]), self.spread
         )
+
+    def _least_squares(
+        self, known: NDArray[np.bool_], filled: Grid, base: float
+    ) -> tuple[optimize.OptimizeResult, float]:
+        """Fit from where the spot should be; and the scale of its peak and base."""
+        scale = float(filled[known].max(initial=base) - base) or 1.0
+        x, y = self._grid()
+
+        def misfit(p: Grid) -> Grid:
+            return np.asarray((self._model(p, x, y) - filled / scale)[known])
+
+        start = np.array([1.0, 0.0, 0.0, 1.1 * self.width, self.width, base / scale, 0.0, 0.0])
+        near = _SIGMA_TO_FWHM * self.width
+        small, wide, free = 0.5 * self.width, 4.0 * self.width, np.inf
+        low = [0.0, -near, -near, small, small, -free, -free, -free]
+        high = [free, near, near, wide, 2.0 * self.width, free, free, free]
+        return optimize.least_squares(misfit, start, bounds=(low, high)), scale
+
+    def _beside(
+        self, known: NDArray[np.bool_], filled: Grid, p: Grid, scale: float
+    ) -> NDArray[np.bool_] | None:
+        """Pixels of a companion beside the fitted spot; None if there is none that pulls."""
+        rest = band_passed(filled / scale - self._model(p, *self._grid()), known, self.width)
+        noise = _MAD_TO_SIGMA * float(np.median(np.abs(rest[known] - np.median(rest[known]))))
+        limit = max(0.5 * _NEIGHBOUR * float(p[0]), _CERTAIN * noise)  # smoothing halves a peak
+        apart = self._apart((float(p[1]), float(p[2]))) & known
+        return neighbour(rest, apart, limit, _SIGMA_TO_FWHM * self.width)
+
+    def _grid(self) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+        y, x = np.mgrid[-self.reach : self.reach + 1, -self.reach : self.reach + 1]
+        return x, y
+
+    def _apart(self, place: tuple[float, float]) -> NDArray[np.bool_]:
+        """What is further than 1 FWHM from the spot at this place, which the band draws out."""
+        x, y = self._grid()
+        dx, dy = x - place[0], y - place[1]
+        along = np.abs(self.outward[0] * dx + self.outward[1] * dy)
+        across = self.outward[0] * dy - self.outward[1] * dx
+        past = np.maximum(along - self.spread / 2.0, 0.0)
+        return np.asarray(np.hypot(past, across) > _SIGMA_TO_FWHM * self.width)
+
+    def _model(self, p: Grid, x: NDArray[np.int_], y: NDArray[np.int_]) -> Grid:
+        return np.asarray(p[0] * self._shape(p, x, y) + p[5] + p[6] * x + p[7] * y)
 
     def _shape(self, p: Grid, x: NDArray[np.int_], y: NDArray[np.int_]) -> Grid:
         """The spot, 1 at its peak: the band's colours lie side by side along the radius."""

@@ -123,6 +123,7 @@ def centre_columns(rows: Sequence[Row]) -> list[Column]:
         ("RADIUS", "D", "pix", [one.radius for one in found]),
         ("ORIENT", "1A", "", [one.orientation for one in found]),
         ("MISMATCH", "D", "", [one.mismatch for one in found]),
+        ("SPOTS_USED", "J", "", [one.used for one in found]),
         ("SPOT_X", "4D", "pix", np.array([one.spots[:, 0] for one in found])),
         ("SPOT_Y", "4D", "pix", np.array([one.spots[:, 1] for one in found])),
         ("QC_ERROR", "L", "", [row.quality.error for row in rows]),

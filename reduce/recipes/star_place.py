@@ -109,7 +109,7 @@ class StarPlace:
             the star wanders against the measurement's error; any other is as uncertain as the star wanders.
         """
         wander = max(self.drift.wander, irdis.STAR_WANDER_PX)
-        places, of_line = self.drift.at(mjd_mid), self.drift.error(mjd_mid) ** 2
+        places, of_line = self.drift.at(mjd_mid), self.drift.error(mjd_mid, wander) ** 2
         variance, shared = of_line + wander**2, of_line.copy()
         for row in self.rows[self._of(exposure)]:
             planes = slice(int(row["PLANE"]), int(row["PLANE"]) + int(row["PLANES"]))

@@ -17,6 +17,11 @@ def _rows(hours: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.tile(_DAY + hours / 24, 2), np.repeat([0, 1], len(hours))
 
 
+def _weighted(errors: np.ndarray) -> float:
+    """Of one measurement: the one whose weight is the mean weight."""
+    return float(np.mean(errors**-2.0) ** -0.5)
+
+
 def test_two_frames_give_the_line_between_them_and_no_more_outside() -> None:
     hours = np.array([0.0, 2.0])
     mjd, channel = _rows(hours)
@@ -69,7 +74,7 @@ def test_errors_hold_the_truth_and_never_fall_below_one_measurements() -> None:
         places = _line(hours, (0.3, 0.1)).reshape(-1, 2) + sure[:, None] * rng.normal(size=(8, 2))
         found = fit_drift(mjd, channel, places, sure)
         off.append(found.at(asked) - _line(np.array([0.0, 1.0, 2.0]), (0.3, 0.1)))
-        assert found.error(asked).min() >= np.median(sure) - 1e-12
+        assert found.error(asked).min() >= _weighted(sure) - 1e-12
         quoted.append(found._replace(floor=0.0).error(asked))
     scatter = np.std(off, axis=0)
     np.testing.assert_allclose(np.mean(quoted, axis=0), scatter.mean(axis=2), rtol=0.2)
@@ -140,7 +145,7 @@ def test_errors_grow_with_what_the_line_leaves_but_never_shrink(size: float) -> 
     assert bool(excess > 1) is (size > 1)
     wanted = [np.sqrt(excess / weights[channel == c].sum()) for c in (0, 1)]
     assert found._replace(floor=0.0).error(mjd[:1])[:, 0] == pytest.approx(wanted, rel=1e-9)
-    assert found.floor == pytest.approx(0.035)
+    assert found.floor == pytest.approx(_weighted(sure))
     beyond = (rest**2).sum() / 8 - (sure**2).mean()
     assert found.wander == pytest.approx(np.sqrt(max(beyond, 0.0)), rel=1e-9)
 
@@ -185,3 +190,39 @@ def test_one_number_left_over_tells_a_wander() -> None:
     places = np.array([[0.1, 0.0], [-0.1, 0.0], [5.0, 5.0]])
     found = fit_drift(np.full(3, _DAY), np.array([0, 0, 1]), places, np.full(3, 0.03))
     assert found.wander == pytest.approx(np.sqrt(0.02 / 2 - 0.03**2), rel=1e-6)
+
+
+def test_a_frame_whose_fit_went_wrong_does_not_set_the_floor() -> None:
+    mjd, channel = _rows(np.array([0.0, 1.0]))
+    places = _line(np.array([0.0, 1.0]), (0.0, 0.0)).reshape(-1, 2)
+    found = fit_drift(mjd, channel, places, np.array([0.01, 0.7, 0.01, 0.01]))
+    assert found.floor == pytest.approx(0.01 * np.sqrt(4 / 3), rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("hours", "shares"), [((0.0,), (1, 1)), ((0.0, 2.0), (1, 0.5)), ((0.0, 1.0, 2.0), (5 / 6, 1 / 3))]
+)
+def test_channels_wander_together_and_count_once(
+    hours: tuple[float, ...], shares: tuple[float, float]
+) -> None:
+    """Share of the wander's variance in the line at its first time and in its middle, by the textbook."""
+    times = np.array(hours)
+    mjd, channel = _rows(times)
+    found = fit_drift(mjd, channel, _line(times, (0.1, 0.0)).reshape(-1, 2), np.full(len(mjd), 1e-6))
+    asked = _DAY + np.array([0.0, times.mean()]) / 24
+    np.testing.assert_allclose(found.error(asked, 0.02)[1] ** 2, 0.02**2 * np.array(shares), rtol=1e-4)
+
+
+def test_errors_hold_a_star_that_wanders_during_the_few_frames() -> None:
+    rng, hours = np.random.default_rng(5), np.array([0.0, 1.5])
+    mjd, channel = _rows(hours)
+    asked, pulls = _DAY + np.array([0.0, 0.75, 1.5]) / 24, []
+    for _ in range(300):
+        both = 0.02 * rng.normal(size=(1, 2, 2))  # the same in both channels
+        own = 0.01 * rng.normal(size=(2, 2, 2))
+        found = fit_drift(
+            mjd, channel, (_line(hours, (0.3, 0.1)) + both + own).reshape(-1, 2), np.full(4, 0.01)
+        )
+        off = found.at(asked) - _line(np.array([0.0, 0.75, 1.5]), (0.3, 0.1))
+        pulls.append(off / found.error(asked, 0.02)[..., None])
+    assert 0.8 < np.sqrt(np.mean(np.square(pulls))) < 1.1

@@ -189,7 +189,9 @@ def test_where_wander_and_error_are_equal_a_measurement_counts_half(tmp_path: Pa
     found, error, _ = place.at(exposure, times)
     wanted = (1 - share) * place.drift.at(times) + share * _truth(*[(x, y) for x, y in shifts])
     np.testing.assert_allclose(found, wanted, atol=1e-6)
-    assert error == pytest.approx([0.1 * np.sqrt((1 - share) ** 2 + share)] * 2, rel=1e-6)
+    hours = np.arange(planes) / 60 - (planes - 1) / 120
+    moved = wander**2 * (1 / planes + hours**2 / (hours**2).sum()).mean()  # the line follows the wander
+    assert error == pytest.approx([np.sqrt((1 - share) ** 2 * (0.01 + moved) + share * 0.01)] * 2, rel=1e-5)
 
 
 def test_the_method_is_that_of_the_left_field_and_of_the_file_itself(tmp_path: Path) -> None:
