@@ -1,36 +1,24 @@
 """Thermal background: what varies in skies, and how much of it is in a plane, seen where the star is not."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.linalg import cho_factor, cho_solve
 
 from reduce.kernels.compiled import compiled
 
-__all__ = ["BLOCK_PX", "Basis", "block_means", "fit", "varying"]
+__all__ = ["BLOCK_PX", "Fit", "block_means", "standing_out", "varying"]
 
-BLOCK_PX = 8
-"""Side of the blocks whose means are fitted: backgrounds are wider, and 64 pixels share their noise."""
+BLOCK_PX = 16
+"""Side of the blocks whose means are fitted: backgrounds are wider, and 256 pixels share their noise."""
 
 _ABOVE_NOISE = 1.3  # of the largest eigenvalue that noise alone gives (Marchenko & Pastur 1967)
-_TUKEY = 4.685  # standard deviations at which a block weighs nothing
+_AROUND = 5  # blocks across, in which a block may stand out
+_STANDS_OUT = 6.0  # times the scatter
+_CLIP, _BIWEIGHT = 2.0, 6.0  # standard deviations: Huber's rule first, Tukey's biweight after it
+_CLIPPED_STEPS, _STEPS = 6, 40
+_SMALL_STEP = 0.02  # of a coefficient's formal error
 _MAD_TO_SIGMA = 1.4826
-_ITERATIONS = 12
-
-
-class Basis(NamedTuple):
-    """Shapes that make up a background.
-
-    Attributes
-    ----------
-    shapes : NDArray[np.float64]
-        (shape, block) means over the good pixels of blocks.
-    spread : NDArray[np.float64]
-        (shape,) how far a coefficient may be from 0, as a standard deviation; infinite = anywhere.
-    """
-
-    shapes: NDArray[np.float64]
-    spread: NDArray[np.float64]
 
 
 def block_means(
@@ -90,53 +78,97 @@ def varying(means: NDArray[np.float64], variance: NDArray[np.float64], most: int
     return np.asarray(rows * sign[:, None])
 
 
-def fit(means: NDArray[np.float64], basis: Basis, variance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Coefficients of the shapes in each plane: robust least squares, held by how far each may go.
+def standing_out(
+    means: NDArray[np.float64], variance: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Blocks with a star or a big hit in them, by their surroundings.
 
     Parameters
     ----------
     means : NDArray[np.float64]
-        (plane, block).
-    basis : Basis
-        The shapes.
+        (plane, y, x) of blocks.
     variance : NDArray[np.float64]
-        (block,) of a block by noise; infinite = not to be used (the star, no data).
+        (y, x) of a block by noise; infinite = not to be used.
 
     Returns
     -------
-    NDArray[np.float64]
-        (plane, shape). Blocks that stand out (stars, hits) lose weight as Tukey's biweight says, with the
-        scale of what is left over; a shape that the blocks say nothing of keeps coefficient 0.
+    tuple[NDArray[np.bool_], NDArray[np.float64]]
+        (plane, y, x) True for what stands out and its neighbours, and the median of 5 x 5 blocks.
     """
     used = np.isfinite(variance)
-    shapes = basis.shapes[:, used]
-    weight = 1.0 / variance[used]
-    size = np.sqrt((shapes**2 * weight).sum(axis=1))
-    size[size == 0.0] = 1.0
-    held = np.diag((1.0 / (basis.spread * size)) ** 2 + 1e-12)
-    unit = shapes / size[:, None]
-    return np.stack([_robust(mean[used], unit, weight, held) / size for mean in means])
+    found, smooth = np.zeros(means.shape, bool), np.zeros(means.shape)
+    if not used.any():
+        return found, smooth
+    nearest = ndimage.distance_transform_edt(~used, return_distances=False, return_indices=True)
+    noise = np.sqrt(variance[*nearest])
+    for plane, out, middle in zip(means, found, smooth, strict=True):
+        filled = plane[*nearest]
+        middle[:] = ndimage.median_filter(filled, _AROUND)
+        off = np.where(used, (filled - middle) / noise, 0.0)
+        scale = max(1.0, _MAD_TO_SIGMA * float(np.median(np.abs(off[used]))))
+        out[:] = ndimage.binary_dilation(np.abs(off) > _STANDS_OUT * scale, np.ones((3, 3), bool))
+    return found, smooth
 
 
-def _robust(
-    values: NDArray[np.float64],
-    shapes: NDArray[np.float64],
-    weight: NDArray[np.float64],
-    held: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    if values.size == 0:
-        return np.zeros(len(shapes))
-    trust = np.ones(values.size)
-    coefficients: NDArray[np.floating] = np.zeros(len(shapes))
-    for _ in range(_ITERATIONS):
-        side = shapes * (weight * trust)
-        before, coefficients = coefficients, np.linalg.solve(side @ shapes.T + held, side @ values)
-        off = (values - coefficients @ shapes) * np.sqrt(weight)
-        scale = max(1.0, _MAD_TO_SIGMA * float(np.median(np.abs(off - np.median(off)))))
-        trust = np.clip(1.0 - (off / (_TUKEY * scale)) ** 2, 0.0, None) ** 2
-        if np.abs(coefficients - before).max() < 1e-3:  # noqa: PLR2004 # of the formal error
-            break
-    return np.asarray(coefficients, np.float64)
+class Fit:
+    """Robust fit of many planes to the same shapes, each held by how far it may go.
+
+    The normal matrix is made once; blocks that stand out lose weight by changed residuals instead of changed
+    weights (Huber & Ronchetti 2009, section 7.8), so that a step costs two products of matrices.
+
+    Parameters
+    ----------
+    shapes : NDArray[np.float64]
+        (shape, block).
+    variance : NDArray[np.float64]
+        (block,) of a block by noise; infinite = not to be used.
+    """
+
+    def __init__(self, shapes: NDArray[np.float64], variance: NDArray[np.float64]) -> None:
+        self._used = np.isfinite(variance)
+        self._scaled = shapes[:, self._used] / np.sqrt(variance[self._used])
+        self._noise = np.sqrt(variance[self._used])
+        self._normal = self._scaled @ self._scaled.T
+
+    def __call__(
+        self, means: NDArray[np.float64], spread: NDArray[np.float64], out: NDArray[np.bool_]
+    ) -> NDArray[np.float64]:
+        """Fit planes.
+
+        Parameters
+        ----------
+        means : NDArray[np.float64]
+            (plane, block); blocks that stand out hold a first guess of what is behind.
+        spread : NDArray[np.float64]
+            (shape,) how far a coefficient may be from 0, as a standard deviation; infinite = anywhere.
+        out : NDArray[np.bool_]
+            (plane, block) that must not tell anything.
+
+        Returns
+        -------
+        NDArray[np.float64]
+            (plane, shape); a shape that the blocks say nothing of keeps coefficient 0.
+        """
+        values, trusted = means[:, self._used] / self._noise, ~out[:, self._used]
+        held = spread**-2.0 + 1e-12
+        diagonal = np.diagonal(self._normal)
+        factor = cho_factor(self._normal + np.diag(held + 1e-12 * diagonal), lower=True)
+        found = cho_solve(factor, self._scaled @ values.T).T
+        size = np.sqrt(diagonal + held)
+        for step in range(_STEPS):
+            off = (values - found @ self._scaled) * trusted
+            scale = (
+                np.maximum(1.0, _MAD_TO_SIGMA * np.median(np.abs(off), axis=1))[:, None] if off.size else 1.0
+            )
+            if step < _CLIPPED_STEPS:
+                told = np.clip(off, -_CLIP * scale, _CLIP * scale)
+            else:
+                told = off * np.clip(1.0 - (off / (_BIWEIGHT * scale)) ** 2, 0.0, None) ** 2
+            change = cho_solve(factor, self._scaled @ told.T - held[:, None] * found.T).T
+            found = found + change
+            if step > _CLIPPED_STEPS and (np.abs(change) * size).max() < _SMALL_STEP:
+                break
+        return np.asarray(found)
 
 
 @compiled

@@ -1,299 +1,262 @@
-"""Background of science planes: level, gradient, glow and what varies, fitted where the star is not."""
+"""Thermal background of science planes: fitted in both fields together, beside the star's halo."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from astropy.io import fits
-from numpy.polynomial import legendre
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from reduce.instruments.sphere_irdis_filters import is_thermal
 from reduce.kernels import background as kernel
-from reduce.product_file import read_facts
+from reduce.kernels import background_shapes as shapes_of
 from reduce.recipe import SourceFile
+from reduce.recipes.background_model import Model, Scene
 from reduce.recipes.calibrated import Window
 
-__all__ = ["Background", "Fitted", "away_from"]
+__all__ = ["Background", "Fitted", "halo_ratio"]
 
 _SMOOTH_LIGHT_PX = 2.0  # of the master's light, for moving its glow with the dither
-_SMOOTH_COMPONENT_PX = 4.0  # of what varies: its own noise would be added to every plane
-_BLOCK_FILLED = 16  # good pixels of a block that is used
-_FREE = np.inf
-_GLOW = 0.3  # how far what is round about the star may be from the master's, share
-_SLOPE = 0.01  # terms of that surface at the field's edge, share of the thermal light
-_SLOPE_ADU = 3.0  # likewise, where no thermal light is expected, adu
-_COMPONENT = 3.0  # coefficients of components, over those in the skies
-_HALO_POWERS = (2.0, 4.0, 7.0)  # of the star's halo beyond the mask, fitted beside and not taken off
-_HALO_UNIT_PX = 100.0
-_DEGREE = 3  # of the surface that a thermal background may differ by
-_RING_PX = 3.0  # width of the rings that give the glow's profile
-_SPARSE = 7  # every so-manieth pixel tells the surface
+_SMOOTH_BLOCKS = 1.0  # of components: their own noise would be added to every plane
+_BLOCK_FILLED = 64  # good pixels of a block that is used
+_LIT = 0.3  # response of a block that is used
+_SPARSE = 7  # every so-manieth pixel tells a level
+_DARK = "IRD_DARK_RAW"
+_UNTOLD = {"IRD_SKY_BG_RAW": 0.01, "IRD_INS_BG_RAW": 0.02, _DARK: 0.02}
+"""What the master and its components do not tell of the light, share of it, rms."""
+
+_Image = NDArray[np.float32]
+_Place = tuple[float, float]
 
 
 class Fitted(NamedTuple):
-    """Background of planes.
+    """Background of the planes of one field.
 
     Attributes
     ----------
     planes : NDArray[np.float32]
-        (plane, y, x) of the window, raw adu, to be taken off before the flat is divided.
-    coefficients : NDArray[np.float64]
-        (plane, shape) in the order of `Background.names`.
+        (plane, y, x) of the part that is wanted, raw adu, to be taken off before the flat is divided.
     level : NDArray[np.float64]
-        (plane,) median over the window, adu.
+        (plane,) median over it, adu.
     """
 
-    planes: NDArray[np.float32]
-    coefficients: NDArray[np.float64]
+    planes: _Image
     level: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
-class _Sky:
-    """What the master knows in one window, (y, x), raw adu; the light is smooth and flat-fielded."""
-
-    light: NDArray[np.float32]
-    components: NDArray[np.float32]
-    pedestal: float
-
-
-def away_from(shape: tuple[int, int], star: tuple[float, float], radius: float) -> NDArray[np.bool_]:
-    """Pixels outside a disc about the star.
+def halo_ratio(star_flux: Sequence[float], widths: Sequence[float]) -> float:
+    """Brightness of the star's halo in the second field against the first, at equal lambda/D.
 
     Parameters
     ----------
-    shape : tuple[int, int]
-        (y, x) of the window.
-    star : tuple[float, float]
-        (x, y) in the window, px.
-    radius : float
-        Of the disc, px: the coronagraph's, the waffle spots', the corrected halo's.
+    star_flux : Sequence[float]
+        (channel,) in an aperture of 1 FWHM; NaN where not known: then the star is as bright in both.
+    widths : Sequence[float]
+        (channel,) lambda/D, px: the light is spread over its square, and what the adaptive optics leaves
+        falls with the wavelength by a power from 0 (of the peak's share) to 2 (of the phase): 1 is taken.
 
     Returns
     -------
-    NDArray[np.bool_]
-        (y, x).
+    float
+        1 where both are alike.
     """
-    y, x = np.ogrid[: shape[0], : shape[1]]
-    return np.asarray(np.hypot(x - star[0], y - star[1]) > radius)
+    flux = star_flux[1] / star_flux[0]
+    return float((flux if np.isfinite(flux) else 1.0) * (widths[0] / widths[1]) ** 3)
 
 
 class Background:
-    """Background of one window, for every plane of a sequence.
+    """Background of a sequence's planes in both fields.
 
-    A plane's background is the master's, with its light moved by the dither against the master's, plus
-    shapes whose strengths are fitted to 8 x 8 px means where the star is not: a level, a gradient, the
-    master's light, the components of single skies (Hunziker et al. 2018, A&A 611, A23: here fitted together
-    with the star's halo, robustly, and each held by how much it varied in the skies); without skies in
-    K, a curvature in the components' place. The halo is fitted beside them and stays in the plane.
+    A plane is the master, with its light moved by the dither against the master's, plus shapes whose
+    strengths are fitted to means of blocks in both fields at once, robustly, each held by how far it may go:
+
+    - a smooth field, cosines down to a scale, apart in the two fields;
+    - the components of single skies (Hunziker et al. 2018, A&A 611, A23), one strength for both fields:
+      what warms and cools is upstream of the beam splitter;
+    - the coronagraph's glow; where no master shows it, a free profile around the star, as much stronger in
+      the second field as the thermal light is;
+    - the star's halo beyond the radius that the adaptive optics controls. In the two fields it is alike but
+      for the wavelength and the star's colour, which tells it from the glow. It stays in the plane.
 
     Parameters
     ----------
     source : SourceFile
         Master dark, background or sky.
-    view : Window
-        Of `calibrated.windows` with that master.
-    filter_name : str
-        ``INS COMB IFLT`` of the science.
+    views : Sequence[Window]
+        Both fields, of one shape, of `calibrated.windows` with that master.
+    parts : Sequence[tuple[slice, slice]]
+        (rows, columns) of each that are wanted.
+    ratio : float
+        `halo_ratio`.
     """
 
-    def __init__(self, source: SourceFile, view: Window, filter_name: str) -> None:
-        self._view = view
-        self._thermal = is_thermal(filter_name)
-        self._good = ~(view.bad | view.lost)
+    def __init__(
+        self,
+        source: SourceFile,
+        views: Sequence[Window],
+        parts: Sequence[tuple[slice, slice]],
+        ratio: float,
+    ) -> None:
+        self._views, self._parts, self._ratio = views, parts, ratio
+        self._good = [~(view.bad | view.lost) for view in views]
+        self._flat = np.stack([self._mean(view.flat[None], field) for field, view in enumerate(views)])[:, 0]
+        self._flat[self._flat <= _LIT] = np.inf
+        self._variance = np.stack([self._noise(field) for field in range(len(views))])
         with fits.open(source.path, memmap=True) as hdus:
             header = hdus[0].header
-            self._from_sky = self._thermal and header.get("RAWCLASS", "") != "IRD_DARK_RAW"
+            self._kind = str(header["RAWCLASS"])
             self._dither = (float(header.get("DITHERX", 0.0)), float(header.get("DITHERY", 0.0)))
-            self._sky = self._read(hdus) if self._from_sky else None
-        self._moved: dict[tuple[float, float], tuple[NDArray[np.float32], NDArray[np.float32]]] = {}
-        noise = kernel.block_means(view.noise[None] ** 2, self._good)
-        self._variance = np.full(noise[1].size, np.inf)
-        np.divide(noise[0][0], noise[1], out=self._variance, where=noise[1] >= _BLOCK_FILLED)
-        self._variance[self._variance == 0.0] = 1.0
-
-    @classmethod
-    def read(cls, source: SourceFile, view: Window, flat: SourceFile) -> "Background":
-        """Background of a window, in the flat's filter.
-
-        Parameters
-        ----------
-        source : SourceFile
-            Master dark, background or sky.
-        view : Window
-            Of `calibrated.windows` with that master.
-        flat : SourceFile
-            Master flat, whose filter is the science's.
-
-        Returns
-        -------
-        Background
-            Ready for every plane.
-        """
-        return cls(source, view, read_facts(flat.path).filter)
-
-    @property
-    def thermal(self) -> bool:
-        """Whether the warm instrument and the sky shine through in this filter."""
-        return self._thermal
-
-    @property
-    def _degree(self) -> int:
-        return _DEGREE if self._thermal else 1
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """What each coefficient scales."""
-        if self._sky is not None:
-            parts = [f"component {number}" for number in range(1, len(self._sky.components) + 1)]
-            return (*_surface_names(self._degree), "glow", *parts)
-        return _surface_names(self._degree)
+            self._lights = [] if self._kind == _DARK else self._read_lights(hdus)
+            self._components = self._read_components(hdus)
+        self._bases: dict[_Place, list[_Image]] = {}
+        self._models: dict[tuple[int, ...], Model] = {}
 
     def fitted(
-        self,
-        planes: NDArray[np.float32],
-        star_free: NDArray[np.bool_],
-        dither: tuple[float, float] = (0.0, 0.0),
-        known_bad: NDArray[np.bool_] | None = None,
-    ) -> Fitted:
+        self, planes: Sequence[_Image], stars: Sequence[_Place], dither: _Place = (0.0, 0.0)
+    ) -> tuple[Fitted, ...]:
         """Fit the background of raw planes.
 
         Parameters
         ----------
-        planes : NDArray[np.float32]
-            (plane, y, x) of the window, raw adu.
-        star_free : NDArray[np.bool_]
-            (y, x), True where the star's light is but a smooth halo: `away_from`.
+        planes : Sequence[NDArray[np.float32]]
+            (plane, y, x) of each view, raw adu.
+        stars : Sequence[tuple[float, float]]
+            (x, y) in each view, px.
         dither : tuple[float, float]
             (x, y) px by which the image lies off its place at dither 0.
-        known_bad : NDArray[np.bool_] | None
-            (y, x) pixels to leave out besides the window's own bad ones.
 
         Returns
         -------
-        Fitted
-            The background and how it came about.
+        tuple[Fitted, ...]
+            One a field.
         """
-        good = self._good if known_bad is None else self._good & ~known_bad
-        base, shapes = self._shapes(dither, _middle(star_free))
-        everything = np.concatenate([shapes, self._halo(star_free)])
-        blocks, count = kernel.block_means(everything, good)
-        free, _ = kernel.block_means(star_free[None].astype(np.float32), np.ones_like(good))
-        variance = np.where((free[0] > 0.99) & (count >= _BLOCK_FILLED), self._variance, np.inf)  # noqa: PLR2004 # all
-        means, _ = kernel.block_means(planes - base, good)
-        typical = float(np.median(means[:, np.isfinite(variance)])) if np.isfinite(variance).any() else 0.0
-        spread = np.concatenate([self._spread(typical), np.full(len(_HALO_POWERS), _FREE)])
-        found = kernel.fit(means, kernel.Basis(blocks, spread), variance)[:, : len(self.names)]
-        made = base + np.tensordot(found.astype(np.float32), shapes, axes=1)
-        return Fitted(made, found, np.median(made[:, good][:, ::7], axis=1).astype(np.float64))
+        bases = self._base(dither)
+        parts = zip(planes, bases, strict=True)
+        means = np.stack([self._means(each, base, f) for f, (each, base) in enumerate(parts)], axis=1)
+        behind = self._model(means, stars, dither).behind(means)
+        return tuple(self._drawn(behind[:, field], base, field) for field, base in enumerate(bases))
 
-    def _spread(self, typical: float) -> NDArray[np.float64]:
-        """How far each coefficient may be from 0."""
-        light = typical if self._sky is None else float(np.median(self._sky.light))
-        slope = max(_SLOPE * abs(light), _SLOPE_ADU) if self._thermal else _SLOPE_ADU
-        surface = [slope / degree for degree in _degrees(self._degree)[1:]]
-        if self._sky is None:
-            return np.array([_FREE, *surface])
-        return np.array([_FREE, *surface, _GLOW, *[_COMPONENT] * len(self._sky.components)])
+    def _mean(self, planes: NDArray[np.floating], field: int) -> NDArray[np.float64]:
+        means, _ = kernel.block_means(planes, self._good[field])
+        return means
 
-    def _shapes(
-        self, dither: tuple[float, float], star: tuple[float, float]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The master as seen at this dither (y, x), and shapes (shape, y, x), raw adu."""
-        key = (round(dither[0] - self._dither[0], 3), round(dither[1] - self._dither[1], 3))
-        if key not in self._moved:
-            self._moved[key] = self._made(key, star)
-        return self._moved[key]
+    def _means(self, planes: _Image, base: _Image, field: int) -> NDArray[np.float64]:
+        """(plane, block) of what is not the master, over the flat; a plane at a time: memory."""
+        means = [self._mean((plane - base)[None], field) for plane in planes]
+        return np.asarray(np.concatenate(means) / self._flat[field])
 
-    def _made(
-        self, shift: tuple[float, float], star: tuple[float, float]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        flat, (ny, nx) = self._view.flat, self._view.flat.shape
-        shapes = _surface(ny, nx, self._degree)
-        base = self._view.background
-        if self._sky is not None:
-            light = _moved(self._sky.light, shift)
-            base = base + flat * (light - self._sky.light)
-            shapes += [_round_about(light, star), *(_moved(each, shift) for each in self._sky.components)]
-        return base, (flat * np.stack(shapes)).astype(np.float32)
+    def _noise(self, field: int) -> NDArray[np.float64]:
+        """(block,) variance over the flat."""
+        mean, count = kernel.block_means(self._views[field].noise[None] ** 2, self._good[field])
+        used = (count >= _BLOCK_FILLED) & np.isfinite(self._flat[field])
+        variance = np.full(count.size, np.inf)
+        variance[used] = mean[0, used] / (count[used] * self._flat[field, used] ** 2)
+        variance[variance == 0.0] = 1.0
+        return variance
 
-    def _halo(self, star_free: NDArray[np.bool_]) -> NDArray[np.float32]:
-        """Falling powers of the distance from the middle of what is masked, (power, y, x), raw adu."""
-        if star_free.all():
-            return np.zeros((len(_HALO_POWERS), *star_free.shape), np.float32)
-        r = np.maximum(_distance(star_free.shape, _middle(star_free)), 1.0) / _HALO_UNIT_PX
-        return np.stack([self._view.flat * r**-power for power in _HALO_POWERS]).astype(np.float32)
+    def _base(self, dither: _Place) -> list[_Image]:
+        """The master as seen at this dither, (y, x) raw adu of each field; the last one is kept."""
+        shift = self._shift(dither)
+        if shift not in self._bases:
+            made = [view.background for view in self._views]
+            if self._lights and shift != (0.0, 0.0):
+                each = zip(self._views, self._lights, strict=True)
+                made = [view.background + view.flat * (_moved(light, shift) - light) for view, light in each]
+            self._bases = {shift: made}
+        return self._bases[shift]
 
-    def _read(self, hdus: fits.HDUList) -> _Sky:
-        view = self._view
-        pedestal = self._pedestal(hdus)
-        light = _smooth((view.background - pedestal) / view.flat, self._good, _SMOOTH_LIGHT_PX)
+    def _shift(self, dither: _Place) -> _Place:
+        """(x, y) px from the master's dither."""
+        return round(dither[0] - self._dither[0], 3), round(dither[1] - self._dither[1], 3)
+
+    def _model(self, means: NDArray[np.float64], stars: Sequence[_Place], dither: _Place) -> Model:
+        """Of this place of star and dither, to a pixel; the last one is kept."""
+        key = tuple(round(part) for place in (dither, *stars) for part in place)
+        if key not in self._models:
+            height, width = self._views[0].flat.shape
+            scene = Scene(
+                (height, width),
+                (self._views[0].width, self._views[1].width),
+                self._ratio,
+                self._levels(means),
+                _UNTOLD[self._kind],
+                self._glows(stars, dither),
+                self._components,
+                self._variance,
+            )
+            self._models = {key: Model(scene, (stars[0], stars[1]))}
+        return self._models[key]
+
+    def _levels(self, means: NDArray[np.float64]) -> tuple[float, float]:
+        """Thermal light of each field, adu: the master's, or what lies over a dark."""
+        if self._lights:
+            first, second = (float(np.median(light)) for light in self._lights)
+            return first, second
+        lit = np.isfinite(self._variance)
+        first, second = (float(np.median(means[:, f, lit[f]])) if lit[f].any() else 0.0 for f in (0, 1))
+        return first, second
+
+    def _glows(
+        self, stars: Sequence[_Place], dither: _Place
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """What of the master's light, as seen at this dither, is round about the star."""
+        if not self._lights:
+            return None
+        y, x = shapes_of.middles(self._views[0].flat.shape)
+        first, second = (
+            shapes_of.round_about(
+                self._mean(_moved(light, self._shift(dither))[None], field).reshape(y.size, x.size),
+                np.isfinite(self._variance[field]).reshape(y.size, x.size),
+                np.hypot(y - star[1], x - star[0]),
+            ).ravel()
+            for field, (light, star) in enumerate(zip(self._lights, stars, strict=True))
+        )
+        return first, second
+
+    def _drawn(self, behind: NDArray[np.float64], base: _Image, field: int) -> Fitted:
+        """Pixels of the wanted part from values on blocks (plane, block)."""
+        part, view = self._parts[field], self._views[field]
+        shape = view.flat.shape
+        along, across = (shapes_of.enlarging(side, cut) for side, cut in zip(shape, part, strict=True))
+        flat, below = view.flat[part], base[part]
+        drawn = np.empty((len(behind), *flat.shape), np.float32)
+        for plane, values in zip(drawn, behind.astype(np.float32), strict=True):
+            plane[:] = along @ values.reshape(along.shape[1], -1) @ across.T * flat + below
+        seen = self._good[field][part]
+        return Fitted(drawn, np.median(drawn[:, seen][:, ::_SPARSE], axis=1).astype(np.float64))
+
+    def _read_lights(self, hdus: fits.HDUList) -> list[_Image]:
+        """(y, x) of each field, over the flat, smooth."""
+        pedestal = float(np.nanpercentile(np.asarray(hdus[0].data[::4, ::4], np.float64), 1.0))
+        each = zip(self._views, self._good, strict=True)
+        return [
+            _smooth((view.background - pedestal) / view.flat, good, _SMOOTH_LIGHT_PX) for view, good in each
+        ]
+
+    def _read_components(self, hdus: fits.HDUList) -> NDArray[np.float64]:
+        """(component, field, block), over the flat, smooth; none where there are none."""
         if "COMPONENTS" not in hdus:
-            return _Sky(light, np.zeros((0, *light.shape), np.float32), pedestal)
-        cut = np.asarray(hdus["COMPONENTS"].data[:, view.rows, view.columns], np.float32)
-        smooth = [_smooth(part / view.flat, self._good, _SMOOTH_COMPONENT_PX) for part in cut]
-        return _Sky(light, np.stack(smooth), pedestal)
+            return np.zeros((0, *self._variance.shape))
+        cuts = [hdus["COMPONENTS"].data[:, view.rows, view.columns] for view in self._views]
+        fields = [self._mean(np.asarray(cut, np.float32), f) / self._flat[f] for f, cut in enumerate(cuts)]
+        grid = tuple(side // kernel.BLOCK_PX for side in self._views[0].flat.shape)
+        lit = np.isfinite(self._variance).reshape(-1, *grid)
+        made = [
+            [_smooth(part.reshape(grid), good, _SMOOTH_BLOCKS).ravel() for part in parts]
+            for parts, good in zip(fields, lit, strict=True)
+        ]
+        return np.stack(made, axis=1).astype(np.float64)
 
-    def _pedestal(self, hdus: fits.HDUList) -> float:
-        """Level of the master without light: of its faintest per cent, where the field is vignetted."""
-        plane = np.asarray(hdus[0].data[::4, ::4], np.float64)
-        return float(np.nanpercentile(plane, 1.0))
 
-
-def _smooth(image: NDArray[np.float32], good: NDArray[np.bool_], sigma: float) -> NDArray[np.float32]:
+def _smooth(image: NDArray[np.floating], good: NDArray[np.bool_], sigma: float) -> _Image:
     """Gaussian mean over good pixels; 0 where there are none within reach."""
     total = ndimage.gaussian_filter(np.where(good, image, 0).astype(np.float32), sigma, mode="nearest")
     share = ndimage.gaussian_filter(good.astype(np.float32), sigma, mode="nearest")
     return np.asarray(np.where(share > 1e-3, total / np.maximum(share, 1e-3), 0.0), np.float32)  # noqa: PLR2004 # of one
 
 
-def _degrees(highest: int) -> list[int]:
-    """Degree of each term of a surface."""
-    return [degree for degree in range(highest + 1) for _ in range(degree + 1)]
-
-
-def _surface_names(highest: int) -> tuple[str, ...]:
-    return tuple(f"x{degree - j} y{j}" for degree in range(highest + 1) for j in range(degree + 1))
-
-
-def _surface(ny: int, nx: int, highest: int) -> list[NDArray[np.float64]]:
-    """Products of Legendre polynomials in x and y, each (y, x), up to a total degree."""
-    in_y = legendre.legvander(np.linspace(-1, 1, ny), highest).T
-    in_x = legendre.legvander(np.linspace(-1, 1, nx), highest).T
-    return [np.outer(in_y[j], in_x[degree - j]) for degree in range(highest + 1) for j in range(degree + 1)]
-
-
-def _middle(star_free: NDArray[np.bool_]) -> tuple[float, float]:
-    """(x, y) of what is masked; the window's where nothing is."""
-    y, x = np.nonzero(~star_free)
-    if y.size == 0:
-        return (star_free.shape[1] - 1) / 2, (star_free.shape[0] - 1) / 2
-    return float(x.mean()), float(y.mean())
-
-
-def _distance(shape: tuple[int, ...], place: tuple[float, float]) -> NDArray[np.float64]:
-    rows, columns = np.ogrid[: shape[0], : shape[1]]
-    return np.asarray(np.hypot(columns - place[0], rows - place[1]))
-
-
-def _round_about(light: NDArray[np.float32], star: tuple[float, float]) -> NDArray[np.float64]:
-    """Glow of the coronagraph: what of the light is round about the star, less a curved surface."""
-    ny, nx = light.shape
-    y, x = (part.ravel() for part in np.mgrid[-1 : 1 : 1j * ny, -1 : 1 : 1j * nx])
-    surface = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y])
-    sample = slice(None, None, _SPARSE)
-    curve = np.linalg.lstsq(surface[:, sample].T, light.ravel()[sample], rcond=None)[0]
-    ring = _distance(light.shape, star) / _RING_PX
-    index = ring.astype(np.int64).ravel()
-    rest = light.ravel() - curve @ surface
-    profile = np.bincount(index, rest) / np.maximum(np.bincount(index), 1)
-    return np.asarray(np.interp(ring, np.arange(profile.size) + 0.5, profile))
-
-
-def _moved(image: NDArray[np.float32], shift: tuple[float, float]) -> NDArray[np.float32]:
+def _moved(image: NDArray[np.floating], shift: _Place) -> _Image:
     """The image `shift` (x, y) px further; linear, for what is smooth."""
-    if shift == (0.0, 0.0):
-        return image
-    return np.asarray(ndimage.shift(image, shift[::-1], order=1, mode="nearest"), np.float32)
+    return np.asarray(
+        ndimage.shift(image.astype(np.float32), shift[::-1], order=1, mode="nearest"), np.float32
+    )

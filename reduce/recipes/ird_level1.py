@@ -16,16 +16,16 @@ from reduce.cube_file import CubeWriter
 from reduce.ephemeris import directions, place_at
 from reduce.exposure import Exposure, read_exposure
 from reduce.instruments import sphere_irdis as irdis
-from reduce.instruments.sphere_irdis_filters import is_thermal
 from reduce.kernels.spots import spot_offsets
 from reduce.pool import in_turn
 from reduce.product_file import image_hdu, table_hdu, write_preview
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
+from reduce.recipes.background import halo_ratio
 from reduce.recipes.calibrated import lambda_over_d_px
 from reduce.recipes.calibration import observation_name, origin_of, science_facts
 from reduce.recipes.frame_light import FrameRule, Planes
 from reduce.recipes.frame_table import FrameTable, frame_table
-from reduce.recipes.level1_planes import CORRECTED_LAMBDA_D, Piece, PieceWork, Setup
+from reduce.recipes.level1_planes import Piece, PieceWork, Setup
 from reduce.recipes.level1_sky import DerotationTable, wcs_cards
 from reduce.recipes.level1_star import Star, star_of
 from reduce.recipes.star_place import StarPlace, dither_px
@@ -35,7 +35,6 @@ __all__ = ["RECIPE", "Level1Parameters"]
 
 _NAME = "ird_level1"
 _MARGIN_PX = 16.0  # that the interpolation needs around the cube
-_BACKGROUND_PX = 100.0  # beyond the star's light, for the fit of a thermal background
 _PREVIEW_PLANES = 64
 _PLANES_AT_ONCE = 32  # of one file: cosmic rays are told from what lasts, and memory stays bounded
 _SCIENCE = frozenset({"IRD_SCIENCE_DBI_RAW", "IRD_SCIENCE_IMAGING_RAW"})
@@ -99,10 +98,15 @@ class _Sequence:
 def _run(files: _Files, parameters: Parameters, job: Job) -> None:
     assert isinstance(parameters, Level1Parameters)
     sequence = _sequence(files)
+    mask = sequence.first.frame.coronagraph
+    if not irdis.knows_mask(mask):
+        job.log.warning(
+            "mask", coronagraph=mask, taken_mas=irdis.mask_radius_mas(mask), why="its size is unknown"
+        )
     star = star_of(files.get("psf", ()), sequence.first, sequence.astrometry.scale_mas)
     facts = _facts(files, sequence, star, job)
     path = job.path_for(facts)
-    setup = _setup(files, sequence, parameters)
+    setup = _setup(files, sequence, star, parameters)
     with tempfile.TemporaryDirectory(prefix=".planes-", dir=path.parent) as scratch:
         cube, pixels, background = _planes(setup, sequence, Path(scratch), job)
         frames = _judged(files, sequence, cube, background, star, parameters)
@@ -139,10 +143,11 @@ def _sequence(files: _Files) -> _Sequence:
     )
 
 
-def _setup(files: _Files, sequence: _Sequence, parameters: Level1Parameters) -> Setup:
+def _setup(files: _Files, sequence: _Sequence, star: Star, parameters: Level1Parameters) -> Setup:
     """Windows that serve every dither position."""
     low, high = sequence.places.min(axis=1), sequence.places.max(axis=1)
-    reach = max(parameters.size_px / 2 + _MARGIN_PX, _background_px(sequence))
+    reach = parameters.size_px / 2 + _MARGIN_PX
+    wavelengths = [channel.wavelength_um for channel in irdis.channels_of(sequence.first.frame.filter)]
     return Setup(
         tuple(_pieces(sequence)),
         files["background"][0],
@@ -151,6 +156,7 @@ def _setup(files: _Files, sequence: _Sequence, parameters: Level1Parameters) -> 
         reach + float((high - low).max()) / 2,
         parameters.size_px,
         parameters.raw_pixels,
+        halo_ratio(star.channels.data["STAR_FLUX"], wavelengths),
     )
 
 
@@ -163,16 +169,6 @@ def _pieces(sequence: _Sequence) -> Iterator[Piece]:
         for part in np.array_split(np.arange(count), -(-count // _PLANES_AT_ONCE)):
             planes = range(int(part[0]), int(part[-1]) + 1)
             yield Piece(source.path, planes, star[:, part], dither_px(exposure))
-
-
-def _background_px(sequence: _Sequence) -> float:
-    """Half a window in which a thermal background can be told from the star."""
-    name = sequence.first.frame.filter
-    if not is_thermal(name):
-        return 0.0
-    longest = max(channel.wavelength_um for channel in irdis.channels_of(name))
-    corrected = CORRECTED_LAMBDA_D * lambda_over_d_px(longest, sequence.astrometry.scale_mas)
-    return corrected + _BACKGROUND_PX
 
 
 def _planes(
@@ -302,18 +298,23 @@ def _of_kept(facts: ProductFacts, sequence: _Sequence, kept: NDArray[np.bool_]) 
 def _errors(sequence: _Sequence) -> _Cards:
     """Where the star was found, and the errors that no injection shows."""
     known = sequence.astrometry
-    north = float(np.hypot(known.north_err_deg, irdis.PUPIL_OFFSET_ERR_DEG))
+    pupil = 0.0 if sequence.first.frame.derotator_mode == "SKY" else irdis.PUPIL_OFFSET_ERR_DEG
+    north = float(np.hypot(known.north_err_deg, pupil))
     cards: _Cards = {
         "CENTRERR": (sequence.shared_error * known.scale_mas, "[mas] star centre, each axis"),
         "PIXSCERR": (known.scale_err_mas, "[mas/pix] pixel scale"),
         "NORTHERR": (north, "[deg] true north"),
+        "MASKRAD": (
+            irdis.mask_radius_mas(sequence.first.frame.coronagraph),
+            "[mas] mask's radius, 0 for none",
+        ),
     }
     moved = np.repeat([dither_px(exposure) for exposure in sequence.exposures], sequence.counts, axis=0)
     still = (sequence.places - moved).mean(axis=1)
     for number, (x, y) in enumerate(still, start=1):
         cards[f"STARX{number}"] = (float(x), f"[pix] star on field {number}, 0-based, dither 0")
         cards[f"STARY{number}"] = (float(y), f"[pix] star on field {number}, 0-based, dither 0")
-    return cards
+    return cards | sequence.rotation.cards()
 
 
 def _corners(setup: Setup) -> _Cards:

@@ -25,7 +25,7 @@ _NAME = "ird_master_dark"
 _BAND_ROWS = 128  # rows combined at a time: memory stays small whatever the number of planes
 _SPARSE, _SPARSE_COLUMNS = 16, 5  # rows and columns that give a field's level
 _FEWEST_SKIES = 3  # planes whose differences tell how the sky varies
-_BLOCK_FILLED = 16  # good pixels of a block that is used
+_BLOCK_FILLED = 64  # good pixels of a block that is used
 _HIT, _HIT_LEVEL = 8.0, 3.0  # a hit in a single sky: so many times the noise and the plane's own change
 
 

@@ -14,20 +14,19 @@ from hcvo.model.quality import Quality
 from reduce.cube_file import Packed, packed
 from reduce.exposure import read_parts
 from reduce.instruments import sphere_irdis as irdis
+from reduce.instruments.sphere_irdis_filters import is_thermal
 from reduce.kernels import cosmics, fill, variance
 from reduce.kernels.recentre import Resampling, resampling
+from reduce.product_file import read_facts
 from reduce.recipe import SourceFile
-from reduce.recipes.background import Background, away_from
+from reduce.recipes.background import Background, Fitted
 from reduce.recipes.calibrated import Window, windows
 
-__all__ = ["CORRECTED_LAMBDA_D", "Piece", "PieceWork", "Setup", "Worked"]
+__all__ = ["Piece", "PieceWork", "Setup", "Worked"]
 
 _TOUCHED = 0.05  # share of pixels without data in a pixel that makes it one of them
 _BORDER_PX = 2  # beside pixels without data nothing is called a cosmic ray
 _AROUND = 2  # px on each side: a filled pixel's sources
-CORRECTED_LAMBDA_D = 21.0
-"""Radius that the adaptive optics and the waffle spots fill with the star's light, lambda/D."""
-
 _STRETCH = (1.0, irdis.ANAMORPHISM_Y)
 
 
@@ -70,6 +69,8 @@ class Setup:
         Side of the cube, odd.
     raw_pixels : bool
         Also give the planes before resampling.
+    halo_ratio : float
+        `background.halo_ratio` of the star.
     """
 
     pieces: tuple[Piece, ...]
@@ -79,6 +80,12 @@ class Setup:
     half_px: float
     size_px: int
     raw_pixels: bool
+    halo_ratio: float
+
+    @property
+    def thermal(self) -> bool:
+        """Whether the warm instrument and the sky shine through in the filter of flat and science."""
+        return is_thermal(read_facts(self.flat.path).filter)
 
     def views(self) -> tuple[Window, ...]:
         """A window a field that serves every plane."""
@@ -104,12 +111,11 @@ class Worked(NamedTuple):
 
 
 class _Clean(NamedTuple):
-    """Planes of one window, each (plane, y, x), and the level of the background (plane,)."""
+    """Planes of one window, each (plane, y, x)."""
 
     image: NDArray[np.float32]
     variance: NDArray[np.float32]
     flags: NDArray[np.uint8]
-    level: NDArray[np.float64]
 
 
 class PieceWork:
@@ -123,22 +129,38 @@ class PieceWork:
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        both = zip(setup.views(), setup.whole_fields(), strict=True)
-        self._fields = [_Field(view, whole, setup) for view, whole in both]
+        views = setup.views()
+        self._fields = [_Field(view) for view in views]
+        self._seen, self._parts = list(views), [(slice(None), slice(None))] * len(views)
+        self._background = None
+        if setup.thermal:
+            self._seen = list(setup.whole_fields())
+            self._parts = [_inside(view, whole) for view, whole in zip(views, self._seen, strict=True)]
+            self._background = Background(setup.background, self._seen, self._parts, setup.halo_ratio)
 
     def __call__(self, number: int, /) -> Worked:
         """Reduce piece `number`."""
         piece = self._setup.pieces[number]
-        raw = read_parts(piece.path, piece.planes, [field.seen for field in self._fields])
-        parts = zip(self._fields, raw, piece.places.mean(axis=1), strict=True)
-        cleaned = [
-            field.clean(planes, star - field.view.corner, piece.dither) for field, planes, star in parts
-        ]
+        raw = read_parts(piece.path, piece.planes, [(view.rows, view.columns) for view in self._seen])
+        behind = self._behind(raw, piece)
+        parts = zip(self._fields, raw, self._parts, behind, strict=True)
+        cleaned = [field.clean(planes[:, *part], below.planes) for field, planes, part, below in parts]
         return Worked(
             self._resampled(cleaned, piece),
             self._as_they_are(cleaned) if self._setup.raw_pixels else None,
-            np.stack([one.level for one in cleaned]),
+            np.stack([below.level for below in behind]),
         )
+
+    def _behind(self, raw: Sequence[NDArray[np.float32]], piece: Piece) -> Sequence[Fitted]:
+        """Background of each field: the master's, in thermal bands fitted to each plane."""
+        if self._background is None:
+            grounds = [(field.view.background, field.level) for field in self._fields]
+            return [Fitted(ground, np.full(len(piece.planes), level)) for ground, level in grounds]
+        stars = [
+            (float(x - view.corner[0]), float(y - view.corner[1]))
+            for view, (x, y) in zip(self._seen, piece.places.mean(axis=1), strict=True)
+        ]
+        return self._background.fitted(raw, stars, piece.dither)
 
     def _resampled(self, cleaned: Sequence[_Clean], piece: Piece) -> Packed:
         size = self._setup.size_px
@@ -181,30 +203,17 @@ class PieceWork:
 class _Field:
     """One field's window with all that its planes need."""
 
-    def __init__(self, view: Window, whole: Window, setup: Setup) -> None:
+    def __init__(self, view: Window) -> None:
         self.view = view
-        self._background = Background.read(setup.background, whole, setup.flat)
-        self._whole = whole
-        self._cut = _inside(view, whole) if self._background.thermal else (slice(None), slice(None))
         self._without = view.bad | view.lost
-        self._level = float(np.median(view.background[~self._without]))
+        self.level = float(np.median(view.background[~self._without]))
         beside = ndimage.binary_dilation(view.lost, iterations=_BORDER_PX)
         self._unseen = np.asarray(self._without | beside)
         self._nearest = ndimage.distance_transform_edt(view.lost, return_distances=False, return_indices=True)
 
-    @property
-    def seen(self) -> tuple[slice, slice]:
-        """(rows, columns) of the detector that must be read."""
-        view = self._whole if self._background.thermal else self.view
-        return view.rows, view.columns
-
-    def clean(
-        self, raw: NDArray[np.float32], star: NDArray[np.float64], dither: tuple[float, float]
-    ) -> _Clean:
+    def clean(self, raw: NDArray[np.float32], behind: NDArray[np.float32]) -> _Clean:
         """Background off, flat divided, bad pixels and cosmic rays filled, saturation flagged."""
         view = self.view
-        behind, level = self._behind(raw, (float(star[0]), float(star[1])), dither)
-        raw = raw[:, *self._cut]
         image, noise = variance.calibrate(
             raw, behind, view.background, view.noise, view.flat, irdis.GAIN_E_PER_ADU
         )
@@ -218,20 +227,7 @@ class _Field:
                 self._fill(plane[None], error[None], plan)
         if view.lost.any():  # what lies beside them would ring: their nearest neighbours stand for them
             image, noise = image[:, *self._nearest], noise[:, *self._nearest]
-        return _Clean(image, noise, self._flags(raw, hits), level)
-
-    def _behind(
-        self, raw: NDArray[np.float32], star: tuple[float, float], dither: tuple[float, float]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        """Background and its level (plane,): the master's, in thermal bands fitted to each plane."""
-        view = self.view
-        if not self._background.thermal:
-            return view.background, np.full(len(raw), self._level)
-        rows, columns = self._cut
-        place = (star[0] + columns.start, star[1] + rows.start)
-        free = away_from(raw.shape[1:], place, CORRECTED_LAMBDA_D * view.width)
-        found = self._background.fitted(raw, free, dither)
-        return found.planes[:, rows, columns], found.level
+        return _Clean(image, noise, self._flags(raw, hits))
 
     @staticmethod
     def _fill(image: NDArray[np.float32], noise: NDArray[np.float32], plan: fill.Plan) -> None:

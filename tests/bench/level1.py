@@ -28,6 +28,7 @@ from reduce.recipe import SourceFile
 from reduce.recipes import ird_level1
 from reduce.recipes.calibrated import windows
 from reduce.recipes.level1_planes import PieceWork
+from reduce.recipes.level1_star import star_of
 from tests.bench.recipe_run import recipe_inputs
 from tests.reduce.planted_night import PlantedNight
 
@@ -61,7 +62,9 @@ def main() -> None:
 
 def _array_seconds(files: dict[str, list[SourceFile]]) -> float:
     """A raw frame through `PieceWork`, both fields, the best of three rounds."""
-    setup = ird_level1._setup(files, ird_level1._sequence(files), ird_level1.Level1Parameters(size_px=_SIZE))
+    sequence = ird_level1._sequence(files)
+    star = star_of(files.get("psf", ()), sequence.first, sequence.astrometry.scale_mas)
+    setup = ird_level1._setup(files, sequence, star, ird_level1.Level1Parameters(size_px=_SIZE))
     piece = setup.pieces[0]
     some = piece._replace(planes=range(_FRAMES), places=piece.places[:, :_FRAMES])
     work = PieceWork(replace(setup, pieces=(some,)))
