@@ -187,14 +187,14 @@ def test_the_pattern_is_seen_moved_with_the_star() -> None:
 
 
 def test_pixels_weigh_by_what_changes_in_their_ring_and_how_well_it_lasts() -> None:
-    annulus, deviation = _rings(), 0.5
-    reference = _ring_image(np.array([400.0, 200.0, 100.0, 50.0, 30.0, 20.0]))
+    annulus, deviation = _rings(), 0.1
+    reference = _ring_image(np.array([20.0, 10.0, 5.0, 2.0, 1.0, 0.5]))
     pattern = _Pattern(reference, np.full_like(reference, deviation), 16, annulus)
     ring = ((np.hypot(pattern.rows - _REACH, pattern.columns - _REACH) - _INNER) / 2.0).astype(int)
-    level = np.array([400.0, 200.0, 100.0])[ring]
+    level = np.array([20.0, 10.0, 5.0])[ring]
     np.testing.assert_allclose(1 / pattern.weight**2, (1.4826 * deviation) ** 2 + (0.03 * level) ** 2)
-    silent = np.where(reference == 200.0, 0.0, deviation)
-    partly = _Pattern(np.where(reference == 200.0, 0.0, reference), silent, 16, annulus)
+    silent = np.where(reference == 10.0, 0.0, deviation)
+    partly = _Pattern(np.where(reference == 10.0, 0.0, reference), silent, 16, annulus)
     assert (partly.weight[ring == 1] == 0.0).all()
     assert partly.usable
     still = _Pattern(np.zeros_like(reference), np.zeros_like(reference), 16, annulus)
@@ -265,6 +265,24 @@ def test_the_robust_fit_leaves_out_what_lies_beyond_four_sigma() -> None:
     perfect, none = _robust(design, design @ [3.0, 2.0])
     assert perfect == pytest.approx([3.0, 2.0])
     assert none.max() < 1e-6
+
+
+def test_numbers_without_any_scatter_are_all_used() -> None:
+    found, errors = _robust(np.ones((10, 1)), np.full(10, 5.0))
+    assert found[0] == pytest.approx(5.0)
+    assert errors[0] == 0.0
+
+
+@pytest.mark.parametrize(("off", "known"), [(5.6, True), (6.6, False)])
+def test_a_star_six_pixels_off_is_another(off: float, known: bool) -> None:  # noqa: FBT001
+    y, x = np.meshgrid(_X, _X, indexing="ij")
+    halo = 1e5 / (300.0 + x**2 + y**2)
+    pattern = _Pattern(halo, np.full_like(halo, 1e-3), 16, _rings())
+    found = _shift(1e5 / (300.0 + (x - off) ** 2 + y**2), pattern, _FWHM)
+    if known:
+        assert (found.x, found.y) == pytest.approx((off, 0.0), abs=0.5)
+    else:
+        assert np.isnan([found.x, found.y]).all()
 
 
 @pytest.mark.parametrize(("times", "kept"), [(3.8, True), (4.2, False)])

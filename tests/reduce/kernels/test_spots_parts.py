@@ -126,6 +126,9 @@ def test_speckles_are_told_from_the_noise_of_pixels() -> None:
     assert _speckle(np.array(cuts), width) == pytest.approx(3.0, rel=0.1)
     quiet = rng.normal(size=(500, side, side))
     assert _speckle(quiet, width) < 0.2
+    y, x = np.mgrid[-1 : 1 : 1j * side, -1 : 1 : 1j * side]
+    for surface in (x**2, y**2, x * y, x, y):
+        assert _speckle(quiet + 20.0 * surface, width) < 0.2
 
 
 def test_the_star_amid_weighs_each_spot_by_its_errors() -> None:
@@ -165,14 +168,30 @@ def test_the_error_grows_with_the_mismatch_where_that_is_no_accident(mismatch: f
     assert pushed.error == pytest.approx(seen(0.0).error * factor, rel=0.05)
 
 
-def test_no_colours_means_no_spread() -> None:
+def _with_speckles() -> tuple[np.ndarray, np.ndarray]:
     offsets = spot_offsets(40.0, "x")
-    image = np.random.default_rng(5).normal(size=(131, 131))
+    image = 9.0 * ndimage.gaussian_filter(np.random.default_rng(5).normal(size=(131, 131)), 1.5) ** 2 * 28
     for dx, dy in offsets:
         image += 100.0 * _spot((131, 131), (65.2 + dx, 64.9 + dy), (1.0, 0.0), (1.7, 1.7))
+    return image, offsets
+
+
+def test_no_colours_means_no_spread() -> None:
+    image, offsets = _with_speckles()
     plain = fit_spots(image, offsets, (65.0, 65.0), _FWHM)
     told = fit_spots(image, offsets, (65.0, 65.0), _FWHM, 0.0)
     assert (plain.x, plain.y, plain.error) == (told.x, told.y, told.error)
+
+
+def test_the_error_of_a_spot_is_the_mean_of_its_axes() -> None:
+    image, offsets = _with_speckles()
+    found = fit_spots(image, offsets, (65.0, 65.0), _FWHM)
+    blanks = [cut for offset in offsets for cut in _blank_cut(image, (65.0, 65.0), offset, 10)]
+    assert len(blanks) == 4
+    for (dx, dy), error in zip(offsets, found.place_errors, strict=True):
+        fit = _Box.around(image, (65.0 + dx, 65.0 + dy), (dx, dy), _FWHM, 0.0).fitted()
+        covariance = fit.covariance(np.array(blanks))
+        assert error == pytest.approx(np.sqrt((covariance[0, 0] + covariance[1, 1]) / 2))
 
 
 @pytest.mark.parametrize(("radius", "there"), [(26.0, False), (26.2, True)])
