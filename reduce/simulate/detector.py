@@ -19,11 +19,20 @@ __all__ = ["BAD_KINDS", "Detector", "make_detector", "perfect_detector"]
 Image = NDArray[np.float32]
 _SHAPE = (NAXIS2, NAXIS1)
 
-_DEAD, _LOW, _HOT, _UNSTABLE = 1, 2, 3, 4
-BAD_KINDS = {_DEAD: "dead", _LOW: "low response", _HOT: "hot", _UNSTABLE: "unstable"}
+_DEAD, _LOW, _HOT, _UNSTABLE, _CURVED = 1, 2, 3, 4, 5
+BAD_KINDS = {
+    _DEAD: "dead",
+    _LOW: "low response",
+    _HOT: "hot",
+    _UNSTABLE: "unstable",
+    _CURVED: "not linear",
+}
 _SHARES = {_DEAD: 0.010, _LOW: 0.009, _HOT: 0.011, _UNSTABLE: 0.003}
 _GROUPED = 0.10
 """Share of the bad seeds that grow into a group."""
+_CURVED_SHARE = 4e-4
+_LOSSES = (0.05, 0.12)
+"""Shares that pixels that are not linear lose at half the full well."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,8 @@ class Detector:
         0 good, else a key of `BAD_KINDS`.
     restless : NDArray[np.float32]
         ADU that unstable pixels jump by; 0 elsewhere.
+    loss : NDArray[np.float32]
+        Share of the electrons that is lost at half the full well; 0 where the pixel is linear.
     read_noise : float
         Electrons rms.
     """
@@ -51,6 +62,7 @@ class Detector:
     bias: Image
     bad: NDArray[np.uint8]
     restless: Image
+    loss: Image
     read_noise: float
 
     def read(self, light: Image, dit_s: float, rng: np.random.Generator) -> Image:
@@ -74,6 +86,9 @@ class Detector:
             ADU, (1024, 2048).
         """
         electrons = (light * self.response + self.dark) * np.float32(dit_s)
+        curved = np.flatnonzero(self.loss)
+        full = electrons.flat[curved] / np.float32(GAIN * FULL_WELL_ADU / 2)
+        electrons.flat[curved] /= 1 + full * self.loss.flat[curved] / (1 - self.loss.flat[curved])
         noise = rng.standard_normal(_SHAPE, dtype=np.float32)
         noise *= np.sqrt(electrons + np.float32(self.read_noise**2))
         frame: Image = (electrons + noise) / np.float32(GAIN)
@@ -90,7 +105,9 @@ class Detector:
 def perfect_detector(read_noise: float = 0.0) -> Detector:
     """No structure, no noise but the photons' and of reading: for tests and realism checks."""
     zero = np.zeros(_SHAPE, dtype=np.float32)
-    return Detector(zero + np.float32(1), zero, zero, np.zeros(_SHAPE, dtype=np.uint8), zero, read_noise)
+    return Detector(
+        zero + np.float32(1), zero, zero, np.zeros(_SHAPE, dtype=np.uint8), zero, zero, read_noise
+    )
 
 
 def make_detector(rng: np.random.Generator) -> Detector:
@@ -107,7 +124,17 @@ def make_detector(rng: np.random.Generator) -> Detector:
     restless[bad == _UNSTABLE] = (
         rng.lognormal(np.log(400.0), 0.8, unstable) * rng.choice([-1, 1], unstable)
     ).astype(np.float32)
-    return Detector(response, dark, _bias(rng), bad, restless, READ_NOISE)
+    loss = _losses(bad, rng.spawn(1)[0])
+    bad[loss > 0] = _CURVED
+    return Detector(response, dark, _bias(rng), bad, restless, loss, READ_NOISE)
+
+
+def _losses(bad: NDArray[np.uint8], rng: np.random.Generator) -> Image:
+    """Some of the good pixels roll off; the more light they hold, the more of it they lose."""
+    curved = rng.choice(np.flatnonzero(bad == 0), int(_CURVED_SHARE * bad.size), replace=False)
+    loss = np.zeros(_SHAPE, dtype=np.float32)
+    loss.flat[curved] = rng.uniform(*_LOSSES, curved.size)
+    return loss
 
 
 def _bias(rng: np.random.Generator) -> Image:

@@ -17,8 +17,8 @@ from reduce.simulate.speckles import Instant
 
 __all__ = ["Light", "add_star", "light_of"]
 
-_LAMP_RATE = 2450.0
-"""Electrons per second and pixel of the flat lamp."""
+_LAMP_RATE = 6000.0
+"""Electrons per second and pixel of the flat lamp: the longest flat stands at half the full well."""
 _JITTER_PX = 0.015
 _LEAK = 0.1
 """Share of a tilt that shows as light past the mask: it hides most of it."""

@@ -94,6 +94,7 @@ class TruthMaps:
         chip = [
             _image("RESPONSE", detector.response, "1 = median of the lit field"),
             _image("DARK", detector.dark, "electron/s"),
+            _image("LOSS", detector.loss, "share of the electrons lost at half the full well"),
             _image("BAD", detector.bad, "0 good, else a code of truth.json"),
         ]
         pixels = [_table("COSMICS", self._pixels(self.hits)), _table("SATURATED", self._pixels(self._full()))]
