@@ -1,7 +1,10 @@
 """What plain scaled-sky subtraction leaves of the thermal background, from the same raw frames.
 
-The plain way is given every help: the true starlight is taken away first, the true response and the true
-bad pixels are known, and one factor a plane and field is fitted by least squares where it is judged.
+The plain way is one factor a plane and field, fitted by least squares where it is judged; with nothing but a
+dark it is one level. It is told in two ways. Helped: the true starlight is taken away before the fit; the
+goal stands against this one, in every scenario. As practised: the starlight is in the frame while the factor
+is fitted, as for whoever has no truth; this one is stated beside it. Both know the true response and the true
+bad pixels, and what they leave is judged without the starlight.
 """
 
 from pathlib import Path
@@ -44,7 +47,7 @@ def block_medians(image: NDArray[np.floating], star: tuple[float, float]) -> NDA
 
 
 def plain_residuals(night: Night) -> tuple[str, dict[tuple[str, int], NDArray[np.float64]]]:
-    """Root mean square of the blocks, adu, by science integration: (channel,).
+    """Root mean square of the blocks, adu, by science integration: (channel, way), helped and as practised.
 
     Parameters
     ----------
@@ -85,8 +88,8 @@ def _one(
     maps: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_]],
     *,
     scaled: bool,
-) -> float:
-    """One field of one plane."""
+) -> list[float]:
+    """One field of one plane: helped, and as practised."""
     left, low = (int(each) for each in truth.corners[number, channel])
     stars = np.array(light["STAR"].data[number, channel] + light["COMPANIONS"].data[number, channel])
     part = (
@@ -103,11 +106,15 @@ def _one(
     thermal = np.where(bad, np.nan, raw - stars * response)
     use = (r > _INNER) & (r < _OUTER) & ~bad
     use &= np.abs(thermal - np.nanmedian(thermal[use])) < 8 * np.nanstd(thermal[use])  # cosmic rays
-    if scaled:
-        model = sky * ((thermal * sky)[use].sum() / (sky[use] ** 2).sum())
-    else:
-        model = sky + np.median((thermal - sky)[use])
-    return float(np.sqrt(np.mean(block_medians((thermal - model) / response, star) ** 2)))
+    left_over = []
+    for seen in (thermal, np.where(bad, np.nan, raw)):
+        if scaled:
+            model = sky * ((seen * sky)[use].sum() / (sky[use] ** 2).sum())
+        else:
+            model = sky + np.median((seen - sky)[use])
+        rest = block_medians((thermal - model) / response, star)
+        left_over.append(float(np.sqrt(np.mean(rest**2))))
+    return left_over
 
 
 def _sky(night: Night) -> tuple[str, NDArray[np.float64]]:

@@ -252,7 +252,7 @@ def test_the_star_and_its_companions_keep_their_light(tmp_path: Path) -> None:
 
 
 def test_without_a_master_the_field_itself_tells(tmp_path: Path) -> None:
-    """Where no glow is; a glow beside a halo is told far worse, and that under the mask not at all."""
+    """Where no glow is; beside the halo it is told to a tenth only, and under the mask not at all."""
     sky = _Sky(3)
     source, views = sky.master(tmp_path, 4, "IRD_DARK_RAW")
     lights = sky.lights(sky.moments(2))
@@ -260,9 +260,9 @@ def test_without_a_master_the_field_itself_tells(tmp_path: Path) -> None:
     for which, half in enumerate(sky.halves):
         outer, inner = _ring(which, 200.0, 300.0), _ring(which, 100.0, 195.0)
         assert _error(found[which].planes, lights[which], half, outer) < 0.02 * _LEVELS[which]
-        assert _error(found[which].planes, lights[which], half, inner) < 0.05 * _LEVELS[which]
+        assert _error(found[which].planes, lights[which], half, inner) < 0.1 * _LEVELS[which]
         level = np.median(lights[which] * half.flat, axis=(1, 2)) + 12.0
-        assert found[which].level == pytest.approx(level, rel=0.02)
+        assert found[which].level == pytest.approx(level, rel=0.05)
 
 
 def test_hits_and_stars_outside_the_mask_do_not_pull(tmp_path: Path) -> None:
