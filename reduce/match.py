@@ -21,7 +21,7 @@ from functools import cached_property
 from itertools import islice
 
 from hcvo.model.frame import RawFrame
-from reduce.match_words import conditions, difference, time_words
+from reduce.match_words import conditions, difference, shortage, time_words
 
 __all__ = ["Choice", "Class", "DataSource", "Decision", "FrameGroup", "Grade", "Index", "Rejection", "Span"]
 
@@ -72,6 +72,8 @@ class DataSource:
         What can serve, in order of preference.
     minimum : int
         Files in a group, at least.
+    differing : str
+        A number of RawFrame of which the group must hold so many different values; '' for none.
     without : int | None
         Match level of a product made without it; None where it cannot be made.
     """
@@ -79,7 +81,12 @@ class DataSource:
     name: str
     classes: tuple[Class, ...]
     minimum: int = 1
+    differing: str = ""
     without: int | None = None
+
+    def lack(self, group: "FrameGroup") -> str:
+        """What a group has too little of, in words; '' when there is enough."""
+        return shortage(group.frames, self.minimum, self.differing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +198,8 @@ class Decision:
     def _would_do(self, kind: Class) -> str:
         """Against the most lenient grade."""
         last = kind.grades[-1]
-        return f"{kind.tag} ({conditions(last.keys, last.hours, self.source.minimum, self.wanted)})"
+        what = conditions(last.keys, last.hours, self.source.minimum, self.wanted, self.source.differing)
+        return f"{kind.tag} ({what})"
 
 
 class Index:
@@ -244,7 +252,7 @@ class Index:
             for group in self._shelf(kind).within_reach(first, begin, end):
                 hours = group.hours_from(begin, end)
                 grade = _grade(kind, group, first, hours)
-                if grade is not None and len(group.frames) >= source.minimum:
+                if grade is not None and not source.lack(group):
                     ranked.append((_rank(grade, place, group, first, hours), group, hours))
         ranked.sort(key=lambda entry: entry[0])
         choice = Choice(ranked[0][1], ranked[0][0][0], ranked[0][2]) if ranked else None
@@ -395,6 +403,6 @@ def _why_not(
     reasons = {key: difference(key, first, wanted) for key in _unequal(last.keys, first, wanted)}
     if hours > last.hours:
         reasons["time"] = f"{time_words(hours)} away, at most {time_words(last.hours)}"
-    if len(group.frames) < source.minimum:
-        reasons["files"] = f"{len(group.frames)} files, at least {source.minimum}"
+    if lack := source.lack(group):
+        reasons["files"] = lack
     return reasons

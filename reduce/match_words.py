@@ -5,7 +5,7 @@ from datetime import date
 
 from hcvo.model.frame import RawFrame
 
-__all__ = ["conditions", "difference", "time_words"]
+__all__ = ["conditions", "difference", "shortage", "time_words"]
 
 _NAMES = {
     "dit_s": "DIT",
@@ -16,6 +16,8 @@ _NAMES = {
     "execution": "block begun",
 }
 """Fields of RawFrame whose own names are not an observer's."""
+
+_STEP = 1.1  # a number this much above the last is another one: levels of a lamp closer than that are none
 
 _DAYS_FROM_H = 48.0  # longer times are told in days
 
@@ -42,7 +44,7 @@ def difference(key: str, found: RawFrame, wanted: RawFrame) -> str:
     return f"{_name(key)} {_value(getattr(found, key))} instead of {_value(getattr(wanted, key))}"
 
 
-def conditions(keys: Sequence[str], hours: float, minimum: int, wanted: RawFrame) -> str:
+def conditions(keys: Sequence[str], hours: float, minimum: int, wanted: RawFrame, differing: str = "") -> str:
     """What a calibration must be to serve at all.
 
     Parameters
@@ -55,6 +57,8 @@ def conditions(keys: Sequence[str], hours: float, minimum: int, wanted: RawFrame
         Files, at least.
     wanted : RawFrame
         What is to be calibrated.
+    differing : str
+        Field of RawFrame that the files must differ in; '' for none.
 
     Returns
     -------
@@ -64,8 +68,36 @@ def conditions(keys: Sequence[str], hours: float, minimum: int, wanted: RawFrame
     parts = [f"{_name(key)} {_value(getattr(wanted, key))}" for key in keys]
     parts.append(f"within {time_words(hours)}")
     if minimum > 1:
-        parts.append(f"{minimum} files or more")
+        parts.append(f"{minimum} files or more" + (f" of different {_name(differing)}" if differing else ""))
     return ", ".join(parts)
+
+
+def shortage(frames: Sequence[RawFrame], minimum: int, differing: str = "") -> str:
+    """What there is too little of.
+
+    Parameters
+    ----------
+    frames : Sequence[RawFrame]
+        Of one group.
+    minimum : int
+        Files wanted.
+    differing : str
+        A number of RawFrame of which as many values are wanted, each 10 % above the last; '' for none.
+
+    Returns
+    -------
+    str
+        As in '1 different DIT in 3 files, at least 3'; '' when there is enough.
+    """
+    if len(frames) < minimum:
+        return f"{len(frames)} files, at least {minimum}"
+    count, last = 0, 0.0
+    for value in sorted(float(getattr(frame, differing)) for frame in frames if differing):
+        if value >= _STEP * last:
+            count, last = count + 1, value
+    if differing and count < minimum:
+        return f"{count} different {_name(differing)} in {len(frames)} files, at least {minimum}"
+    return ""
 
 
 def time_words(hours: float) -> str:

@@ -114,8 +114,10 @@ FLAT = DataSource(
         ),
     ),
     minimum=3,
+    differing="dit_s",
 )
-"""Without it nothing is made: the two fields differ by far more than any companion."""
+"""Without it nothing is made: the two fields differ by far more than any companion. A lamp's levels are its
+DITs: files of one DIT are no levels, however many."""
 
 FLAT_DARK = DataSource("dark of a flat's DIT", (_dark(0),), without=1)
 """Where a DIT of the lamp has no dark, the constant of the fit over the levels stands for it."""

@@ -83,7 +83,7 @@ def test_no_flat_is_a_refusal_and_says_what_else_is_wrong_at_once() -> None:
     (refusal,) = made.refusals
     assert refusal.startswith("no flat for SPHER.IRD_SCIENCE_DBI_RAW.0.0")
     assert refusal.endswith(
-        "wanted IRD_FLAT_FIELD_RAW (filter 'DB_H23', within 60 days, 3 files or more); "
+        "wanted IRD_FLAT_FIELD_RAW (filter 'DB_H23', within 60 days, 3 files or more of different DIT); "
         "there is none at all; add such frames, reduce again"
     )
     group = _group(made)

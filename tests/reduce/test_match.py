@@ -163,6 +163,37 @@ def test_two_flats_are_too_few() -> None:
         _choose(irdis.FLAT, _SCIENCE, flats)
 
 
+def _lamps(hours: float, *dits: float, night_of: date = date(2018, 4, 20)) -> list[RawFrame]:
+    return [
+        frame("IRD_FLAT_FIELD_RAW", hours + n / 10, dit_s=dit_s, night=night_of)
+        for n, dit_s in enumerate(dits)
+    ]
+
+
+def test_flats_of_one_dit_are_no_levels() -> None:
+    near = _lamps(8.0, 1.0, 1.0, 1.0)
+    with pytest.raises(AssociationError, match="1 different DIT in 3 files, at least 3") as told:
+        _choose(irdis.FLAT, _SCIENCE, near)
+    assert "3 files or more of different DIT" in str(told.value)
+    good = _lamps(32.0, 1.0, 2.0, 3.0, night_of=date(2018, 4, 21))
+    choice = _choose(irdis.FLAT, _SCIENCE, near + good)
+    assert (choice.group.frames, choice.level) == (tuple(good), 2)
+
+
+@pytest.mark.parametrize(
+    ("dits", "count"),
+    [
+        ((1.0, 1.05, 1.09, 2.0), 2),
+        ((2.0, 1.0, 1.105, 1.0), 3),
+        ((4.0, 4.0, 2.0, 2.0, 2.0), 2),
+        ((1.0, 2.0, 2.1, 4.0), 3),
+    ],
+)
+def test_dits_count_where_they_differ_by_a_tenth(dits: tuple[float, ...], count: int) -> None:
+    lack = irdis.FLAT.lack(FrameGroup("IRD_FLAT_FIELD_RAW", tuple(_lamps(8.0, *dits))))
+    assert lack == ("" if count >= 3 else f"{count} different DIT in {len(dits)} files, at least 3")
+
+
 def test_a_flat_of_another_filter_is_named() -> None:
     flats = [frame("IRD_FLAT_FIELD_RAW", 8 + n / 10, filter="BB_H", dit_s=n + 1.0) for n in range(5)]
     with pytest.raises(AssociationError, match="filter 'BB_H' instead of 'DB_H23'"):
