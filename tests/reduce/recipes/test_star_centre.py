@@ -188,12 +188,12 @@ def test_nothing_to_centre_on_is_named(tmp_path: Path) -> None:
 def test_the_star_is_sought_where_the_dither_put_it_on_its_own_field(tmp_path: Path) -> None:
     """It stands 2 px off the usual place of its field; 6 px about that are searched."""
     sequence = Sequence(tmp_path)
-    sequence.add("center", 0, "spots", ESO_INS1_PAC_X=90.0, ESO_INS1_PAC_Y=108.0)
+    sequence.add("center", 0, "spots", ESO_INS1_PAC_X=90.0, ESO_INS1_PAC_Y=270.0)
     table, _, place = sequence.run(search_px=6)
     kept = table[table["KEPT"]]
     assert list(kept["METHOD"]) == ["waffle", "waffle"]
     assert list(kept["DITHER_X"]) == [5.0, 5.0]
-    assert list(kept["DITHER_Y"]) == [6.0, 6.0]
+    assert list(kept["DITHER_Y"]) == [15.0, 15.0]
     seconds = (kept["MJD_MID"] - Time("2018-04-21T03:00:00", scale="utc").mjd) * 86400.0
     assert seconds == pytest.approx([17.0, 17.0], abs=0.01)
     assert _off(place, sequence.files["center"][0], (0.0, 0.0)) < 0.05
