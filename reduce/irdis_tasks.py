@@ -79,15 +79,16 @@ class _Sequence:
         )
         return list(self._tasks.values())
 
-    def _centres(self, flat: str, flat_choice: Choice, background: Made) -> Made:
+    def _centres(self, flat: str, flat_choice: Choice, of_science: Made) -> Made:
         """The star's place: from CENTER frames, else from the science at the level of their absence."""
+        background = of_science
         source = irdis.center_of(self._first.coronagraph)
         choice = self._desk.find("center", source)
         if choice is not None:
             table = irdis.center_background_of(self._first.filter)
             own = self._background("center background", table, choice.group)
             choice = choice if own is not None else None
-            background = own or background
+            background = own or of_science
         frames = choice.group if choice is not None else self._science
         level = choice.level if choice is not None else source.without
         assert level is not None
@@ -99,6 +100,7 @@ class _Sequence:
             center=_raws(choice.group.frames) if choice is not None else (),
             science=_raws(self._science.frames, 0 if choice is not None else level),
             background=(background,),
+            science_background=(of_science,) if background.task != of_science.task else (),
             flat=(Made(flat, "flat", flat_level),),
             observation=self._observation,
         )

@@ -77,7 +77,7 @@ def quiet(blanks: Grid) -> Grid:
     return np.asarray(blanks[loudness <= _LOUD * np.median(loudness)])
 
 
-def without_worst(places: Grid, covariances: Grid, offsets: Grid) -> Square:
+def without_worst(places: Grid, covariances: Grid, offsets: Grid, crowded: NDArray[np.bool_]) -> Square:
     """Which of four spots to leave out so that the others stand best as they must.
 
     Parameters
@@ -88,6 +88,8 @@ def without_worst(places: Grid, covariances: Grid, offsets: Grid) -> Square:
         (4, 2, 2) of the places.
     offsets : Grid
         (4, 2) the pattern about the star; it may be turned and stretched as a whole.
+    crowded : NDArray[np.bool_]
+        (4,) spots with a neighbour: if it is one alone, it is the one to leave out.
 
     Returns
     -------
@@ -97,6 +99,9 @@ def without_worst(places: Grid, covariances: Grid, offsets: Grid) -> Square:
     slack = (_PATTERN * float(np.hypot(*offsets.T).mean())) ** 2 * np.eye(2)
     weights = np.linalg.inv(covariances + slack)
     tried = [_against(places, weights, offsets, np.arange(4) != spot) for spot in range(4)]
+    if crowded.sum() == 1:
+        suspect = int(np.argmax(crowded))
+        return Square(suspect, tried[suspect], np.inf)
     worst = int(np.argmin(tried))
     return Square(worst, tried[worst], min(tried[(worst + 1) % 4], tried[(worst + 3) % 4]))
 

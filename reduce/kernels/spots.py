@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, optimize, special
 
 from reduce.kernels.spot_checks import band_passed, neighbour, quiet, without_worst
+from reduce.kernels.spot_fit import Fit
 
 __all__ = ["Coarse", "Spots", "coarse_centre", "fit_spots", "spot_offsets"]
 
@@ -194,7 +195,8 @@ def fit_spots(
     star, covariance, mismatch = _middle(places, covariances)
     used = np.ones(4, bool)
     if mismatch > _MISMATCH:
-        square = without_worst(places, covariances, np.asarray(offsets, np.float64))
+        crowded = np.array([fit.crowded for fit in fits])
+        square = without_worst(places, covariances, np.asarray(offsets, np.float64), crowded)
         if square.mismatch <= _MISMATCH < square.rival:
             used[square.left_out] = False
             told = np.where(used[:, None, None], covariances, _UNUSED * np.eye(2))
@@ -212,41 +214,6 @@ def fit_spots(
         mismatch,
         used,
     )
-
-
-class _Fit(NamedTuple):
-    """A fitted spot: (x, y) px; its model's response (parameter, pixel) and residual variance."""
-
-    place: tuple[float, float]
-    solve: Grid  # (8, pixel): pseudo-inverse of the Jacobian, 0 where the pixel is not known
-    white: float
-    peak: float
-    field: Grid  # (pixel,): the spot's amplitude, 1 at its peak
-    side: int
-    width: float
-    spread: float
-
-    def covariance(self, blanks: Grid) -> Grid:
-        """(2, 2) of x and y, px squared; `blanks` (place, y, x) are cuts without a spot."""
-        rows = self.solve[:3]
-        own = self.white * (rows**2).sum(axis=1)
-        if not len(blanks):
-            return np.asarray(np.diag(own[1:]))
-        seen = ((blanks.reshape(len(blanks), -1) @ rows.T) ** 2).mean(axis=0)
-        speckle = _speckle(blanks, self.width)
-        return np.asarray(np.diag(np.maximum(seen, own)[1:]) + self._interference(speckle))
-
-    def _interference(self, speckle: float) -> Grid:
-        """From the field of speckles of this mean intensity, coherent over twice the spot's own width."""
-        lag = np.arange(2 * self.side)
-        lag = np.minimum(lag, 2 * self.side - lag)
-        coherence = np.exp(-(lag[:, None] ** 2 + lag[None, :] ** 2) / (8.0 * self.width**2))
-        power = np.fft.fft2(coherence).real.clip(0.0)
-        weight = (self.solve[[1, 2]] * self.field).reshape(2, self.side, self.side)
-        wave = np.fft.fft2(weight, s=power.shape)
-        colours = 1.0 + self.spread / (_SIGMA_TO_FWHM * self.width)  # that do not interfere with each other
-        summed = np.einsum("ikl,jkl,kl->ij", wave, wave.conj(), power).real / power.size
-        return np.asarray(2.0 * self.peak * speckle / colours * summed)
 
 
 class _Box(NamedTuple):
@@ -277,7 +244,7 @@ class _Box(NamedTuple):
         unit = (outward[0] / length, outward[1] / length)
         return cls(cut.astype(np.float64), (x0, y0), unit, reach, fwhm / _SIGMA_TO_FWHM, spread)
 
-    def fitted(self) -> _Fit:
+    def fitted(self) -> Fit:
         """Least squares of a Gaussian, drawn out along the radius, on a tilted plane."""
         known = np.isfinite(self.cut)
         base = float(np.median(self.cut[known])) if known.any() else 0.0
@@ -305,8 +272,16 @@ class _Box(NamedTuple):
         white = 2.0 * fit.cost * scale**2 / max(known.sum() - fit.x.size, 1)
         field = np.sqrt(np.clip(self._shape(fit.x, *self._grid()), 0.0, None)).ravel()
         place = (self.corner[0] + float(fit.x[1]), self.corner[1] + float(fit.x[2]))
-        return _Fit(
-            place, solve, white, float(fit.x[0]) * scale, field, known.shape[0], float(fit.x[4]), self.spread
+        return Fit(
+            place,
+            solve,
+            white,
+            float(fit.x[0]) * scale,
+            field,
+            known.shape[0],
+            float(fit.x[4]),
+            self.spread,
+            crowded=bool((np.isfinite(self.cut) & ~known).any()),
         )
 
     def _least_squares(
@@ -380,30 +355,6 @@ def _blank_cut(
     if cut.shape != (2 * reach + 1, 2 * reach + 1) or not known.any():
         return []
     return [np.where(known, cut, np.median(cut[known]))]
-
-
-def _speckle(cuts: Grid, width: float) -> float:
-    """Mean intensity of the speckles: what neighbours share, which the noise of pixels does not.
-
-    Speckles of a field that is coherent over exp(-d^2 / 8 width^2) share exp(-d^2 / 4 width^2) of their
-    variance at the distance d, and their standard deviation is their mean.
-    """
-    side = cuts.shape[1]
-    y, x = np.mgrid[-1 : 1 : 1j * side, -1 : 1 : 1j * side]
-    smooth = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y]).reshape(6, -1)
-    flat = cuts.reshape(len(cuts), -1)
-    rest = (flat - flat @ np.linalg.pinv(smooth) @ smooth).reshape(cuts.shape)
-    shared, weight = 0.0, 0.0
-    for lag in (1, 2):
-        alike = np.exp(-(lag**2) / (4.0 * width**2))
-        both = (rest[:, lag:] * rest[:, :-lag]).mean() + (rest[:, :, lag:] * rest[:, :, :-lag]).mean()
-        shared, weight = shared + alike * both / 2.0, weight + alike**2
-    share = (
-        1.0 - 6.0 * 4.0 * np.pi * width**2 / side**2
-    )  # of the speckles that a smooth surface does not take
-    doubt = float((rest**2).mean()) / np.sqrt(2.0 * rest.size)
-    variance = (shared / weight - doubt) / max(share, 0.2)
-    return float(np.sqrt(max(variance, 0.0)))
 
 
 def _middle(places: Grid, covariances: Grid) -> tuple[Grid, Grid, float]:

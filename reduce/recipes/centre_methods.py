@@ -110,7 +110,17 @@ class Seeker:
         """One image of many planes (plane, y, x) of the window; bad pixels are NaN."""
         if len(planes) == 1:
             return self.known(planes[0])
-        return self.known(np.asarray(stack.clipped_mean(planes, self.clip_sigma).mean, np.float64))
+        middle = np.asarray(stack.clipped_mean(planes, self.clip_sigma).mean, np.float64)
+        return self.known(np.where((planes >= irdis.SATURATION_ADU).any(axis=0), np.inf, middle))
+
+    def calibrated(self, raw: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(plane, y, x) of the window, clean; a pixel saturated in the raw planes of the detector stays so.
+
+        What the background takes off, most of it in K, must not hide the saturation.
+        """
+        clean = self.view.clean(raw)
+        burnt = raw[:, self.view.rows, self.view.columns] >= irdis.SATURATION_ADU
+        return np.where(burnt & ~self.view.bad, np.maximum(clean, irdis.SATURATION_ADU), clean)
 
     def known(self, image: NDArray[np.float64]) -> NDArray[np.float64]:
         """With NaN where the pixel was filled, sees no light or is saturated: it would pull."""
@@ -144,21 +154,19 @@ class Seeker:
         Raises
         ------
         ValueError
-            If no four spots stand out, or not as the header says.
+            If no four spots stand out; they may stand otherwise than the header says.
         """
         filled = np.asarray(
             stack.clipped_mean(planes, self.clip_sigma).mean if len(planes) > 1 else planes[0]
         )
         tried = {name: self._coarse(filled, name, place.exposure) for name in ("x", "+")}
         orientation = max(tried, key=lambda name: tried[name].brightness)
-        coarse, told = tried[orientation], place.exposure.waffle
+        coarse = tried[orientation]
         if coarse.significance < _SPOT_SIGNIFICANCE:
             raise ValueError(
                 f"no four spots: the best stand out by {coarse.significance:.1f} sigma, "
                 f"wanted {_SPOT_SIGNIFICANCE:g}; are there spots at all?"
             )
-        if told and orientation != told:
-            raise ValueError(f"spots stand as {orientation!r}, OCS WAFFLE ORIENT says {told!r}")
         found = self._fit_spots(self.mean(planes), orientation, (coarse.x, coarse.y))
         corner = np.asarray(self.view.corner, np.float64)
         result = Found(

@@ -43,7 +43,8 @@ class Row:
 def kept_rows(found: Sequence[Found]) -> list[Row]:
     """Keep in each file and field the method whose typical error is the smallest of those that found it.
 
-    The halo must be three times better than spots or star.
+    The halo must be three times better than spots or star. Spots that contradict each other, or a place that
+    is too uncertain, give way to another file that is good, else to a good place by another method.
 
     Parameters
     ----------
@@ -60,9 +61,22 @@ def kept_rows(found: Sequence[Found]) -> list[Row]:
     for one in found:
         key = (one.place.name, one.channel)
         if key not in chosen:
-            chosen[key] = next(m for m in order[one.place.role] if _covers(found, key, m))
+            able = [m for m in order[one.place.role] if _covers(found, key, m)]
+            chosen[key] = able[0]
+    good = {key for key, method in chosen.items() if _holds(found, key, method)}
+    held = {channel for _, channel in good}
+    for key, method in chosen.items():
+        if key[1] not in held:
+            others = {one.method for one in found if (one.place.name, one.channel) == key} - {method}
+            chosen[key] = next((m for m in sorted(others) if _holds(found, key, m)), method)
     return [
-        Row(one, chosen[one.place.name, one.channel] == one.method, _quality(one, found)) for one in found
+        Row(
+            one,
+            chosen[key] == one.method and (key in good or one.channel not in held),
+            _quality(one, found),
+        )
+        for one in found
+        for key in [(one.place.name, one.channel)]
     ]
 
 
@@ -72,6 +86,13 @@ def _ranking(found: Sequence[Found], role: str) -> list[str]:
         if one.place.role == role:
             errors.setdefault(one.method, []).append(one.error)
     return sorted(errors, key=lambda method: float(np.median(errors[method])) * _DOUBT.get(method, 1.0))
+
+
+def _holds(found: Sequence[Found], key: tuple[str, int], method: str) -> bool:
+    """At least half of a file's measurements by this method are sure and do not contradict themselves."""
+    mine = [one for one in found if (one.place.name, one.channel, one.method) == (*key, method)]
+    sound = sum(one.error <= LIMIT_PX and not one.mismatch > _SYMMETRY for one in mine)
+    return sound >= _LEAST_SHARE * len(mine)
 
 
 def _covers(found: Sequence[Found], key: tuple[str, int], method: str) -> bool:

@@ -56,7 +56,7 @@ def test_a_whole_night_is_associated() -> None:
         "science": 2, "background": 1, "flat": 1, "centres": 1, "psf": 1, "observation": 1, "sparta": 1,
     }  # fmt: skip
     assert {role: len(used) for role, used in _task(made, "ird_star_centre").inputs.items()} == {
-        "center": 2, "science": 2, "background": 1, "flat": 1, "observation": 1,
+        "center": 2, "science": 2, "background": 1, "science_background": 0, "flat": 1, "observation": 1,
     }  # fmt: skip
     background = _made(made, "ird_level1", "background")
     assert ("IRD_SKY_BG_RAW" in background.task, background.level) == (True, 0)

@@ -98,7 +98,17 @@ def test_the_spot_off_the_pattern_is_named_however_that_is_turned(number: int) -
     turned = 1.01 * _OFFSETS @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     places = turned + _STAR
     places[number] += (3.0, -4.0)
-    found = without_worst(places, np.tile(0.01 * np.eye(2), (4, 1, 1)), _OFFSETS)
+    found = without_worst(places, np.tile(0.01 * np.eye(2), (4, 1, 1)), _OFFSETS, np.zeros(4, bool))
     assert found.left_out == number
     assert found.mismatch < 1e-9
     assert found.rival > 9.2
+
+
+def test_the_only_spot_with_a_neighbour_is_the_one_to_leave_out() -> None:
+    places = _OFFSETS + _STAR
+    places[2] += (0.1, 0.1)
+    crowded = np.array([True, False, False, False])
+    found = without_worst(places, np.tile(0.01 * np.eye(2), (4, 1, 1)), _OFFSETS, crowded)
+    assert (found.left_out, found.rival) == (0, np.inf)
+    crowded[1] = True
+    assert without_worst(places, np.tile(0.01 * np.eye(2), (4, 1, 1)), _OFFSETS, crowded).left_out == 2

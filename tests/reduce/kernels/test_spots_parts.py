@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from scipy import ndimage, optimize
 
+from reduce.kernels.spot_fit import Fit, speckle_level
 from reduce.kernels.spots import (
     Spots,
     _blank_cut,
     _Box,
-    _Fit,
     _middle,
-    _speckle,
     coarse_centre,
     fit_spots,
     spot_offsets,
@@ -48,7 +47,7 @@ def test_the_model_is_a_gaussian_drawn_out_evenly_along_the_radius(spread: float
     np.testing.assert_allclose(box._shape(p, x, y), wanted / middle, atol=2e-3)
 
 
-def _fitted(image: np.ndarray, place: tuple[float, float], spread: float = 0.0) -> _Fit:
+def _fitted(image: np.ndarray, place: tuple[float, float], spread: float = 0.0) -> Fit:
     return _Box.around(image, place, (30.0, 40.0), _FWHM, spread).fitted()
 
 
@@ -91,7 +90,7 @@ def test_a_bad_pixel_has_no_share_in_the_solution() -> None:
 def test_interference_is_the_sum_over_all_pairs_of_pixels(spread: float) -> None:
     rng, side, width, peak, speckle = np.random.default_rng(2), 19, 1.4, 300.0, 2.5
     solve, field = rng.normal(size=(8, side * side)), rng.uniform(size=side * side)
-    fit = _Fit((0.0, 0.0), solve, 0.0, peak, field, side, width, spread)
+    fit = Fit((0.0, 0.0), solve, 0.0, peak, field, side, width, spread)
     y, x = (part.ravel() for part in np.indices((side, side)))
     apart = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2
     weights = solve[[1, 2]] * field
@@ -103,13 +102,15 @@ def test_interference_is_the_sum_over_all_pairs_of_pixels(spread: float) -> None
 def test_without_blank_places_the_errors_are_those_of_the_residuals() -> None:
     solve = np.zeros((8, 9))
     solve[1, :4], solve[2, 4:] = 0.5, 0.1
-    fit = _Fit((0.0, 0.0), solve, 4.0, 1.0, np.ones(9), 3, 1.0, 0.0)
+    fit = Fit((0.0, 0.0), solve, 4.0, 1.0, np.ones(9), 3, 1.0, 0.0)
     np.testing.assert_allclose(fit.covariance(np.empty(0)), [[4.0, 0.0], [0.0, 0.2]])
     flat = fit.covariance(np.zeros((5, 3, 3)))
     np.testing.assert_allclose(flat, [[4.0, 0.0], [0.0, 0.2]])
     loud = 10.0 * np.tile(np.eye(3), (5, 1, 1))
     rows = (loud[0].ravel() * solve[1:3]).sum(axis=1) ** 2
-    np.testing.assert_allclose(np.diag(fit.covariance(loud) - fit._interference(_speckle(loud, 1.0))), rows)
+    np.testing.assert_allclose(
+        np.diag(fit.covariance(loud) - fit._interference(speckle_level(loud, 1.0))), rows
+    )
 
 
 def test_speckles_are_told_from_the_noise_of_pixels() -> None:
@@ -123,12 +124,12 @@ def test_speckles_are_told_from_the_noise_of_pixels() -> None:
         light *= 3.0 / light.mean()
         light += 0.3 * np.arange(240) + rng.normal(size=light.shape)
         cuts += [light[r : r + side, c : c + side] for r in range(0, 210, 30) for c in range(0, 210, 30)]
-    assert _speckle(np.array(cuts), width) == pytest.approx(3.0, rel=0.1)
+    assert speckle_level(np.array(cuts), width) == pytest.approx(3.0, rel=0.1)
     quiet = rng.normal(size=(500, side, side))
-    assert _speckle(quiet, width) < 0.2
+    assert speckle_level(quiet, width) < 0.2
     y, x = np.mgrid[-1 : 1 : 1j * side, -1 : 1 : 1j * side]
     for surface in (x**2, y**2, x * y, x, y):
-        assert _speckle(quiet + 20.0 * surface, width) < 0.2
+        assert speckle_level(quiet + 20.0 * surface, width) < 0.2
 
 
 def test_the_star_amid_weighs_each_spot_by_its_errors() -> None:
