@@ -63,7 +63,7 @@ def clipped_mean(planes: NDArray[np.floating], sigma: float) -> Stack:
     square = (np.where(kept, planes - mean, 0.0) ** 2).sum(axis=0)
     variance = square / np.maximum(count - 1, 1)
     noise = np.where(count > 1, np.sqrt(variance), np.nan)
-    error = noise / np.sqrt(np.maximum(count, 1))
+    error = noise / np.sqrt(count)
     mean = np.where(count > 0, mean, np.nan)
     return Stack(
         mean.astype(np.float32), error.astype(np.float32), count.astype(np.int32), noise.astype(np.float32)

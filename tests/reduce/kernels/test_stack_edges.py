@@ -25,6 +25,19 @@ def test_the_limit_is_so_many_robust_deviations(sigma: float, kept: int) -> None
     assert (clipped_mean(planes, sigma).kept == kept).all()  # median 3, deviation 1.140 x 1.4826
 
 
+@pytest.mark.parametrize("planes", [2, 3, 4, 5, 6, 7, 8, 9, 10, 14])
+def test_the_deviation_of_few_values_is_that_of_many(planes: int) -> None:
+    """The median absolute deviation of few Gaussian values is small: the limit makes up for it."""
+    drawn = np.random.default_rng(planes).normal(size=(planes, 200_000))
+    few = np.mean(np.median(np.abs(drawn - np.median(drawn, axis=0)), axis=0))
+    values = np.sort(np.sign(np.arange(planes) - (planes - 1) / 2))  # median 0, deviation 1
+    away = 1.0 if planes == 2 else 10.0
+    values[-1] = away
+    for times in (0.985, 1.015):
+        kept = clipped_mean(values[:, None, None] * np.ones((1, 2, 2)), times * away * few).kept
+        assert (kept == planes).all() == (times > 1)
+
+
 def test_a_quiet_pixel_is_given_the_typical_deviation() -> None:
     planes = np.zeros((5, 3, 3))
     planes[:] = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])[:, None, None]  # deviation 1.4826 each
