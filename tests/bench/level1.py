@@ -29,6 +29,7 @@ from reduce.recipes import ird_level1
 from reduce.recipes.calibrated import windows
 from reduce.recipes.level1_planes import PieceWork
 from reduce.recipes.level1_star import star_of
+from tests.bench.plan import plan_rows
 from tests.bench.recipe_run import recipe_inputs
 from tests.reduce.planted_night import PlantedNight
 
@@ -57,6 +58,7 @@ def main() -> None:
         rows = _array_rows(_array_seconds(files), peer)
         rows += _error_rows(peer)
         rows += _recipe_rows(*(_recipe(night, planes) for planes in (_FEW, _MANY)))
+        rows += plan_rows()
     sys.exit(0 if publish_report("bench-level1", rows) else 1)
 
 

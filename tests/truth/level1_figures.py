@@ -11,7 +11,7 @@ from scipy.ndimage import maximum_filter, median_filter, minimum_filter
 
 from hcvo.report import Row
 from tests.truth.level1_night import Cube, Night, Truth, matched, resampled
-from tests.truth.level1_plain import block_medians, plain_residuals
+from tests.truth.level1_plain import RINGS, block_medians, plain_residuals
 
 __all__ = ["Residuals", "figures", "outlying"]
 
@@ -246,7 +246,7 @@ def _images(night: Night, cube: Cube, case: str) -> list[Row]:
     radius = np.hypot(y, x)
     kept = cube.kept
     outliers, pixels = 0, 0
-    smooth: dict[tuple[int, int], float] = {}
+    smooth: dict[tuple[int, int], list[float]] = {}
     photometer = _Photometer(night, cube)
     for time, channel, image, star, others in Residuals(night.truth, cube):
         if not kept[time]:
@@ -254,7 +254,8 @@ def _images(night: Night, cube: Cube, case: str) -> list[Row]:
         wanted = radius > _CORE_PX
         outliers += int((outlying(image, star + others) & wanted).sum())
         pixels += int(wanted.sum())
-        smooth[time, channel] = float(np.sqrt(np.mean(block_medians(image, (size // 2, size // 2)) ** 2)))
+        blocks = (block_medians(image, (size // 2, size // 2), ring) for ring in RINGS)
+        smooth[time, channel] = [float(np.sqrt(np.mean(each**2))) for each in blocks]
         photometer.add(time, channel, image, others)
     if not pixels:
         return [_missing(case, "images", "no plane was kept", "some")]
@@ -291,23 +292,22 @@ def outlying(image: Plane, light: Plane) -> NDArray[np.bool_]:
     return np.asarray((off > _SIGMA * noise + _SLOPE * slope) | ~finite)
 
 
-def _background(night: Night, cube: Cube, case: str, smooth: dict[tuple[int, int], float]) -> list[Row]:
+def _background(night: Night, cube: Cube, case: str, smooth: dict[tuple[int, int], list[float]]) -> list[Row]:
     source, plain = plain_residuals(night)
     rows = []
     for channel, name in enumerate(cube.channels["NAME"]):
-        ours = [value for (_, c), value in smooth.items() if c == channel]
+        ours = [values for (_, c), values in smooth.items() if c == channel]
         theirs = [plain[cube.names[time]][channel] for time, c in smooth if c == channel]
-        left = float(np.sqrt(np.mean(np.square(ours))))
+        left = np.sqrt(np.mean(np.square(ours), axis=0))
         plainly, practised = np.sqrt(np.mean(np.square(theirs), axis=0))
-        quantity = (
-            f"background left in {str(name).strip()}: {left:.3g} adu, plain scaled {source} {plainly:.3g}"
-        )
-        ratio = left / plainly
-        rows.append(Row(case, quantity, ratio, "of plain", "<= 1/3", ratio <= _BACKGROUND))
-        against = f"likewise, plain as practised {practised:.3g} (starlight in the frame)"
-        rows.append(
-            Row(case, against, float(left / practised), "of plain", "stated", bool(np.isfinite(practised)))
-        )
+        for number, (inner, outer) in enumerate(RINGS):
+            what = f"background left in {str(name).strip()} at {inner:.0f}-{outer:.0f} px: {left[number]:.3g} adu"
+            ratio = float(left[number] / plainly[number])
+            said = f"{what}, plain scaled {source} {plainly[number]:.3g}"
+            rows.append(Row(case, said, ratio, "of plain", "<= 1/3", ratio <= _BACKGROUND))
+            ratio = float(left[number] / practised[number])
+            said = f"{what}, plain with the starlight in it {practised[number]:.3g}"
+            rows.append(Row(case, said, ratio, "of plain", "stated", bool(np.isfinite(ratio))))
     return rows
 
 

@@ -1,8 +1,8 @@
 """What plain scaled-sky subtraction leaves of the thermal background, from the same raw frames.
 
-The plain way is one factor a plane and field, fitted by least squares where it is judged; with nothing but a
+The plain way is one factor a plane and field, fitted by least squares in the outer ring; with nothing but a
 dark it is one level. It is told in two ways. Helped: the true starlight is taken away before the fit; the
-goal stands against this one, in every scenario. As practised: the starlight is in the frame while the factor
+goal stands against this one, in every scenario and ring. As practised: the starlight is in the frame while the factor
 is fitted, as for whoever has no truth; this one is stated beside it. Both know the true response and the true
 bad pixels, and what they leave is judged without the starlight.
 """
@@ -15,15 +15,19 @@ from numpy.typing import NDArray
 
 from tests.truth.level1_night import Night, Truth
 
-__all__ = ["block_medians", "plain_residuals"]
+__all__ = ["RINGS", "block_medians", "plain_residuals"]
 
 _BLOCK = 20
-_INNER, _OUTER = 100.0, 195.0
+RINGS = ((100.0, 195.0), (30.0, 95.0))
+"""Where it is judged, px from the star: outside the corrected halo, and inside it, where planets are."""
+
 _LIT = 0.3
 
 
-def block_medians(image: NDArray[np.floating], star: tuple[float, float]) -> NDArray[np.float64]:
-    """Medians of blocks of 20 px in the ring of 100 to 195 px around the star, (block,).
+def block_medians(
+    image: NDArray[np.floating], star: tuple[float, float], ring: tuple[float, float] = RINGS[0]
+) -> NDArray[np.float64]:
+    """Medians of blocks of 20 px in a ring around the star, (block,).
 
     Parameters
     ----------
@@ -31,6 +35,8 @@ def block_medians(image: NDArray[np.floating], star: tuple[float, float]) -> NDA
         (y, x); NaN is left out.
     star : tuple[float, float]
         (x, y) in it.
+    ring : tuple[float, float]
+        Its radii, px.
 
     Returns
     -------
@@ -42,12 +48,14 @@ def block_medians(image: NDArray[np.floating], star: tuple[float, float]) -> NDA
     blocks = cut.reshape(height, _BLOCK, width, _BLOCK).transpose(0, 2, 1, 3).reshape(height, width, -1)
     y, x = np.mgrid[:height, :width] * _BLOCK + (_BLOCK - 1) / 2
     r = np.hypot(y - star[1], x - star[0])
-    wanted = (r > _INNER) & (r < _OUTER) & (np.isfinite(blocks).mean(axis=2) > 0.5)
+    wanted = (r > ring[0]) & (r < ring[1]) & (np.isfinite(blocks).mean(axis=2) > 0.5)
     return np.asarray(np.nanmedian(blocks[wanted], axis=1))
 
 
 def plain_residuals(night: Night) -> tuple[str, dict[tuple[str, int], NDArray[np.float64]]]:
-    """Root mean square of the blocks, adu, by science integration: (channel, way), helped and as practised.
+    """Root mean square of the blocks, adu, by science integration: (channel, way, ring).
+
+    Ways are helped and as practised, rings those of `RINGS`.
 
     Parameters
     ----------
@@ -88,8 +96,8 @@ def _one(
     maps: tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float32], NDArray[np.bool_]],
     *,
     scaled: bool,
-) -> list[float]:
-    """One field of one plane: helped, and as practised."""
+) -> list[list[float]]:
+    """One field of one plane: helped, and as practised, each in both rings."""
     left, low = (int(each) for each in truth.corners[number, channel])
     stars = np.array(light["STAR"].data[number, channel] + light["COMPANIONS"].data[number, channel])
     part = (
@@ -104,7 +112,7 @@ def _one(
     y, x = np.mgrid[: stars.shape[0], : stars.shape[1]]
     r = np.hypot(y - star[1], x - star[0])
     thermal = np.where(bad, np.nan, raw - stars * response)
-    use = (r > _INNER) & (r < _OUTER) & ~bad
+    use = (r > RINGS[0][0]) & (r < RINGS[0][1]) & ~bad
     use &= np.abs(thermal - np.nanmedian(thermal[use])) < 8 * np.nanstd(thermal[use])  # cosmic rays
     left_over = []
     for seen in (thermal, np.where(bad, np.nan, raw)):
@@ -112,8 +120,8 @@ def _one(
             model = sky * ((seen * sky)[use].sum() / (sky[use] ** 2).sum())
         else:
             model = sky + np.median((seen - sky)[use])
-        rest = block_medians((thermal - model) / response, star)
-        left_over.append(float(np.sqrt(np.mean(rest**2))))
+        rest = (thermal - model) / response
+        left_over.append([float(np.sqrt(np.mean(block_medians(rest, star, ring) ** 2))) for ring in RINGS])
     return left_over
 
 
