@@ -301,7 +301,8 @@ def _background(night: Night, cube: Cube, case: str, smooth: dict[tuple[int, int
         left = np.sqrt(np.mean(np.square(ours), axis=0))
         plainly, practised = np.sqrt(np.mean(np.square(theirs), axis=0))
         for number, (inner, outer) in enumerate(RINGS):
-            what = f"background left in {str(name).strip()} at {inner:.0f}-{outer:.0f} px: {left[number]:.3g} adu"
+            where = f"background left in {str(name).strip()} at {inner:.0f}-{outer:.0f} px"
+            what = f"{where}: {left[number]:.3g} adu"
             ratio = float(left[number] / plainly[number])
             said = f"{what}, plain scaled {source} {plainly[number]:.3g}"
             rows.append(Row(case, said, ratio, "of plain", "<= 1/3", ratio <= _BACKGROUND))
