@@ -122,6 +122,7 @@ def test_light_is_counted_above_the_outermost_ring_by_area() -> None:
     steep = np.array([9000.0, 50.0, 30.0, 20.0, 12.0, 10.0])
     share = (((steep[:-1] - 10.0) * areas).sum() / 2) / ((steep[0] - 10.0) * areas[0])
     assert _one(_ring_image(steep), annulus, _quiet(annulus))[2] == pytest.approx(4.0 + 2.0 * share, rel=1e-6)
+    assert _one(1e-4 * _ring_image(profile), annulus, _quiet(annulus))[2] == pytest.approx(width)
     dark = _one(_ring_image(profile[::-1]), annulus, _quiet(annulus))
     assert dark[0] < 0
     assert np.isnan(dark[2])
@@ -204,10 +205,10 @@ def test_pixels_weigh_by_what_changes_in_their_ring_and_how_well_it_lasts() -> N
 
 @pytest.mark.parametrize(("power", "usable"), [(3.9, False), (4.1, True)])
 def test_a_pattern_is_there_where_it_stands_above_the_noise_of_the_median(power: float, usable: bool) -> None:  # noqa: FBT001
-    """Noise of a median of 16 frames has the variance pi / 2 / 16; the level of the outermost ring is 0."""
+    """Noise of a median of 16 frames has the variance pi / 2 / 16; the outermost ring is the level."""
     count, annulus = 16, _rings()
-    height = 1.4826 * np.sqrt(power * np.pi / 2 / count)
-    reference = _ring_image(np.array([height] * 3 + [0.0] * 3))
+    height = np.hypot(1.4826, 0.03 * 5.9) * np.sqrt(power * np.pi / 2 / count)
+    reference = _ring_image(np.array([5.0 + height] * 3 + [0.0, 4.0, 5.0]))
     pattern = _Pattern(reference, np.ones_like(reference), count, annulus)
     assert pattern.usable is usable
 
