@@ -28,7 +28,7 @@ from reduce.recipes.frame_table import FrameTable, frame_table
 from reduce.recipes.level1_planes import Piece, PieceWork, Setup
 from reduce.recipes.level1_sky import DerotationTable, wcs_cards
 from reduce.recipes.level1_star import Star, star_of
-from reduce.recipes.star_place import StarPlace, dither_px
+from reduce.recipes.star_place import StarPlace, centre_verdict, dither_px
 from reduce.sparta import read_atmosphere
 
 __all__ = ["RECIPE", "Level1Parameters"]
@@ -63,7 +63,7 @@ class _Sequence:
     """What headers and centres tell of all files, in order of time, before a pixel is read.
 
     `places` (channel, time, 2) px of the field; `errors` (time,) px; `shared_error` that part of them which
-    does not average out, px; `methods` (time,).
+    does not average out, px; `methods` (time,); `verdict` of the centres' product on itself.
     """
 
     sources: Sequence[SourceFile]
@@ -74,6 +74,7 @@ class _Sequence:
     errors: NDArray[np.float64]
     shared_error: float
     methods: Sequence[str]
+    verdict: _Cards
 
     @property
     def counts(self) -> list[int]:
@@ -126,7 +127,7 @@ def _sequence(files: _Files) -> _Sequence:
     exposures, sources = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     seen = [directions(exposure) for exposure in exposures]
     with fits.open(files["centres"][0].path, memmap=False) as hdus:
-        centres = hdus["CENTRES"].copy()
+        centres, verdict = hdus["CENTRES"].copy(), centre_verdict(hdus[0].header)
     star = StarPlace.read(files["centres"][0].path)
     found = [star.at(exposure, one.times.middle) for exposure, one in zip(exposures, seen, strict=True)]
     counts = [exposure.frame.ndit for exposure in exposures]
@@ -140,6 +141,7 @@ def _sequence(files: _Files) -> _Sequence:
         np.repeat([float(np.sqrt(np.mean(one.error**2))) for one in found], counts),
         float(np.sqrt(np.average([np.mean(one.shared**2) for one in found], weights=counts))),
         [word for word, count in zip(words, counts, strict=True) for _ in range(count)],
+        verdict,
     )
 
 
@@ -257,7 +259,7 @@ def _write(
         *star.fluxes,
     ]
     cards |= star.cards(frames.atmosphere, sequence.rotation.mjd_mid[frames.kept])
-    writer.write(path, facts, tables, cards | _errors(sequence) | frames.cards())
+    writer.write(path, facts, tables, cards | _errors(sequence) | sequence.verdict | frames.cards())
     shown = np.flatnonzero(frames.kept if frames.kept.any() else ~frames.kept)
     planes = writer.channels()[0]
     some = [planes[int(number)] for number in shown[:: -(-len(shown) // _PREVIEW_PLANES)]]

@@ -157,6 +157,13 @@ def _warnings(cube: _Cube, facts: ProductFacts) -> list[str]:
         found.append("A calibration is missing or fits badly: use with care.")
     if cube.header.get("HCVO QC FRAMES WARNING"):
         found.append("More planes are bad than may be rejected: the least bad are kept.")
+    if cube.header.get("HCVO QC CENTRE OK", True) is False:
+        found.append(
+            "The star's place is in doubt: it is uncertain by more than 0.7 px, or spots or methods "
+            "contradict each other (table CENTRES)."
+        )
+    if "halo" in str(cube.header.get("HCVO QC CENTRE METHOD", "")).split(","):
+        found.append("The star was placed by its halo: no spots, no star to see on some field.")
     if not np.isfinite(cube.channels["STAR_FLUX"]).all():
         found.append("No FLUX frames: the star's flux is unknown, the PSF is computed.")
     if cube.rows is None:
@@ -178,9 +185,7 @@ def _frames(cube: _Cube) -> list[str]:
 def _air(cube: _Cube) -> list[str]:
     if cube.air is None:
         return ["<h2>AO conditions</h2><p>No telemetry of the adaptive optics for this night.</p>"]
-    return [
-        _section("AO conditions", draw.air(cube.air, cube.facts.mjd_start, cube.facts.mjd_end))
-    ]
+    return [_section("AO conditions", draw.air(cube.air, cube.facts.mjd_start, cube.facts.mjd_end))]
 
 
 def _rejected(cube: _Cube) -> list[str]:

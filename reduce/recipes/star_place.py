@@ -13,7 +13,7 @@ from reduce.exposure import Exposure
 from reduce.instruments import sphere_irdis as irdis
 from reduce.kernels.drift import Drift, fit_drift
 
-__all__ = ["Placed", "StarPlace", "dither_px"]
+__all__ = ["Placed", "StarPlace", "centre_verdict", "dither_px"]
 
 _JUMP = 5.0  # sigma: a plane so far off the line has moved and is taken at its word
 
@@ -22,6 +22,12 @@ def dither_px(exposure: Exposure) -> tuple[float, float]:
     """Shift of the image by the dither stage, (x, y) px."""
     x, y = exposure.dither_um
     return x / irdis.DITHER_UM_PER_PX, y / irdis.DITHER_UM_PER_PX
+
+
+def centre_verdict(header: fits.Header) -> dict[str, tuple[object, str]]:
+    """Cards CENTRE ... of quality control from the header of a product `centres`, to be copied."""
+    cards = [card for card in header.cards if card.keyword.startswith("HCVO QC CENTRE ")]
+    return {f"HIERARCH {card.keyword}": (card.value, card.comment) for card in cards}
 
 
 class Placed(NamedTuple):

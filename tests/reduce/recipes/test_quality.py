@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hcvo.headers.frames_table import read_planes_of
 from hcvo.headers.page import product_cards
 from hcvo.headers.product import read_product_facts
-from hcvo.headers.quality import read_qc
+from hcvo.headers.quality import qc_cards, read_qc
 from hcvo.model.product import ProductKind
 from reduce.product_file import image_hdu, table_hdu, write_product
 from reduce.recipes import quality_report
@@ -103,7 +103,7 @@ def test_planes_of_noise_are_all_kept() -> None:
     assert table.light.by == "nothing"
 
 
-def _cube_file(path: Path, table: FrameTable) -> Path:
+def _cube_file(path: Path, table: FrameTable, **centre: tuple[object, str]) -> Path:
     counts = np.arange(_COUNT)
     derotation = table_hdu(
         "DEROTATION",
@@ -127,7 +127,8 @@ def _cube_file(path: Path, table: FrameTable) -> Path:
     psf = image_hdu("PSF", np.ones((2, 21, 21), np.float32), "", "channel,y,x")
     facts = replace(FACTS, kind=ProductKind.CUBE, axes="channel,time,y,x")
     data = _cube(np.full(_COUNT, _STREHL), np.ones(_COUNT))
-    write_product(path, facts, data, [derotation, channels, psf, *table.hdus()], table.cards())
+    cards = qc_cards({f"CENTRE {name}": value for name, value in centre.items()})
+    write_product(path, facts, data, [derotation, channels, psf, *table.hdus()], table.cards() | cards)
     return path
 
 
@@ -158,3 +159,21 @@ def test_planes_are_read_back_for_the_catalogue(tmp_path: Path) -> None:
     assert (rows[7].plane, rows[7].angle, rows[7].smear, rows[7].star_x) == (2, 17.02, 0.5, 480.0)
     assert rows[_AWAY].reason.startswith("centre")
     assert (rows[0].background, rows[0].seeing, rows[0].method) == (30.0, 0.7, "waffle")
+
+
+@pytest.mark.parametrize(
+    ("ok", "method", "said"),
+    [(True, "waffle", []), (False, "waffle", ["in doubt"]), (True, "halo,waffle", ["its halo"])],
+)
+def test_a_star_whose_place_is_in_doubt_is_told_at_the_top_of_the_page(
+    tmp_path: Path,
+    ok: bool,  # noqa: FBT001
+    method: str,
+    said: list[str],
+) -> None:
+    cube = _cube_file(tmp_path / "cube.fits", _table(), OK=(ok, "verdict"), METHOD=(method, "kept"))
+    job = run(quality_report.RECIPE, {"cube": cube}, quality_report.QualityParameters(), tmp_path)
+    text = job.made[ProductKind.QUALITY].path.read_text(encoding="utf-8")
+    warned = [line for line in text.splitlines() if 'class="warn"' in line and "star" in line]
+    assert len(warned) == len(said)
+    assert all(word in line for word, line in zip(said, warned, strict=True))

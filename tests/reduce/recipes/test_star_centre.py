@@ -9,12 +9,14 @@ import pytest
 from astropy.io import fits
 from astropy.time import Time
 from scipy import ndimage
+from structlog.testing import capture_logs
 
 from hcvo.errors import ReductionError
 from hcvo.headers.quality import read_qc
 from hcvo.model.product import ProductKind
 from reduce.exposure import read_exposure
 from reduce.kernels.angles import plane_times
+from reduce.product_file import read_facts
 from reduce.recipe import SourceFile
 from reduce.recipes.ird_star_centre import RECIPE, CentreParameters
 from reduce.recipes.star_place import StarPlace
@@ -35,18 +37,20 @@ class Sequence:
     folder: Path
     files: dict[str, list[SourceFile]] = field(default_factory=lambda: {"center": [], "science": []})
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(3))
+    level: int = -1
+    sky: dict[str, float] = field(default_factory=lambda: {"center": 0.0, "science": 0.0})
 
     def __post_init__(self) -> None:
         self.files |= blank_masters(self.folder)
 
     def add(
         self, role: str, minute: int, light: str, shift: tuple[float, float] = (0.0, 0.0), **cards: object
-    ) -> None:
+    ) -> Path:
         """One file of two planes of 'spots', 'star', 'halo' or 'nothing', the star moved by `shift`."""
         kind = "OBJECT,CENTER" if role == "center" else "OBJECT"
         start = f"2018-04-21T03:{minute:02d}:00.000"
-        ours = irdis_cards(kind, start, ESO_OCS_WAFFLE_ORIENT="x", **cards)  # type: ignore[arg-type]
-        planes = np.zeros((2, *_SHAPE), np.float32)
+        ours = irdis_cards(kind, start, **{"ESO_OCS_WAFFLE_ORIENT": "x"} | cards)  # type: ignore[arg-type]
+        planes = np.full((2, *_SHAPE), self.sky[role], np.float32)
         dither = [float(str(ours[f"ESO INS1 PAC {axis}"])) / 18.0 for axis in "XY"]
         for number, star in enumerate(_STARS):
             x, y = (star[axis] + shift[axis] + dither[axis] for axis in (0, 1))
@@ -57,9 +61,10 @@ class Sequence:
             )
             image = self._image(light, (x - left, y - low), _RADII[number])
             for plane in planes:
-                plane[part] = image + self.rng.normal(0.0, 3.0, image.shape)
+                plane[part] += image + self.rng.normal(0.0, 3.0, image.shape)
         raw = source(write_raw(self.folder, ours, planes))
         self.files[role].append(SourceFile(raw.path, raw.sha256, str(ours["ARCFILE"]).removesuffix(".fits")))
+        return raw.path
 
     def _image(self, light: str, star: tuple[float, float], radius: float) -> np.ndarray:
         rows, columns = np.indices((2 * _HALF, 2 * _HALF))
@@ -90,6 +95,7 @@ class Sequence:
         first = (self.files["science"] or self.files["center"])[0]
         RECIPE.run(self.files | {"observation": [first]}, CentreParameters(search_px=search_px), job)
         path = job.made[ProductKind.CENTRES].path
+        self.level = read_facts(path).match_level
         header = fits.getheader(path)
         qc = {number.name: number.text for number in read_qc(header)}
         return fits.getdata(path, "CENTRES"), qc, StarPlace.read(path)
@@ -115,6 +121,7 @@ def test_center_frames_give_line_and_both_methods(tmp_path: Path) -> None:
     assert sorted(table["METHOD"]) == ["halo"] * 4 + ["waffle"] * 4
     assert set(table["METHOD"][table["KEPT"]]) == {"waffle"}
     assert set(table["ROLE"]) == {"center"}
+    assert sequence.level == 0
     assert (qc["CENTRE METHOD"], qc["CENTRE FAILED"]) == ("waffle", "0")
     assert set(table["ORIENT"][table["KEPT"]]) == {"x"}
     assert bool(np.all(table["QC_ERROR"] & table["QC_SPOTS"]))
@@ -165,6 +172,7 @@ def test_center_frames_without_spots_leave_it_to_the_science(tmp_path: Path) -> 
     sequence.add("science", 20, "halo")
     table, qc, place = sequence.run()
     assert set(table["METHOD"]) == {"halo"}
+    assert sequence.level == 2  # of a masked star, though there were CENTER frames
     assert set(table["ROLE"]) == {"center", "science"}
     assert qc["CENTRE FAILED"] == "2"
     assert _off(place, sequence.files["science"][0], (0.0, 0.0)) < 0.3
@@ -197,3 +205,53 @@ def test_the_star_is_sought_where_the_dither_put_it_on_its_own_field(tmp_path: P
     seconds = (kept["MJD_MID"] - Time("2018-04-21T03:00:00", scale="utc").mjd) * 86400.0
     assert seconds == pytest.approx([17.0, 17.0], abs=0.01)
     assert _off(place, sequence.files["center"][0], (0.0, 0.0)) < 0.05
+
+
+def test_an_orientation_that_the_header_tells_wrong_loses_no_spots(tmp_path: Path) -> None:
+    sequence = Sequence(tmp_path)
+    raw = sequence.add("center", 0, "spots", ESO_OCS_WAFFLE_ORIENT="+")
+    assert read_exposure(raw).waffle == "+"
+    with capture_logs() as logs:
+        table, _, place = sequence.run()
+    kept = table[table["KEPT"]]
+    assert (set(kept["METHOD"]), set(kept["ORIENT"]), set(kept["SPOTS_USED"])) == ({"waffle"}, {"x"}, {4})
+    assert [log["seen"] for log in logs if "ORIENT" in log["event"]] == ["x", "x"]
+    assert _off(place, sequence.files["center"][0], (0.0, 0.0)) < 0.05
+
+
+def test_planes_of_center_and_science_have_their_own_backgrounds(tmp_path: Path) -> None:
+    """On science planes the sky of the CENTER files would leave a star's worth of light behind."""
+    sequence = Sequence(tmp_path, sky={"center": 2_000.0, "science": 16_000.0})
+    rows, columns = np.mgrid[:1024, :2048]
+    shape = 1.0 + 0.5 * np.sin(columns / 2.1) * np.sin(rows / 1.9)
+    for number, role in enumerate(("background", "science_background")):
+        folder = tmp_path / role
+        folder.mkdir()
+        level = (2_000.0, 16_000.0)[number]
+        sequence.files[role] = blank_masters(folder, sky=level * shape)["background"]
+    for role, light in (("center", "nothing"), ("science", "spots")):
+        path = sequence.add(role, 10 if role == "center" else 20, light)
+        with fits.open(path, mode="update") as hdus:
+            hdus[0].data += (sequence.sky[role] * (shape - 1.0)).astype(hdus[0].data.dtype)
+    table, _, place = sequence.run()
+    assert list(table["METHOD"][table["ROLE"] == "science"]).count("waffle") == 4
+    assert _off(place, sequence.files["science"][0], (0.0, 0.0)) < 0.1
+
+
+def test_saturation_is_told_before_the_background_is_off(tmp_path: Path) -> None:
+    """A well of 40 000 adu, 12 000 of them sky: flat-topped spots of 28 000 are no longer trusted."""
+    sequence = Sequence(tmp_path, sky={"center": 0.0, "science": 0.0})
+    sky = np.full(_SHAPE, 12_000.0)
+    folder = tmp_path / "sky"
+    folder.mkdir()
+    sequence.files["background"] = blank_masters(folder, sky=sky)["background"]
+    path = sequence.add("science", 10, "star", ESO_INS_COMB_ICOR="N_NS_CLEAR")
+    with fits.open(path, mode="update") as hdus:
+        hdus[0].data = np.minimum(hdus[0].data * 2.5 + 12_000.0, 36_000.0).astype(np.float32)
+        top = hdus[0].data[0].max()
+        hdus[0].data[:, :, 480:484] = np.where(
+            hdus[0].data[:, :, 480:484] >= top, top + 9_000.0, hdus[0].data[:, :, 480:484]
+        )  # what a burnt pixel reads is no light: here more on the left
+    table, _, place = sequence.run()
+    assert set(table["METHOD"][table["KEPT"]]) == {"star"}
+    assert _off(place, sequence.files["science"][0], (0.0, 0.0)) < 0.1
