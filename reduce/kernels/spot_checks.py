@@ -97,7 +97,7 @@ def without_worst(places: Grid, covariances: Grid, offsets: Grid, crowded: NDArr
         The one to leave out, and how well the others agree; another pair that does as well leaves it open.
     """
     slack = (_PATTERN * float(np.hypot(*offsets.T).mean())) ** 2 * np.eye(2)
-    weights = np.linalg.inv(covariances + slack)
+    weights = np.asarray(np.linalg.inv(covariances + slack), np.float64)
     tried = [_against(places, weights, offsets, np.arange(4) != spot) for spot in range(4)]
     if crowded.sum() == 1:
         suspect = int(np.argmax(crowded))
