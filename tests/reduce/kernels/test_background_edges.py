@@ -15,6 +15,8 @@ def test_means_of_good_pixels_block_by_block() -> None:
     planes = rng.normal(10.0, 1.0, size=(2, 3 * _B + 5, 2 * _B + 3))
     good = rng.random(planes.shape[1:]) < 0.7
     good[_B : 2 * _B, :_B] = False
+    good[_B : 2 * _B, _B : 2 * _B] = False
+    good[_B + 3, _B + 7] = True
     planes[:, ~good] = np.nan
     means, count = block_means(planes, good)
     assert means.shape == (2, 6)
@@ -25,6 +27,8 @@ def test_means_of_good_pixels_block_by_block() -> None:
         for plane, mean in zip(planes, means, strict=True):
             wanted = plane[part][good[part]].mean() if block != 2 else 0.0
             assert mean[block] == pytest.approx(wanted, rel=1e-12)
+    assert count[2:4].tolist() == [0, 1]
+    assert block_means(planes, np.ones_like(good))[1].tolist() == [256] * 6
 
 
 def _skies(values: list[float], blocks: int) -> NDArray[np.float64]:
@@ -56,9 +60,12 @@ def test_skies_vary_where_noise_alone_would_not_reach() -> None:
 
 
 def test_the_sign_is_the_same_whatever_the_skies_signs() -> None:
-    means = _skies([1.0, 500.0, 2000.0], 40)
-    one, other = (varying(sky, np.ones(40), 2) for sky in (means, -means))
-    np.testing.assert_allclose(one, other)
+    rng = np.random.default_rng(10)
+    for _ in range(5):
+        means = rng.normal(size=(5, 2)) @ rng.normal(size=(2, 40)) * 50.0
+        one, other = (varying(sky, np.ones(40), 2) for sky in (means, -means))
+        np.testing.assert_allclose(one, other)
+        assert (one[[0, 1], np.abs(one).argmax(axis=1)] > 0).all()
 
 
 def test_one_way_less_than_there_are_planes() -> None:
@@ -138,19 +145,21 @@ def test_a_fit_is_held_as_a_prior_holds_it() -> None:
     assert np.abs(exact[:, 1] - 1e-4 * wanted[:, 1]).min() > 1e-5
 
 
-def test_a_fit_ends_where_tukeys_biweight_is_balanced() -> None:
+@pytest.mark.parametrize(("noise", "hit_by"), [(3.0, 300.0), (0.4, 3.0)])
+def test_a_fit_ends_where_tukeys_biweight_is_balanced(noise: float, hit_by: float) -> None:
+    """The scale is what is left over, at least the noise that was told."""
     rng = np.random.default_rng(8)
     shapes, variance, wanted = _problem(planes=3)
-    means = wanted @ shapes + 3.0 * rng.normal(size=(3, 80)) * np.sqrt(np.where(variance < 9, variance, 1.0))
+    means = wanted @ shapes + noise * rng.normal(size=(3, 80)) * np.sqrt(np.where(variance < 9, variance, 1))
     hit = rng.random(means.shape) < 0.1
-    means[hit] += 300.0
+    means[hit] += hit_by
     spread = np.array([np.inf, 20.0, 20.0])
     found = Fit(shapes, variance)(means, spread, np.zeros(means.shape, bool))
     used = np.isfinite(variance)
     scaled = shapes[:, used] / np.sqrt(variance[used])
     off = means[:, used] / np.sqrt(variance[used]) - found @ scaled
-    scale = 1.4826 * np.median(np.abs(off), axis=1)[:, None]
-    assert (scale > 2.0).all()
+    scale = np.maximum(1.0, 1.4826 * np.median(np.abs(off), axis=1))[:, None]
+    assert (scale == 1.0).all() if noise < 1 else (scale > 2.0).all()
     told = off * np.clip(1 - (off / (6.0 * scale)) ** 2, 0, None) ** 2
     error = np.sqrt(np.diagonal(scaled @ scaled.T))
     assert np.abs((told @ scaled.T - found / spread**2) / error).max() < 0.05

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.interpolate import CubicSpline
 
 from reduce.kernels.background import BLOCK_PX
 from reduce.kernels.background_shapes import Halo, cosines, enlarging, halo, middles, rings, round_about
@@ -30,6 +31,7 @@ def test_cosines_are_all_waves_down_to_a_scale() -> None:
         np.testing.assert_allclose(field, wanted[i, j] / np.sqrt((wanted[i, j] ** 2).mean()), atol=1e-12)
         assert wave == pytest.approx(np.pi * np.hypot(i / shape[0], j / shape[1]))
     np.testing.assert_allclose(made[0], 1.0)
+    assert cosines((6 * _B + 5, 8 * _B + 9), 2.1 * _B)[0].shape[1:] == (6, 8)
     np.testing.assert_allclose(
         np.einsum("ayx,byx->ab", made, made) / made[0].size, np.eye(len(made)), atol=1e-12
     )
@@ -91,3 +93,5 @@ def test_a_cubic_is_enlarged_exactly() -> None:
         wanted = (inside / side) ** power
         np.testing.assert_allclose(whole @ (middle / side) ** power, wanted, atol=2e-6)
     np.testing.assert_array_equal(enlarging(side, slice(20, 50)), whole[20:50])
+    values = np.random.default_rng(2).normal(size=6)
+    np.testing.assert_allclose(whole @ values, CubicSpline(middle, values)(inside), atol=1e-5)
