@@ -61,6 +61,22 @@ def test_bad_pixels_behave_as_their_kind(detector: Detector) -> None:
     assert np.median(lit[detector.bad == 0][inside]) > 4000
 
 
+def test_pixels_that_are_not_linear_lose_their_share_at_half_the_full_well(detector: Detector) -> None:
+    rng = np.random.default_rng(5)
+    curved = (detector.bad == 5) & (detector.response > 0.8)
+    assert BAD_KINDS[5] == "not linear"
+    assert 2e-4 < curved.mean() < 5e-4
+    assert ((detector.loss > 0) == (detector.bad == 5)).all()
+    assert (detector.loss[curved] >= 0.05).all()
+    assert (detector.loss[curved] <= 0.12).all()
+    for full, lost in ((0.5, 1.0), (0.05, 0.1)):
+        light = np.full(SHAPE, full * 52_000.0 * GAIN, dtype=np.float32) / np.maximum(detector.response, 0.1)
+        frames = np.mean([detector.read(light, 1.0, rng) for _ in range(8)], axis=0) - detector.bias
+        share = 1 - frames[curved] / (full * 52_000.0)
+        slope = np.polyfit(detector.loss[curved].astype(float), share, 1)[0]
+        assert slope == pytest.approx(lost, rel=0.1, abs=0.03)
+
+
 def test_full_well_stops_the_counts() -> None:
     frame = perfect_detector().read(np.full(SHAPE, 1e6, dtype=np.float32), 10.0, np.random.default_rng(1))
     assert frame.max() == frame.min() == 52_000.0
