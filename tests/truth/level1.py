@@ -16,6 +16,7 @@ from hcvo.report import Row, publish_report
 from reduce.simulate.scenario import scenario_named, scenarios
 from tests.truth.level1_figures import figures
 from tests.truth.level1_night import make_night
+from tests.truth.level1_pulls import pull_summary
 
 __all__ = ["main", "run_scenario", "summary"]
 
@@ -68,7 +69,7 @@ def run_scenario(name: str, keep: Path | None = None) -> list[Row]:
 
 
 def summary(rows: Sequence[Row]) -> list[Row]:
-    """What all scenarios together say of rejected frames.
+    """What all scenarios together say of rejected frames and of quoted errors.
 
     Parameters
     ----------
@@ -78,7 +79,7 @@ def summary(rows: Sequence[Row]) -> list[Row]:
     Returns
     -------
     list[Row]
-        Share of the bad and of the good frames that were rejected.
+        Share of the bad and of the good frames that were rejected; pulls of the star's place.
     """
     made = []
     for quantity, low, goal in (
@@ -97,7 +98,7 @@ def summary(rows: Sequence[Row]) -> list[Row]:
         share = sum(value * number for value, number in counts) / total
         ok = share >= low if low is not None else share <= _FALSE
         made.append(Row("all scenarios", quantity, share, f"of {total}", goal, ok))
-    return made
+    return made + pull_summary(rows)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from scipy.ndimage import maximum_filter, median_filter, minimum_filter
 from hcvo.report import Row
 from tests.truth.level1_night import Cube, Night, Truth, matched, resampled
 from tests.truth.level1_plain import RINGS, block_medians, plain_residuals
+from tests.truth.level1_pulls import pulls
 
 __all__ = ["Residuals", "figures", "outlying"]
 
@@ -133,6 +134,7 @@ def _tables(night: Night, cube: Cube, case: str) -> list[Row]:
     frames = matched(night.truth, cube)
     makers: Sequence[Callable[[], list[Row]]] = (
         lambda: _centring(night, cube, frames, case),
+        lambda: pulls(cube, frames, case),
         lambda: _angles(cube, frames, case),
         lambda: _star_flux(night, cube, frames, case),
         lambda: _width(night, cube, case),

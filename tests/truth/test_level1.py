@@ -69,3 +69,13 @@ def test_summary_weighs_scenarios_by_their_frames() -> None:
     assert not bad.ok
     assert good.ok
     assert summary([])[0].value is None
+
+
+def test_the_pulls_of_all_nights_have_a_goal() -> None:
+    quantity = "centre: rms pull of the shared error"
+    rows = [Row(f"night {value}", quantity, value, "", "stated", ok=True) for value in (1.0, 2.0)]
+    (low,) = (row for row in summary(rows) if row.quantity == quantity)
+    assert low.value == pytest.approx(2.5**0.5)
+    assert not low.ok
+    (good,) = (row for row in summary(rows[:1]) if row.quantity == quantity)
+    assert good.ok
