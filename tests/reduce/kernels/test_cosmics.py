@@ -108,7 +108,7 @@ def test_the_planes_are_left_as_they_are_and_every_run_agrees() -> None:
 
 
 def test_what_the_calibrations_leave_in_all_planes_is_no_hit() -> None:
-    """Noise of a master of 6 planes stays in the mean of 40; a pixel that jumped for good is found above it."""
+    """Noise of a master of 6 planes stays in the mean of 40; a pixel that jumped for good is above it."""
     rng = np.random.default_rng(12)
     left = (rng.normal(size=(_SIZE, _SIZE)) * _READ / np.sqrt(6)).astype(np.float32)
     data, variance = _noisy(rng, np.full((40, _SIZE, _SIZE), 40.0))
