@@ -15,6 +15,7 @@ from reduce.desk import Desk, GroupPlan
 from reduce.instruments import sphere_irdis_match as irdis
 from reduce.irdis_tasks import tasks_of
 from reduce.match import FrameGroup, Index
+from reduce.same_star import by_star
 from reduce.task import Made, Raw, Task
 
 __all__ = ["GroupPlan", "Made", "Plan", "Raw", "Task", "plan", "same_target"]
@@ -94,7 +95,8 @@ class _Blocks:
 
     def of(self, frame: RawFrame) -> list[RawFrame]:
         """All frames of a frame's block and arm, itself among them, in order of time."""
-        return sorted(self._found[observation_key(frame)], key=lambda other: (other.mjd_obs, other.dp_id))
+        found = sorted(self._found[observation_key(frame)], key=lambda other: (other.mjd_obs, other.dp_id))
+        return next(group for group in by_star(found) if frame in group)
 
 
 def _planned(group: FrameGroup, index: Index, blocks: _Blocks) -> tuple[list[Task], GroupPlan]:

@@ -22,6 +22,7 @@ from itertools import islice
 
 from hcvo.model.frame import RawFrame
 from reduce.match_words import conditions, difference, shortage, time_words
+from reduce.same_star import by_star
 
 __all__ = ["Choice", "Class", "DataSource", "Decision", "FrameGroup", "Grade", "Index", "Rejection", "Span"]
 
@@ -53,7 +54,10 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """A class of frames that can serve, how its frames are grouped, and its grades, best first."""
+    """A class of frames that can serve, how its frames are grouped, and its grades, best first.
+
+    Frames grouped by observing block that are of none are grouped by their star: `reduce.same_star`.
+    """
 
     tag: str
     group_by: tuple[str, ...]
@@ -310,7 +314,10 @@ class _Shelf:
         for frame in frames:
             parts = tuple(_rounded(getattr(frame, name)) for name in kind.group_by)
             found.setdefault(parts, []).append(frame)
-        self.groups = [FrameGroup(kind.tag, tuple(members)) for members in found.values()]
+        parted = found.values()
+        if "ob_id" in kind.group_by:
+            parted = [star for members in found.values() for star in by_star(members)]
+        self.groups = [FrameGroup(kind.tag, tuple(members)) for members in parted]
         self.groups.sort(key=lambda group: (group.times[0], group.frames[0].dp_id))
         self._begins = [group.times[0] for group in self.groups]
         self._longest = max((group.times[-1] - group.times[0] for group in self.groups), default=0.0)

@@ -176,5 +176,6 @@ def _execution(row: RawFrame) -> dict[str, CardValue]:
     if row.observation is None:
         return {}
     block = f"{row.instrument}.{row.arm}.{row.ob_id}."
-    key = row.observation.group_key
+    star = f".{row.object_name}" if row.ob_id is None else ""
+    key = row.observation.group_key.removesuffix(star)
     return {"ESO OBS START": key.removeprefix(block)} if key.startswith(block) else {}

@@ -33,7 +33,7 @@ _Frame = TypeVar("_Frame", bound=FrameLike)
 
 
 def observation_key(frame: RawFrame) -> str:
-    """What makes frames one observation: instrument, arm, OB and the start of its execution.
+    """What makes frames one observation: instrument, arm, OB (without one, the target) and when it was begun.
 
     Parameters
     ----------
@@ -45,7 +45,8 @@ def observation_key(frame: RawFrame) -> str:
     str
         Equal for the frames of one observation, whatever order they come in.
     """
-    return f"{frame.instrument}.{frame.arm}.{frame.ob_id}.{frame.execution}"
+    star = f".{frame.target_name}" if frame.ob_id is None else ""
+    return f"{frame.instrument}.{frame.arm}.{frame.ob_id}.{frame.execution}{star}"
 
 
 def is_science(frame: FrameLike) -> bool:

@@ -1,9 +1,12 @@
 """SPHERE/IRDIS: which calibrations fit which frames, and how well.
 
 ESO's and the SPHERE data centre's rules: background by SKY, then instrument background, then dark, with the
-same DIT; flat of the same filter; CENTER and FLUX of the same observing block, best of the same execution of
-it. Level 0 is the calibration plan, 1 at most 12 h away (or of the same night), 2 within a week, 3 farther or
-with something that may matter left unequal.
+same DIT; flat of the same filter; CENTER and FLUX of the same observing block, best of the same execution
+of it. Level 0 is the calibration plan (of the same night, however many hours away), 1 at most 12 h away, 2
+within a week, 3 farther or with something that may matter left unequal.
+
+The level comes first, then the class: an instrument background of level 0 is taken before a sky of level 1.
+That is our choice; how ESO's engine weighs its alternatives against levels is not known to us.
 
 In K the warm instrument and the sky outshine the dark current: there an instrument background, which does not
 see the telescope, reaches level 1 at best, so that a sky of another block within 12 h (level 1 as well, the
@@ -58,13 +61,18 @@ _SKY = Class(
 )
 
 
+def _of_the_night(best: int, keys: tuple[str, ...]) -> tuple[Grade, ...]:
+    """Where the calibration plan foresees the class: that of the same night, however many hours away."""
+    return (Grade(0, _DAY, ("night", *keys)),) if best == 0 else ()
+
+
 def _instrument(best: int) -> Class:
-    """Instrument background; its best level is that of the same night."""
+    """Instrument background."""
     return Class(
         "IRD_INS_BG_RAW",
         ("night", *_OPTICS),
         (
-            Grade(best, _DAY, ("night", *_SHUT)),
+            *_of_the_night(best, _SHUT),
             Grade(1, 12.0, _SHUT),
             Grade(2, _WEEK, _SHUT),
         ),
@@ -72,12 +80,12 @@ def _instrument(best: int) -> Class:
 
 
 def _dark(best: int, *others: Grade) -> Class:
-    """Dark of the same DIT; its best level is that of the same night."""
+    """Dark of the same DIT."""
     return Class(
         "IRD_DARK_RAW",
         ("night", *_DARK),
         (
-            Grade(best, _DAY, ("night", *_DARK)),
+            *_of_the_night(best, _DARK),
             Grade(max(best, 1), 12.0, _DARK),
             Grade(2, _WEEK, _DARK),
             Grade(3, _MONTH, _DARK),

@@ -9,6 +9,8 @@ import pytest
 
 from hcvo.model.frame import CardValue, RawFrame
 from reduce.associate import GroupPlan, Made, Plan, Raw, Task, plan
+from reduce.instruments import sphere_irdis_match as irdis
+from reduce.match import Index
 from reduce.recipes import REGISTRY
 from tests.reduce.planned_frames import CALIBRATION, frame, long_index, night
 
@@ -350,3 +352,50 @@ def test_the_cost_of_a_plan_grows_as_the_number_of_frames() -> None:
     print(f"{len(few)} frames: {times[0]:.3f} s; {len(many)} frames: {times[1]:.3f} s")  # noqa: T201 - the number wanted
     assert times[1] < 8 * times[0]
     assert times[1] < 2.0
+
+
+_UNNAMED = {"ob_id": None, "cards": {}, "category": "SCIENCE"}
+
+
+def _places(made: Plan) -> list[set[tuple[str, float]]]:
+    tasks = [task for task in made.tasks if task.recipe == "ird_level1"]
+    raws = [[one.frame for one in task.inputs["science"] if isinstance(one, Raw)] for task in tasks]
+    return [{(str(one.target_name), float(one.dec_deg or 0.0)) for one in each} for each in raws]
+
+
+@pytest.mark.parametrize(
+    ("other", "cubes"),
+    [
+        ({"target_name": "HD 2", "dec_deg": 5.0}, 2),
+        ({"target_name": "HD 2"}, 2),
+        ({"dec_deg": 1.0 + 2 / 60}, 2),
+        ({"ra_deg": 1.0 + 2 / 60}, 2),
+        ({"dec_deg": 1.0 + 0.5 / 60}, 1),
+        ({"ra_deg": None}, 1),
+    ],
+)
+def test_stars_of_no_observing_block_are_told_apart_by_name_and_place(
+    other: dict[str, object], cubes: int
+) -> None:
+    """By turns, as in a night without a block: the first star, the other, the first again."""
+    calibrations = [one for one in night() if one.ob_id == 9 or one.frame_class == "SPH_SPARTA_RAW"]
+    science = [
+        frame("IRD_SCIENCE_DBI_RAW", 0.0, **_UNNAMED),
+        frame("IRD_SCIENCE_DBI_RAW", 0.5, **_UNNAMED | other),
+        frame("IRD_SCIENCE_DBI_RAW", 1.0, **_UNNAMED),
+    ]
+    made = plan([*calibrations, *science])
+    assert made.refusals == ()
+    assert [len(places) for places in _places(made)] == ([1, 1] if cubes == 2 else [len(_places(made)[0])])
+    names = [group.observation for group in made.groups]
+    assert len(set(names)) == len(names) == cubes
+    assert {len(group.science.frames) for group in made.groups} == ({1, 2} if cubes == 2 else {3})
+
+
+def test_center_and_flux_of_no_observing_block_are_of_their_star_and_serve_none() -> None:
+    """None is equal to nothing: without an OB ID nobody says that they belong to the science."""
+    near, far = _UNNAMED, _UNNAMED | {"dec_deg": 20.0}
+    frames = [frame(_CENTER, hours, **place) for hours, place in ((0.0, near), (0.1, far), (0.2, near))]
+    groups = Index(frames).groups(irdis.CENTER)
+    assert [[one.dec_deg for one in group.frames] for group in groups] == [[1.0, 1.0], [20.0]]
+    assert Index(frames).decide(irdis.CENTER, groups[0]).choice is None

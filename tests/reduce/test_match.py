@@ -86,7 +86,15 @@ def test_in_k_any_near_sky_is_better_than_what_does_not_see_the_telescope() -> N
 
 @pytest.mark.parametrize(
     ("hours", "nights_on", "level"),
-    [(8.0, 0, 1), (12.2, 1, 1), (12.3, 1, 2), (60.0, 2, 2), (20 * 24.0, 20, 3), (40 * 24.0, 40, None)],
+    [
+        (8.0, 0, 1),
+        (20.0, 0, 2),
+        (12.2, 1, 1),
+        (12.3, 1, 2),
+        (60.0, 2, 2),
+        (20 * 24.0, 20, 3),
+        (40 * 24.0, 40, None),
+    ],
 )
 def test_levels_of_a_dark_by_distance_in_time(hours: float, nights_on: int, level: int | None) -> None:
     """Counted from the end of the science (0.24 h after its start): 12.2 h after its start is within 12."""
@@ -96,6 +104,21 @@ def test_levels_of_a_dark_by_distance_in_time(hours: float, nights_on: int, leve
             _choose(irdis.BACKGROUND, _SCIENCE, [dark])
     else:
         assert _choose(irdis.BACKGROUND, _SCIENCE, [dark]).level == level
+
+
+@pytest.mark.parametrize(
+    ("source", "tag", "level"),
+    [
+        (irdis.BACKGROUND, "IRD_INS_BG_RAW", 0),
+        (irdis.BACKGROUND_THERMAL, "IRD_INS_BG_RAW", 2),
+        (irdis.BACKGROUND_THERMAL, "IRD_DARK_RAW", 2),
+        (irdis.FLUX_BACKGROUND, "IRD_DARK_RAW", 0),
+    ],
+)
+def test_beyond_12_h_the_same_night_counts_only_for_what_the_plan_foresees(
+    source: DataSource, tag: str, level: int
+) -> None:
+    assert _choose(source, _SCIENCE, [frame(tag, 20.0)]).level == level
 
 
 def test_nearest_in_time_among_equals_on_either_side() -> None:
