@@ -90,3 +90,21 @@ def test_without_the_end_of_the_last_plane_there_are_no_angles(tmp_path: Path) -
     path = write_raw(tmp_path, irdis_cards(ESO_DET_FRAM_UTC=None))
     with pytest.raises(HeaderError, match=r"ESO DET FRAM UTC is missing.*times and angles"):
         read_exposure(path).pointing()
+
+
+def test_parts_of_planes_are_cut_where_they_lie(tmp_path: Path) -> None:
+    data = np.arange(3 * 1024 * 2048, dtype=np.float32).reshape(3, 1024, 2048) / 7.0
+    fits.writeto(tmp_path / "raw.fits", data)
+    parts = [(slice(100, 103), slice(5, 9)), (slice(60, 90), slice(2000, 2048))]
+    found = read_parts(tmp_path / "raw.fits", range(1, 3), parts)
+    for part, (rows, columns) in zip(found, parts, strict=True):
+        np.testing.assert_array_equal(part, data[1:3, rows, columns])
+        assert part.dtype == np.dtype("=f4")
+    fits.writeto(tmp_path / "one.fits", data[0])
+    (single,) = read_parts(tmp_path / "one.fits", range(1), parts[:1])
+    np.testing.assert_array_equal(single, data[:1, 100:103, 5:9])
+
+
+def test_a_place_of_the_equinox_2000_is_taken(tmp_path: Path) -> None:
+    found = read_exposure(write_raw(tmp_path, irdis_cards(ESO_TEL_TARG_EQUINOX=2000.0)))
+    assert found.pointing().epoch_yr == 2000.0

@@ -242,3 +242,14 @@ def test_the_square_reaches_past_the_ends_of_the_band(spread: float, reach: int)
     assert box.corner == (33, 30)
     assert box.cut[reach, reach] == image[30, 33]
     assert box.outward == pytest.approx((0.6, 0.8))
+
+
+def test_what_is_apart_lies_further_than_a_width_from_the_drawn_out_spot() -> None:
+    """Distances from the line over which the band draws the spot out, in steps along it."""
+    box = _Box(np.zeros((25, 25)), (0, 0), (0.6, 0.8), 12, _FWHM / 2.3548200450309493, 6.0)
+    y, x = np.mgrid[-12:13, -12:13]
+    steps = np.linspace(-3.0, 3.0, 601)
+    place = (1.3, -2.2)
+    away = np.min([np.hypot(x - place[0] - 0.6 * s, y - place[1] - 0.8 * s) for s in steps], axis=0)
+    clear = np.abs(away - _FWHM) > 1e-3
+    np.testing.assert_array_equal(box._apart(place)[clear], (away > _FWHM)[clear])
