@@ -19,6 +19,8 @@
 A message gives the thing, the value found, the value wanted and what to do.
 """
 
+from pathlib import Path
+
 __all__ = [
     "AssociationError",
     "CatalogueError",
@@ -45,7 +47,19 @@ class ConfigError(HcvoError):
 
 
 class InputError(HcvoError):
-    """A file or row that came from outside cannot be used."""
+    """A file or row that came from outside cannot be used.
+
+    Parameters
+    ----------
+    message : str
+        As of every error.
+    path : Path | None
+        The raw file at fault, where a recipe could do without that one file.
+    """
+
+    def __init__(self, message: str, path: Path | None = None) -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class NotFitsError(InputError):

@@ -1,31 +1,21 @@
 """The engine: orders recipes by what they consume and make, runs each task, goes on when one fails."""
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import structlog
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 
-from hcvo.errors import ReductionError
+from hcvo.errors import InputError, ReductionError
 from hcvo.model.frame import RawFrame
 from hcvo.model.product import ProductKind
-from hcvo.model.provenance import Output
-from reduce.associate import Made, Plan, Raw, Task, plan
+from reduce.associate import Made, Plan, Task, plan
 from reduce.process import Run, run_recipe
-from reduce.recipe import Recipe, Recorder, SourceFile
+from reduce.progress import Bar
+from reduce.recipe import Recipe, Recorder
 from reduce.recipes import REGISTRY
+from reduce.task_inputs import Inputs, inputs_of, left_out, stopped_by
 
 __all__ = ["Level", "Summary", "in_order", "reduce_frames", "run_plan", "run_recipe"]
 
@@ -200,7 +190,7 @@ def run_plan(
     tasks = sorted(planned.tasks, key=lambda task: rank[task.recipe])
     state = _State(list(planned.refusals))
     place = _Place(recorder, staging, logs, workers)
-    with _Bar(tasks, show=progress) as bar:
+    with Bar(tasks, show=progress) as bar:
         for task in tasks:
             _run_task(task, by_name[task.recipe], place, parameters or {}, state, bar)
     return state.summary()
@@ -222,6 +212,7 @@ class _State:
 
     refusals: list[str]
     runs: dict[str, Run] = field(default_factory=dict)
+    unusable: set[Path] = field(default_factory=set)  # raw files that some recipe could not read
     failed: int = 0
 
     def summary(self) -> Summary:
@@ -237,47 +228,57 @@ def _run_task(
     place: _Place,
     parameters: _Parameters,
     state: _State,
-    bar: "_Bar",
+    bar: Bar,
 ) -> None:
-    missing = [one.task for used in task.inputs.values() for one in used if isinstance(one, Made)]
-    missing = [key for key in dict.fromkeys(missing) if key not in state.runs]
-    if missing:
-        state.refusals.append(f"{task.key}: not run, because this failed: {'; '.join(missing)}")
-        bar.finished(task)
-        return
-    inputs = {role: _files(used, state.runs) for role, used in task.inputs.items()}
-    try:
-        state.runs[task.key] = run_recipe(
-            recipe,
-            inputs,
-            parameters.get(recipe.name),
-            recorder=place.recorder,
-            staging=place.staging,
-            logs=place.logs,
-            on_progress=lambda fraction: bar.part(task, fraction),
-            workers=place.workers,
-        )
-    except Exception as error:  # noqa: BLE001 - the engine's loop: a failed process does not stop the others
-        state.failed += 1
-        state.refusals.append(f"{task.key}: {error}")
-        structlog.get_logger().warning("process failed", task=task.key, error=str(error))
+    """Run a task, or what is planned instead of it when it fails."""
+    attempt: Task | None = task
+    while attempt is not None and not _done(attempt, recipe, place, parameters, state, bar):
+        attempt = attempt.instead
     bar.finished(task)
 
 
-def _files(used: Sequence[Raw | Made], runs: Mapping[str, Run]) -> list[SourceFile]:
-    files: list[SourceFile] = []
-    for one in used:
-        if isinstance(one, Raw):
-            frame = one.frame
-            files.append(SourceFile(frame.path, frame.sha256, frame.dp_id, one.level, frame.obs_id))
+def _done(
+    task: Task,
+    recipe: Recipe,
+    place: _Place,
+    parameters: _Parameters,
+    state: _State,
+    bar: Bar,
+) -> bool:
+    """Whether a task ran; a raw file that is unusable is left out where there are others."""
+    if missing := stopped_by(task, state.runs):
+        state.refusals.append(f"{task.key}: not run, because this failed: {'; '.join(missing)}")
+        return False
+    if missing := left_out(task, state.runs):
+        structlog.get_logger().warning("goes on without what failed", task=task.key, failed=missing)
+    again = True
+    while again:
+        inputs = inputs_of(task, recipe, state.runs, state.unusable)
+        try:
+            state.runs[task.key] = run_recipe(
+                recipe,
+                inputs,
+                parameters.get(recipe.name),
+                recorder=place.recorder,
+                staging=place.staging,
+                logs=place.logs,
+                on_progress=lambda fraction: bar.part(task, fraction),
+                workers=place.workers,
+            )
+        except Exception as error:  # noqa: BLE001 - the engine's loop: a failed process does not stop the others
+            state.failed += 1
+            if isinstance(error, InputError) and error.path is not None:
+                state.unusable.add(error.path)
+            again = _count(inputs_of(task, recipe, state.runs, state.unusable)) < _count(inputs)
+            state.refusals.append(f"{error}; left out" if again else f"{task.key}: {error}")
+            structlog.get_logger().warning("process failed", task=task.key, error=str(error))
         else:
-            made = [output for output in runs[one.task].outputs if output.kind == one.kind]
-            files.extend(_product(output, one.level) for output in made)
-    return files
+            return True
+    return False
 
 
-def _product(output: Output, level: int) -> SourceFile:
-    return SourceFile(output.path, output.sha256, output.path.name, level)
+def _count(inputs: Inputs) -> int:
+    return sum(map(len, inputs.values()))
 
 
 def _with_followers(planned: Plan, recipes: Iterable[Recipe], until: Level = "level2") -> Plan:
@@ -295,50 +296,3 @@ def _with_followers(planned: Plan, recipes: Iterable[Recipe], until: Level = "le
                 made = (Made(task.key, kind),)
                 tasks.append(Task(f"{recipe.name} of {task.key}", recipe.name, {consume.role: made}))
     return Plan(tuple(tasks), planned.refusals)
-
-
-class _Bar:
-    """Progress of all tasks with the estimated time; silent where nobody looks."""
-
-    def __init__(self, tasks: Sequence[Task], *, show: bool) -> None:
-        self._weights = {task.key: _weight(task) for task in tasks}
-        self._shown = show and sys.stderr.isatty()
-        self._done = 0.0
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            disable=not self._shown,
-        )
-        self._context = self._progress if self._shown else nullcontext()
-        self._bar = self._progress.add_task("reducing", total=sum(self._weights.values()) or 1.0)
-
-    def __enter__(self) -> Self:
-        self._context.__enter__()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._context.__exit__(None, None, None)
-
-    def part(self, task: Task, fraction: float) -> None:
-        self._show(task, self._done + fraction * self._weights[task.key])
-
-    def finished(self, task: Task) -> None:
-        self._done += self._weights[task.key]
-        self._show(task, self._done)
-
-    def _show(self, task: Task, completed: float) -> None:
-        if self._shown:
-            self._progress.update(self._bar, completed=completed, description=task.recipe)
-
-
-_LEVEL2_PLANES = 100.0  # a level 2 process costs about as much as reading this many raw planes
-
-
-def _weight(task: Task) -> float:
-    """Cost in planes read."""
-    raw = [one.frame for used in task.inputs.values() for one in used if isinstance(one, Raw)]
-    return float(sum(frame.ndit for frame in raw)) if raw else _LEVEL2_PLANES

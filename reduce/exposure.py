@@ -123,14 +123,16 @@ class Exposure:
         if self.frame.cards.get("ESO DET FRAM UTC") is None:
             raise HeaderError(
                 f"{self.frame.path}: ESO DET FRAM UTC is missing, wanted the time its last plane was "
-                "written: times and angles of its planes would be wrong; fetch it again"
+                "written: times and angles of its planes would be wrong; fetch it again",
+                self.frame.path,
             )
         number = self._number
         equinox = number("ESO TEL TARG EQUINOX", _EQUINOX)
         if equinox != _EQUINOX:
             raise HeaderError(
                 f"{self.frame.path}: ESO TEL TARG EQUINOX is {equinox:g}, wanted {_EQUINOX:g}; "
-                "the star's place would be wrong by degrees"
+                "the star's place would be wrong by degrees",
+                self.frame.path,
             )
         return Pointing(
             15.0 * unpacked(number("ESO INS4 DROT2 RA")),
@@ -255,7 +257,8 @@ def whole_detector(path: Path, shape: tuple[int, ...]) -> None:
         found = " x ".join(map(str, reversed(shape))) or "no"
         raise InputError(
             f"{path}: an image of {found} px, wanted {_DETECTOR[1]} x {_DETECTOR[0]}, the whole detector; "
-            "take it out of the folder"
+            "take it out of the folder",
+            path,
         )
 
 
@@ -278,7 +281,8 @@ def only_numbers(path: Path, *parts: NDArray[np.floating]) -> None:
     if unknown:
         raise InputError(
             f"{path}: {unknown} pixels are not numbers, wanted none in a raw frame; fetch it again, "
-            "or take it out of the folder"
+            "or take it out of the folder",
+            path,
         )
 
 
@@ -303,7 +307,8 @@ def read_out(path: Path, *parts: NDArray[np.floating]) -> None:
             value = float(np.ravel(low)[np.argmax(np.ravel(low == high))])
             raise InputError(
                 f"{path}: all pixels of a plane hold the same, {value:g} adu, wanted the detector's noise; "
-                "fetch it again, or take it out of the folder"
+                "fetch it again, or take it out of the folder",
+                path,
             )
 
 
@@ -312,5 +317,5 @@ def _number(frame: RawFrame, keyword: str, default: float | None = None) -> floa
     value = cards.get(keyword, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
         found = "missing" if value is None else repr(value)
-        raise HeaderError(f"{frame.path}: {keyword} is {found}, wanted a number; fetch it again")
+        raise HeaderError(f"{frame.path}: {keyword} is {found}, wanted a number; fetch it again", frame.path)
     return float(value)

@@ -6,6 +6,7 @@ serves many sequences, and how well it fits each travels with its use.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from hcvo.errors import AssociationError
 from hcvo.model.frame import RawFrame
@@ -93,17 +94,30 @@ class _Sequence:
         level = choice.level if choice is not None else source.without
         assert level is not None
         key = _key("ird_star_centre", frames, self._first)
-        flat_level = self._desk.level_of(irdis.FLAT, flat_choice, frames)
-        self._add(
+        science_alone = Task(
             key,
             "ird_star_centre",
-            center=_raws(choice.group.frames) if choice is not None else (),
-            science=_raws(self._science.frames, 0 if choice is not None else level),
-            background=(background,),
-            science_background=(of_science,) if background.task != of_science.task else (),
-            flat=(Made(flat, "flat", flat_level),),
-            observation=self._observation,
+            {
+                "center": (),
+                "science": _raws(self._science.frames, source.without or 0),
+                "background": (of_science,),
+                "science_background": (),
+                "flat": (Made(flat, "flat", flat_choice.level),),
+                "observation": self._observation,
+            },
         )
+        self._tasks[key] = science_alone
+        if choice is not None:
+            flat_level = self._desk.level_of(irdis.FLAT, flat_choice, frames)
+            inputs: dict[str, tuple[Raw | Made, ...]] = {
+                "center": _raws(choice.group.frames),
+                "science": _raws(self._science.frames),
+                "background": (background,),
+                "science_background": (of_science,) if background.task != of_science.task else (),
+                "flat": (Made(flat, "flat", flat_level),),
+                "observation": self._observation,
+            }
+            self._tasks[key] = Task(key, "ird_star_centre", inputs, instead=science_alone)
         return Made(key, "centres", level)
 
     def _psf(self, flat: str, flat_choice: Choice) -> tuple[tuple[Made, ...], int]:
@@ -126,7 +140,7 @@ class _Sequence:
             observation=self._observation,
             science=(Raw(self._first),),
         )
-        return (Made(key, "psf", choice.level),), 0
+        return (Made(key, "psf", choice.level, irdis.FLUX.without),), 0
 
     def _background(self, role: str, source: DataSource, wanted: FrameGroup) -> Made | None:
         choice = self._desk.find(role, source, wanted)
@@ -145,7 +159,7 @@ class _Sequence:
             alone = FrameGroup(choice.group.tag, (lamp,))
             dark = self._background("flat dark", irdis.FLAT_DARK, alone)
             if dark is not None:
-                darks[dark.task] = dark
+                darks[dark.task] = replace(dark, without=irdis.FLAT_DARK.without)
             else:
                 level = irdis.FLAT_DARK.without or 0
         key = _key("ird_master_flat", choice.group)

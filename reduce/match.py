@@ -314,9 +314,9 @@ class _Shelf:
         for frame in frames:
             parts = tuple(_rounded(getattr(frame, name)) for name in kind.group_by)
             found.setdefault(parts, []).append(frame)
-        parted = found.values()
+        parted = list(found.values())
         if "ob_id" in kind.group_by:
-            parted = [star for members in found.values() for star in by_star(members)]
+            parted = [star for members in parted for star in by_star(members)]
         self.groups = [FrameGroup(kind.tag, tuple(members)) for members in parted]
         self.groups.sort(key=lambda group: (group.times[0], group.frames[0].dp_id))
         self._begins = [group.times[0] for group in self.groups]

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import structlog
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -82,7 +83,7 @@ def draw_conditions(frames: Sequence[RawFrame], folder: Path) -> list[Path]:
     made = []
     for night, group in sorted(nights.items()):
         telemetry = [frame.path for frame in group if frame.frame_class == _TELEMETRY]
-        air = read_atmosphere(telemetry) if telemetry else None
+        air = read_atmosphere(telemetry, _warn) if telemetry else None
         if air is not None:
             path = folder / f"ao_conditions_{night}.png"
             _draw(air, sequences(group), f"SPHERE, night of {night}", path)
@@ -93,6 +94,10 @@ def draw_conditions(frames: Sequence[RawFrame], folder: Path) -> list[Path]:
             "(SPARTA); ask ESO's archive for the night's"
         )
     return made
+
+
+def _warn(words: str) -> None:
+    structlog.get_logger().warning("telemetry", warning=words)
 
 
 def _draw(air: Atmosphere, observed: Mapping[str, tuple[float, float]], title: str, path: Path) -> None:

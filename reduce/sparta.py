@@ -1,7 +1,7 @@
 """The atmosphere as SPARTA saw it, joined in time to the planes of a sequence."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -72,7 +72,7 @@ class Atmosphere:
         return Conditions(*(_joined(self.mjd, values, when, farthest_s / _DAY_S) for values in self.samples))
 
 
-def read_atmosphere(paths: Sequence[Path]) -> Atmosphere | None:
+def read_atmosphere(paths: Sequence[Path], warn: Callable[[str], object]) -> Atmosphere | None:
     """Read the telemetry files of a night.
 
     Seeing is 0.98 * 500 nm / r0 and tau0 is 0.314 * r0 / wind speed, both at 500 nm (Roddier 1981).
@@ -81,13 +81,22 @@ def read_atmosphere(paths: Sequence[Path]) -> Atmosphere | None:
     ----------
     paths : Sequence[Path]
         Files of type OBJECT,AO, in any order.
+    warn : Callable[[str], object]
+        Told of each file whose table is broken; it is left out.
 
     Returns
     -------
     Atmosphere | None
         Their samples, each time once; None where no file has any.
     """
-    parts = [part for part in map(_read, paths) if part is not None]
+    parts = []
+    for path in paths:
+        try:
+            part = _read(path)
+        except InputError as error:
+            warn(f"{error}; left out")
+        else:
+            parts += [part] if part is not None else []
     if not parts:
         return None
     mjd = np.concatenate([time for time, _ in parts])
@@ -123,7 +132,7 @@ def _read(path: Path) -> tuple[NDArray[np.float64], Conditions] | None:
     except _FAULTS as error:
         raise InputError(
             f"{path}: {_AIR} is no table of numbers as SPARTA writes it ({type(error).__name__}: {error}); "
-            "fetch the file again, or leave it out"
+            "fetch the file again"
         ) from error
     mjd = _mjd(air)
     good = np.isfinite(mjd)

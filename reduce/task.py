@@ -18,11 +18,15 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Products of one kind of another task as input, and how well they fit."""
+    """Products of one kind of another task as input, and how well they fit.
+
+    `without` is the match level of what is made when that task fails; None where nothing can be made.
+    """
 
     task: str
     kind: str
     level: int = 0
+    without: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,11 @@ class Task:
         Name of the recipe.
     inputs : Mapping[str, tuple[Raw | Made, ...]]
         Role to inputs.
+    instead : Task | None
+        Run of the same recipe when this one fails: with less.
     """
 
     key: str
     recipe: str
     inputs: Mapping[str, tuple[Raw | Made, ...]]
+    instead: "Task | None" = None

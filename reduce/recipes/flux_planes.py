@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from hcvo.errors import ReductionError
 from reduce.exposure import Exposure, read_planes
 from reduce.instruments import sphere_irdis as irdis
 from reduce.kernels import photometry
@@ -75,7 +74,7 @@ def flux_planes(
 
     Notes
     -----
-    A ReductionError says so if the star's place lies outside the frame, or it is saturated.
+    A star that is not found, or saturated, is trouble of its planes alone.
     """
     half = parameters.search_px + parameters.size_px
     views = windows(files["background"][0], files["flat"][0], irdis.NEAR_CENTRES, half)
@@ -85,7 +84,7 @@ def flux_planes(
         middles = _middles(exposure, len(planes))
         for channel, view in enumerate(views):
             unit = lambda_over_d_px(channels[channel].wavelength_um, scale_mas)
-            stamps = _stamps(planes, view, channel, unit, parameters, source.name)
+            stamps = _stamps(planes, view, channel, unit, parameters)
             for plane, ((stamp, trouble), mjd) in enumerate(zip(stamps, middles, strict=True)):
                 found[channel].append(FluxPlane(number, plane, mjd, stamp, trouble))
                 if trouble:
@@ -111,7 +110,6 @@ def _stamps(
     channel: int,
     unit: float,
     parameters: StampParameters,
-    name: str,
 ) -> list[tuple[NDArray[np.float64], str]]:
     """Each plane's star in the middle of a stamp, undistorted, its surroundings off; or why there is none."""
     near = np.asarray(irdis.NEAR_CENTRES[channel]) - view.corner
@@ -120,17 +118,18 @@ def _stamps(
         mean = view.filled(np.median(images, axis=0))
         place = photometry.find_star(mean, (near[0], near[1]), parameters.search_px, unit)
     except ValueError as error:
-        raise ReductionError(f"{name}, channel {channel}: {error}") from error
+        return [(np.empty((0, 0)), str(error))] * len(planes)
     raw = planes[:, view.rows, view.columns]
     core = raw[:, max(place[1] - 1, 0) : place[1] + 2, max(place[0] - 1, 0) : place[0] + 2]
     good = ~view.bad[max(place[1] - 1, 0) : place[1] + 2, max(place[0] - 1, 0) : place[0] + 2]
-    peak = float(core[:, good].max()) if good.any() else 0.0
-    if peak > parameters.saturation_adu:
-        raise ReductionError(
-            f"{name}, channel {channel}: the star is saturated: raw peak {peak:.0f} adu, "
-            f"wanted at most {parameters.saturation_adu:.0f}"
-        )
-    return [_stamp_or_trouble(image, view, place, unit, parameters.size_px) for image in images]
+    stamps = []
+    for image, peak in zip(images, core[:, good].max(axis=1, initial=0.0), strict=True):
+        if peak > parameters.saturation_adu:
+            why = f"the star is saturated: raw peak {peak:.0f} adu, "
+            stamps.append((np.empty((0, 0)), f"{why}wanted at most {parameters.saturation_adu:.0f}"))
+        else:
+            stamps.append(_stamp_or_trouble(image, view, place, unit, parameters.size_px))
+    return stamps
 
 
 def _stamp_or_trouble(

@@ -64,7 +64,7 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
     channels = irdis.channels_of(exposures[0].frame.filter)
     scale = irdis.astrometry_at(exposures[0].night, exposures[0].frame.filter).scale_mas
     planes = flux_planes(files, exposures, channels, scale, parameters, job)
-    measured = _measure(planes, channels, parameters)
+    measured = _measure(planes, channels, parameters, [source.name for source in files["flux"]])
     ratios = [_ratio(channel, exposures[0], science) for channel in channels]
     facts = science_facts(
         job,
@@ -92,13 +92,17 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
 
 
 def _measure(
-    planes: Sequence[Sequence[FluxPlane]], channels: Sequence[irdis.Channel], parameters: FluxParameters
+    planes: Sequence[Sequence[FluxPlane]],
+    channels: Sequence[irdis.Channel],
+    parameters: FluxParameters,
+    names: Sequence[str],
 ) -> list[_Channel]:
     """Mean PSF, width and fluxes of each channel; planes far from the median flux are left out."""
     good = [np.array([not plane.trouble for plane in each]) for each in planes]
     for channel, (each, known) in enumerate(zip(planes, good, strict=True)):
         if not known.any():
-            raise ReductionError(f"channel {channel}: no plane shows the star: {each[0].trouble}")
+            name = names[each[0].file]
+            raise ReductionError(f"{name}, channel {channel}: no plane shows the star: {each[0].trouble}")
     kept = [_steady(each, known, parameters) for each, known in zip(planes, good, strict=True)]
     psfs = [_mean(each, used) for each, used in zip(planes, kept, strict=True)]
     widths = [photometry.core_width(psf, _noise(psf)) for psf in psfs]

@@ -16,6 +16,7 @@ from reduce.cube_file import CubeWriter
 from reduce.ephemeris import directions, place_at
 from reduce.exposure import Exposure, read_exposure
 from reduce.instruments import sphere_irdis as irdis
+from reduce.instruments.sphere_irdis_filters import is_thermal
 from reduce.kernels.spots import spot_offsets
 from reduce.pool import in_turn
 from reduce.product_file import image_hdu, table_hdu, write_preview
@@ -110,7 +111,7 @@ def _run(files: _Files, parameters: Parameters, job: Job) -> None:
     setup = _setup(files, sequence, star, parameters)
     with tempfile.TemporaryDirectory(prefix=".planes-", dir=path.parent) as scratch:
         cube, pixels, background = _planes(setup, sequence, Path(scratch), job)
-        frames = _judged(files, sequence, cube, background, star, parameters)
+        frames = _judged(files, sequence, cube, background, star, parameters, job)
         if frames.warning:
             job.log.warning("frames", warning=frames.warning)
         facts = _of_kept(facts, sequence, frames.kept)
@@ -202,6 +203,7 @@ def _judged(
     background: NDArray[np.float64],
     star: Star,
     parameters: Level1Parameters,
+    job: Job,
 ) -> FrameTable:
     rotation = sequence.rotation
     planes = Planes(
@@ -212,9 +214,11 @@ def _judged(
         sequence.methods,
         background,
         irdis.SATURATION_ADU - background,
+        _halo_is_told(files, sequence),
     )
     mask_px = irdis.mask_radius_mas(sequence.first.frame.coronagraph) / sequence.astrometry.scale_mas
-    atmosphere = read_atmosphere([source.path for source in files.get("sparta", ())])
+    telemetry = [source.path for source in files.get("sparta", ())]
+    atmosphere = read_atmosphere(telemetry, lambda words: job.log.warning("telemetry", warning=words))
     spots = _spots(sequence)
     try:
         return frame_table(
@@ -224,6 +228,13 @@ def _judged(
         raise ReductionError(
             f"{sequence.first.frame.dp_id} ...: size_px = {parameters.size_px}: {error}; take a larger one"
         ) from error
+
+
+def _halo_is_told(files: _Files, sequence: _Sequence) -> bool:
+    """In thermal bands a dark does not show what lies behind the halo."""
+    if not is_thermal(sequence.first.frame.filter):
+        return True
+    return str(fits.getval(files["background"][0].path, "RAWCLASS")) != "IRD_DARK_RAW"
 
 
 def _spots(sequence: _Sequence) -> list[NDArray[np.float64]] | None:

@@ -218,10 +218,26 @@ def test_a_science_file_that_is_bad_is_named_and_the_others_are_reduced(
     assert [warning.startswith(told) for warning in ended.warnings] == [True] * (spoil is _abort)
 
 
-def _not_numbers(night: Night) -> None:
-    planes = night.planes(_SKY)
+def _not_numbers(night: Night, kind: str = _SKY, number: int = 0) -> None:
+    planes = night.planes(kind, number)
     planes[1] = np.nan
-    night.rewrite(_SKY, 0, planes)
+    night.rewrite(kind, number, planes)
+
+
+def _small(night: Night, kind: str, number: int = 0) -> None:
+    night.rewrite(kind, number, night.planes(kind, number)[:, :512])
+
+
+def _blank(night: Night, kind: str, number: int = 0) -> None:
+    night.rewrite(kind, number, np.full_like(night.planes(kind, number), 60.0))
+
+
+def _all(spoil: Callable[[Night, str, int], None], kind: str) -> Callable[[Night], None]:
+    def each(night: Night) -> None:
+        for number in range(len(night.files[kind])):
+            spoil(night, kind, number)
+
+    return each
 
 
 @pytest.mark.parametrize(
@@ -233,16 +249,12 @@ def _not_numbers(night: Night) -> None:
             "ird_master_dark IRD_SKY_BG_RAW .*a plane holds 65535 adu in the median, wanted less than 35000",
         ),
         (
-            lambda night: night.rewrite("OBJECT,CENTER", 0, night.planes("OBJECT,CENTER")[:, :512]),
-            r"ird_star_centre .*\.fits: an image of 2048 x 512 x 2 px, wanted 2048 x 1024",
-        ),
-        (
-            lambda night: night.rewrite("OBJECT,FLUX", 1, np.full_like(night.planes("OBJECT,FLUX"), 60.0)),
-            "ird_flux_psf .*all pixels of a plane hold the same, 60 adu",
+            _all(_small, _SCIENCE),
+            r"ird_star_centre .*\.fits: an image of 2048 x 512 x 3 px, wanted 2048 x 1024",
         ),
     ],
 )
-def test_what_a_recipe_cannot_use_stops_what_depends_on_it_by_name(
+def test_what_a_recipe_cannot_do_without_stops_what_depends_on_it_by_name(
     night: Night, out: Path, spoil: Callable[[Night], None], words: str
 ) -> None:
     spoil(night)
@@ -251,6 +263,51 @@ def test_what_a_recipe_cannot_use_stops_what_depends_on_it_by_name(
     assert re.search(f"refused {words}", ended.words)
     assert re.search("refused ird_level1 .*: not run, because this failed: ", ended.words)
     assert str(ProductKind.QUALITY) not in ended.products
+
+
+@pytest.mark.parametrize("spoil", [_not_numbers, _small, _blank])
+@pytest.mark.parametrize("kind", [_SCIENCE, "OBJECT,CENTER", "OBJECT,FLUX"])
+def test_one_file_whose_pixels_are_bad_is_named_and_the_others_are_used(
+    night: Night, out: Path, kind: str, spoil: Callable[[Night, str, int], None]
+) -> None:
+    spoil(night, kind, 1)
+    ended = _reduce(night.raw, out)
+    assert ended.code == 1
+    assert re.search(rf"refused \S+{night.path(kind, 1).name}: .*; left out", ended.words)
+    (cube,) = ended.products["cube"]
+    assert (cube.match_level, cube.ncombine) == (_LEVEL, 1 if kind == _SCIENCE else 2)
+    product = {"OBJECT,CENTER": "centres", "OBJECT,FLUX": "psf"}.get(kind, "cube")
+    (made,) = ended.products[product]
+    assert night.path(kind).stem in made.provenance
+    assert night.path(kind, 1).stem not in made.provenance
+    assert list(ended.out.rglob("*.html"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (_all(_blank, "OBJECT,FLUX"), "ird_flux_psf .*all pixels of a plane hold the same, 60 adu"),
+        (_all(_small, "OBJECT,CENTER"), "ird_star_centre .*an image of 2048 x 512 x 2 px"),
+    ],
+)
+def test_when_no_file_of_a_kind_can_be_used_the_cube_is_made_as_without(
+    night: Night, out: Path, spoil: Callable[[Night], None], words: str
+) -> None:
+    spoil(night)
+    ended = _reduce(night.raw, out)
+    assert ended.code == 1
+    assert re.search(f"refused {words}", ended.words)
+    assert "not run, because" not in ended.words
+    (cube,) = ended.products["cube"]
+    assert cube.match_level == 3
+    with ended.cube() as hdus:
+        methods, fluxes = set(hdus["FRAMES"].data["METHOD"]), hdus["CHANNELS"].data["STAR_FLUX"]
+    if "flux" in words:
+        assert np.isnan(fluxes).all()
+        assert "psf" not in ended.products
+    else:
+        assert methods == {"halo"}
+        assert np.isfinite(fluxes).all()
 
 
 def test_both_observing_blocks_of_a_folder_are_reduced(night: Night, out: Path) -> None:
