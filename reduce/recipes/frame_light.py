@@ -64,6 +64,8 @@ class Planes:
         (channel, time) level taken off, adu.
     saturation : NDArray[np.float64]
         (channel, time): pixels from here on are not linear, adu above that level.
+    halo_told : bool
+        The halo is told from the background: not where a thermal one was fitted without any master of it.
     """
 
     names: Sequence[str]
@@ -73,6 +75,7 @@ class Planes:
     method: Sequence[str]
     background: NDArray[np.float64]
     saturation: NDArray[np.float64]
+    halo_told: bool = True
 
 
 class Light(NamedTuple):
@@ -161,6 +164,7 @@ def light_of(
         strehl = _relative(seen / air.star_adu)
     else:
         strehl = _strehls(measured, air, rule)
+        strehl[:] = strehl if planes.halo_told else np.nan
     star, by = _starlight(strehl, air) if seen is None else (_relative(seen), by)
     offset, lost = _offsets(measured, rule)
     return Light(
