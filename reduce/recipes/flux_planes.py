@@ -17,6 +17,7 @@ from reduce.recipes.calibrated import Window, lambda_over_d_px, windows
 
 __all__ = ["FluxPlane", "StampParameters", "flux_planes"]
 
+_FAINTEST = 10.0  # peak over noise: the highest of 1e5 Gaussian values is expected at 4.3
 _TOO_FAR_PX = 3.0  # between a plane's star and the stack's
 
 
@@ -152,6 +153,12 @@ def _stamp(
     star = photometry.fit_star(known, place, unit)
     if np.hypot(star.x - place[0], star.y - place[1]) > _TOO_FAR_PX:
         raise ValueError(f"the star leaves {place} for ({star.x:.1f}, {star.y:.1f}); was the loop open?")
+    noise = 1.4826 * float(np.nanmedian(np.abs(known - np.nanmedian(known))))
+    if star.peak < _FAINTEST * noise:
+        raise ValueError(
+            f"the brightest peak, at {place}, is {star.peak:.0f} adu in a noise of {noise:.0f}, wanted "
+            f"{_FAINTEST:.0f} times it: there is no star"
+        )
     core, rest = photometry.without_core(known, place, unit)
     whole = core + view.filled(rest)
     stretch = (1.0, irdis.ANAMORPHISM_Y)

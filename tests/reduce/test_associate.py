@@ -354,7 +354,7 @@ def test_the_cost_of_a_plan_grows_as_the_number_of_frames() -> None:
     assert times[1] < 2.0
 
 
-_UNNAMED = {"ob_id": None, "cards": {}, "category": "SCIENCE"}
+_UNNAMED: dict[str, object] = {"ob_id": None, "cards": {}, "category": "SCIENCE"}
 
 
 def _places(made: Plan) -> list[set[tuple[str, float]]]:

@@ -73,7 +73,7 @@ def test_a_product_that_can_be_done_without_is_and_the_level_says_so(
 ) -> None:
     psf = Consume("psf", frozenset({"psf"}), minimum=0)
     recipes = [_hungry("psf", bad=["f"]), _hungry("cube", psf)]
-    cube = {"main": _raws("s"), "psf": (Made("psf", "psf", 0, without),)}
+    cube: dict[str, tuple[Raw | Made, ...]] = {"main": _raws("s"), "psf": (Made("psf", "psf", 0, without),)}
     tasks = [Task("psf", "make_psf", {"main": _raws("f")}), Task("cube", "make_cube", cube)]
     summary = run_all(tmp_path, recipes, tasks)
     assert _made_of(summary, "cube") == made

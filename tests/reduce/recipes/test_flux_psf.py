@@ -1,6 +1,6 @@
 """The recipe `ird_flux_psf` on FLUX frames made by hand: which light, time and filter count."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +8,7 @@ import pytest
 from astropy.io import fits
 from astropy.time import Time
 
+from hcvo.errors import ReductionError
 from hcvo.model.product import ProductKind
 from reduce.recipe import SourceFile
 from reduce.recipes.ird_flux_psf import RECIPE, FluxParameters
@@ -21,6 +22,7 @@ _WIDTHS = (3.5, 3.7)
 _TIMES = ("2018-04-21T03:00:00.000", "2018-04-21T05:00:00.000")
 _PLANE = (0.97, 1.01)  # brightness of a file's planes
 _FILE = (1.02, 0.99)
+_CORE_ADU = 10_000.0  # of the left star the pixels around its peak, of the right one none
 _REAL_S, _DELAY_S, _STEP_S = 2.5, 0.2, 3.0
 _CURVES = {"H2": (0.11435, 0.011833), "H3": (0.13935, 0.017805)}  # ND_1.0, ND_2.0 over the bands, measured
 
@@ -29,18 +31,23 @@ def _raw(path: Path, role: str) -> SourceFile:
     return SourceFile(path, source(path).sha256, f"{role} {path.stem}")
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fits.HDUList]:
-    """FLUX behind ND_2.0 at 2.5 s, science behind ND_1.0 at 15 s; DIT cards tell 2 and 16 s."""
-    folder = tmp_path_factory.mktemp("flux")
+def _made(
+    folder: Path, bright_files: Sequence[float] = _FILE, saturated_adu: float | None = None
+) -> fits.HDUList:
+    """FLUX behind ND_2.0 at 2.5 s, science behind ND_1.0 at 15 s; DIT cards tell 2 and 16 s.
+
+    The very last plane's left star may have a core of `saturated_adu`.
+    """
     rng, files = np.random.default_rng(4), blank_masters(folder)
     common = {"ESO_DET_DITDELAY": _DELAY_S}
     files["flux"] = []
-    for start, bright in zip(_TIMES, _FILE, strict=True):
+    for start, bright in zip(_TIMES, bright_files, strict=True):
         planes = rng.normal(0.0, 3.0, (2, *DETECTOR)).astype(np.float32)
         for plane, part in zip(planes, _PLANE, strict=True):
             for field, (place, total, fwhm) in enumerate(zip(_PLACES, _TOTALS, _WIDTHS, strict=True)):
                 gaussian(plane, field, place, total * part * bright, fwhm)
+        if saturated_adu is not None and start == _TIMES[-1]:
+            np.maximum(planes[-1], np.where(planes[-1] > _CORE_ADU, saturated_adu, 0.0), out=planes[-1])
         cards = irdis_cards(
             "OBJECT,FLUX",
             start,
@@ -56,7 +63,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fits.HDUList]:
     files["science"] = files["observation"] = [_raw(write_raw(folder, cards), "science")]
     job = FolderJob(folder, 1)
     RECIPE.run(files, FluxParameters(), job)
-    with fits.open(job.made[ProductKind.PSF].path, memmap=False) as hdus:
+    return fits.open(job.made[ProductKind.PSF].path, memmap=False)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[fits.HDUList]:
+    """Of a night when nothing is wrong."""
+    with _made(tmp_path_factory.mktemp("flux")) as hdus:
         yield hdus
 
 
@@ -107,3 +120,32 @@ def test_the_star_is_in_the_middle_undistorted_and_of_unit_flux(made: fits.HDULi
         assert width[1] / width[0] == pytest.approx(1.0, abs=2e-3)  # 6e-3 on the detector
         assert width[0] * 2.3548 == pytest.approx(_WIDTHS[channel], rel=0.01)
         assert image.sum() == pytest.approx(2.05, rel=0.02)  # square pixels at the aperture's edge
+
+
+def _star_fluxes(hdus: fits.HDUList) -> np.ndarray:
+    return np.asarray(hdus["CHANNELS"].data["STAR_FLUX"])
+
+
+def test_a_file_without_the_star_is_left_out_and_its_rows_say_so(tmp_path: Path) -> None:
+    with _made(tmp_path, (1.02, 0.0)) as hdus:
+        rows = hdus["FLUXES"].data
+        assert rows["KEPT"].tolist() == [True, True, False, False] * 2
+        assert np.isfinite(rows["FLUX"]).tolist() == rows["KEPT"].tolist()
+        assert hdus[0].header["HCVO QC FLUX LOST"] == 4
+        wanted = [_in_aperture(channel) * 1.02 * np.mean(_PLANE) for channel in (0, 1)]
+        assert _star_fluxes(hdus) == pytest.approx(wanted, rel=5e-3)
+
+
+def test_one_saturated_plane_is_left_out_of_its_channel_alone(tmp_path: Path) -> None:
+    with _made(tmp_path, saturated_adu=45_000.0) as hdus:
+        assert hdus["FLUXES"].data["KEPT"].tolist() == [True] * 3 + [False] + [True] * 4
+        bright = np.outer(_FILE, _PLANE).ravel()
+        wanted = [_in_aperture(0) * bright[:3].mean(), _in_aperture(1) * bright.mean()]
+        assert _star_fluxes(hdus) == pytest.approx(wanted, rel=5e-3)
+
+
+def test_without_any_star_the_recipe_fails_by_name(tmp_path: Path) -> None:
+    with pytest.raises(
+        ReductionError, match=r"flux SPHER\S*, channel 0: no plane shows the star: .* there is no star"
+    ):
+        _made(tmp_path, (0.0, 0.0))
