@@ -94,7 +94,7 @@ def halo(dy: _Plane, dx: _Plane) -> _Plane:
 
 
 def rings(r: _Plane, inner_px: float, outer_px: float, step_px: float) -> _Plane:
-    """A free profile: rings that overlap as triangles.
+    """A free profile: rings that overlap as triangles; within the first it stays as it is there.
 
     Parameters
     ----------
@@ -113,7 +113,9 @@ def rings(r: _Plane, inner_px: float, outer_px: float, step_px: float) -> _Plane
         (ring, y, x), 0 to 1.
     """
     peaks = np.arange(inner_px, outer_px, step_px)
-    return np.clip(1.0 - np.abs(r - peaks[:, None, None]) / step_px, 0.0, None)
+    return np.asarray(
+        np.clip(1.0 - np.abs(np.maximum(r, inner_px) - peaks[:, None, None]) / step_px, 0.0, None)
+    )
 
 
 def round_about(light: _Plane, used: NDArray[np.bool_], r: _Plane) -> _Plane:

@@ -22,7 +22,7 @@ _BLOCK_FILLED = 64  # good pixels of a block that is used
 _LIT = 0.3  # response of a block that is used
 _SPARSE = 7  # every so-manieth pixel tells a level
 _DARK = "IRD_DARK_RAW"
-_UNTOLD = {"IRD_SKY_BG_RAW": 0.01, "IRD_INS_BG_RAW": 0.02, _DARK: 0.02}
+_UNTOLD = {"IRD_SKY_BG_RAW": 0.01, "IRD_INS_BG_RAW": 0.02, _DARK: 0.01}
 """What the master and its components do not tell of the light, share of it, rms."""
 
 _Image = NDArray[np.float32]

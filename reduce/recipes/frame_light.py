@@ -64,8 +64,9 @@ class Planes:
         (channel, time) level taken off, adu.
     saturation : NDArray[np.float64]
         (channel, time): pixels from here on are not linear, adu above that level.
-    halo_told : bool
-        The halo is told from the background: not where a thermal one was fitted without any master of it.
+    strehl_power : float | None
+        Where the halo is not told from the background (a thermal one, fitted without any master of it) the
+        Strehl ratio is telemetry's to this power: (1.6 um / wavelength) squared. None where the halo tells.
     """
 
     names: Sequence[str]
@@ -75,7 +76,7 @@ class Planes:
     method: Sequence[str]
     background: NDArray[np.float64]
     saturation: NDArray[np.float64]
-    halo_told: bool = True
+    strehl_power: float | None = None
 
 
 class Light(NamedTuple):
@@ -85,7 +86,8 @@ class Light(NamedTuple):
     transparency, over its median; `strehl` (channel, time) of the planes themselves over its median, NaN
     where they do not tell; `width` (time,) px and `asymmetry` (time,) of the halo; `offset` (time,) px of the
     star off its place; `lost` (time,) the pattern around the star is not found; `by` what `star` rests on:
-    'star', 'waffle', 'halo', 'halo, sensor' (transparency by the wavefront sensor), 'sensor', 'nothing'.
+    'star', 'waffle', 'halo', 'halo, sensor' (transparency by the wavefront sensor), 'telemetry, sensor',
+    'sensor', 'nothing'.
     """
 
     halo: NDArray[np.float64]
@@ -164,8 +166,10 @@ def light_of(
         strehl = _relative(seen / air.star_adu)
     else:
         strehl = _strehls(measured, air, rule)
-        strehl[:] = strehl if planes.halo_told else np.nan
-    star, by = _starlight(strehl, air) if seen is None else (_relative(seen), by)
+    if planes.strehl_power is not None:
+        strehl[:] = (air.strehl / median_of(air.strehl)) ** planes.strehl_power
+    star, words = _starlight(strehl, air) if seen is None else (_relative(seen), by)
+    by = words if planes.strehl_power is None else words.replace("halo", "telemetry")
     offset, lost = _offsets(measured, rule)
     return Light(
         np.stack([one.flux for one in measured]),

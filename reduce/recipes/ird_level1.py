@@ -37,6 +37,7 @@ __all__ = ["RECIPE", "Level1Parameters"]
 _NAME = "ird_level1"
 _MARGIN_PX = 16.0  # that the interpolation needs around the cube
 _PREVIEW_PLANES = 64
+_TELEMETRY_UM = 1.6  # of SPARTA's Strehl ratio
 _PLANES_AT_ONCE = 32  # of one file: cosmic rays are told from what lasts, and memory stays bounded
 _SCIENCE = frozenset({"IRD_SCIENCE_DBI_RAW", "IRD_SCIENCE_IMAGING_RAW"})
 
@@ -214,7 +215,7 @@ def _judged(
         sequence.methods,
         background,
         irdis.SATURATION_ADU - background,
-        _halo_is_told(files, sequence),
+        _strehl_power(files, sequence),
     )
     mask_px = irdis.mask_radius_mas(sequence.first.frame.coronagraph) / sequence.astrometry.scale_mas
     telemetry = [source.path for source in files.get("sparta", ())]
@@ -230,11 +231,13 @@ def _judged(
         ) from error
 
 
-def _halo_is_told(files: _Files, sequence: _Sequence) -> bool:
-    """In thermal bands a dark does not show what lies behind the halo."""
-    if not is_thermal(sequence.first.frame.filter):
-        return True
-    return str(fits.getval(files["background"][0].path, "RAWCLASS")) != "IRD_DARK_RAW"
+def _strehl_power(files: _Files, sequence: _Sequence) -> float | None:
+    """In thermal bands a dark does not show what lies behind the halo: then telemetry, at 1.6 um, tells."""
+    name = sequence.first.frame.filter
+    if not is_thermal(name) or fits.getval(files["background"][0].path, "RAWCLASS") != "IRD_DARK_RAW":
+        return None
+    wavelengths = [channel.wavelength_um for channel in irdis.channels_of(name)]
+    return float((_TELEMETRY_UM / np.mean(wavelengths)) ** 2)
 
 
 def _spots(sequence: _Sequence) -> list[NDArray[np.float64]] | None:

@@ -307,7 +307,10 @@ def _background(night: Night, cube: Cube, case: str, smooth: dict[tuple[int, int
             what = f"{where}: {left[number]:.3g} adu"
             ratio = float(left[number] / plainly[number])
             said = f"{what}, plain scaled {source} {plainly[number]:.3g}"
-            rows.append(Row(case, said, ratio, "of plain", "<= 1/3", ratio <= _BACKGROUND))
+            goal, limit = (
+                ("< 1: there is no sky to scale", 1.0) if source == "dark" else ("<= 1/3", _BACKGROUND)
+            )
+            rows.append(Row(case, said, ratio, "of plain", goal, ratio <= limit))
             ratio = float(left[number] / practised[number])
             said = f"{what}, plain with the starlight in it {practised[number]:.3g}"
             rows.append(Row(case, said, ratio, "of plain", "stated", bool(np.isfinite(ratio))))

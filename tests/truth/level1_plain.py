@@ -2,7 +2,8 @@
 
 The plain way is one factor a plane and field, fitted by least squares in the outer ring; with nothing but a
 dark it is one level. It is told in two ways. Helped: the true starlight is taken away before the fit; the
-goal stands against this one, in every scenario and ring. As practised: the starlight is in the frame while
+goal stands against this one, in every scenario and ring (with nothing but a dark there is no scaled sky:
+then ours must be better than the level). As practised: the starlight is in the frame while
 the factor is fitted, as for whoever has no truth; this one is stated beside it. Both know the true response
 and the true bad pixels, and what they leave is judged without the starlight.
 """

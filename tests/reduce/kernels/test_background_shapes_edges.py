@@ -54,10 +54,10 @@ def test_the_halo_falls_by_its_powers_and_wind_makes_it_oval() -> None:
     assert (Halo.EDGE, Halo.STATIC) == (1, 2)
 
 
-def test_rings_overlap_to_one() -> None:
+def test_rings_overlap_to_one_and_within_the_first_nothing_changes() -> None:
     r = np.array([[5.0, 10.0, 12.0, 17.5, 20.0, 30.0, 35.0, 40.0, 45.0]])
     found = rings(r, 10.0, 35.0, 10.0)[:, 0]
-    np.testing.assert_allclose(found[0], [0.5, 1.0, 0.8, 0.25, 0, 0, 0, 0, 0])
+    np.testing.assert_allclose(found[0], [1.0, 1.0, 0.8, 0.25, 0, 0, 0, 0, 0])
     np.testing.assert_allclose(found[1], [0, 0, 0.2, 0.75, 1, 0, 0, 0, 0])
     np.testing.assert_allclose(found[2], [0, 0, 0, 0, 0, 1, 0.5, 0, 0])
     assert len(found) == 3
