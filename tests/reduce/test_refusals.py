@@ -19,6 +19,7 @@ from hcvo.centre.reduce_command import reduce
 from hcvo.headers.product import read_product_facts
 from hcvo.model.product import ProductFacts, ProductKind
 from tests.reduce.planted_night import PlantedNight
+from tests.reduce.raw_files import irdis_cards, write_raw
 
 _SMALL = ("--until", "level1", "--set", "ird_level1.size_px=101")
 _SCIENCE, _SKY = "OBJECT", "SKY"
@@ -308,6 +309,21 @@ def test_when_no_file_of_a_kind_can_be_used_the_cube_is_made_as_without(
     else:
         assert methods == {"halo"}
         assert np.isfinite(fluxes).all()
+
+
+def test_broken_telemetry_is_a_warning_that_names_it(night: Night, out: Path) -> None:
+    start = datetime.fromisoformat(fits.getval(night.path(_SCIENCE), "DATE-OBS")) - timedelta(seconds=20)
+    begun = start.isoformat(timespec="milliseconds")
+    cards = irdis_cards("OBJECT,AO", begun, ESO_SEQ_ARM="SPARTA", ESO_DPR_TECH="IMAGE")
+    path = write_raw(night.raw, cards)
+    table = fits.BinTableHDU.from_columns([fits.Column("Sec", "J", array=[1, 2])], name="AtmPerfParams")
+    fits.HDUList([fits.PrimaryHDU(header=fits.getheader(path)), table]).writeto(path, overwrite=True)
+    ended = _reduce(night.raw, out)
+    assert ended.code == 0, ended.words
+    (cube,) = ended.products["cube"]
+    assert cube.match_level == _LEVEL
+    told = [line for log in (out / "logs").glob("ird_level1-*") for line in log.read_text().splitlines()]
+    assert any(f"{path.name}: AtmPerfParams is no table" in line and "left out" in line for line in told)
 
 
 def test_both_observing_blocks_of_a_folder_are_reduced(night: Night, out: Path) -> None:
