@@ -17,17 +17,16 @@ HALO_LAMBDA_D = 21.0
 
 _EDGE_PX = 8.0  # beside the mask the halo is steep: nothing stands out there
 _SHORTEST_PX = 100.0  # half the shortest wave of the smooth field
-_CORRELATED_PX = 100.0  # waves much shorter than this are held tighter
+_CORRELATED_PX = 120.0  # waves much shorter than this are held tighter
 _COMPONENT = 5.0  # strength of components, over those in the skies
 _GLOW = 0.3  # how far what is round about the star may be from the master's, share
 _RINGS_PX = (86.0, 256.0, 14.0)  # first, end, step: a glow that no master shows
 _RING = 0.03  # how bright that glow may be, share of the light
-_CHANNEL = 0.1  # how far the two fields may differ in what they share
-_COLOUR = 0.03  # likewise, where only their colours tell an unseen glow from the halo
+_CHANNEL = 0.03  # how far the two fields may differ in what they share: the star's flux is known as well
 _HALO = {
     Halo.KOLMOGOROV: np.inf,
     Halo.EDGE: np.inf,
-    Halo.STATIC: 0.05,
+    Halo.STATIC: 0.02,
     Halo.WIND_COS: 0.1,
     Halo.WIND_SIN: 0.1,
 }
@@ -172,7 +171,7 @@ class Model:
             return shapes.made
         low, high = (max(level, 1.0) for level in scene.levels)
         for first, second in zip(*(shapes_of.rings(r, *_RINGS_PX) for r in radius), strict=True):
-            shapes.alike(first * low, second * high, _RING, _RING * _COLOUR)
+            shapes.alike(first * low, second * high, _RING, _RING * _CHANNEL)
         return shapes.made
 
     def _halo(self, away: list[tuple[_Blocks, _Blocks]]) -> tuple[_Blocks, _Blocks]:
@@ -180,8 +179,7 @@ class Model:
         shapes = _Shapes()
         each = zip(away, self._scene.widths, strict=True)
         first, second = (shapes_of.halo(dy * ANAMORPHISM_Y / width, dx / width) for (dy, dx), width in each)
-        channel = _COLOUR if self._scene.glows is None else _CHANNEL
         for kind, spread in _HALO.items():
-            apart = channel * min(spread, 1.0)
+            apart = _CHANNEL * min(spread, 1.0)
             shapes.alike(first[kind], self._scene.ratio * second[kind], spread, apart)
         return shapes.made

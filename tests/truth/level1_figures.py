@@ -11,7 +11,7 @@ from scipy.ndimage import maximum_filter, median_filter, minimum_filter
 
 from hcvo.report import Row
 from tests.truth.level1_night import Cube, Night, Truth, matched, resampled
-from tests.truth.level1_plain import RINGS, block_medians, plain_residuals
+from tests.truth.level1_plain import RINGS, plain_residuals, smooth_rms
 from tests.truth.level1_pulls import pulls
 
 __all__ = ["Residuals", "figures", "outlying"]
@@ -256,8 +256,7 @@ def _images(night: Night, cube: Cube, case: str) -> list[Row]:
         wanted = radius > _CORE_PX
         outliers += int((outlying(image, star + others) & wanted).sum())
         pixels += int(wanted.sum())
-        blocks = (block_medians(image, (size // 2, size // 2), ring) for ring in RINGS)
-        smooth[time, channel] = [float(np.sqrt(np.mean(each**2))) for each in blocks]
+        smooth[time, channel] = [smooth_rms(image, (size // 2, size // 2), ring) for ring in RINGS]
         photometer.add(time, channel, image, others)
     if not pixels:
         return [_missing(case, "images", "no plane was kept", "some")]

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from tests.truth.level1_night import Night, Truth
 
-__all__ = ["RINGS", "block_medians", "plain_residuals"]
+__all__ = ["RINGS", "block_medians", "plain_residuals", "smooth_rms"]
 
 _BLOCK = 20
 RINGS = ((100.0, 195.0), (30.0, 95.0))
 """Where it is judged, px from the star: outside the corrected halo, and inside it, where planets are."""
 
 _LIT = 0.3
+_KNOWN = 0.25  # of a block's pixels
 
 
 def block_medians(
@@ -49,8 +50,37 @@ def block_medians(
     blocks = cut.reshape(height, _BLOCK, width, _BLOCK).transpose(0, 2, 1, 3).reshape(height, width, -1)
     y, x = np.mgrid[:height, :width] * _BLOCK + (_BLOCK - 1) / 2
     r = np.hypot(y - star[1], x - star[0])
-    wanted = (r > ring[0]) & (r < ring[1]) & (np.isfinite(blocks).mean(axis=2) > 0.5)
+    wanted = (r > ring[0]) & (r < ring[1]) & (np.isfinite(blocks).mean(axis=2) > _KNOWN)
     return np.asarray(np.nanmedian(blocks[wanted], axis=1))
+
+
+def smooth_rms(
+    image: NDArray[np.floating], star: tuple[float, float], ring: tuple[float, float] = RINGS[0]
+) -> float:
+    """Root mean square of the blocks, without the photons' noise.
+
+    The noise is told by the halves of a chequerboard, whose medians differ by twice a block's noise.
+
+    Parameters
+    ----------
+    image : NDArray[np.floating]
+        (y, x); NaN is left out.
+    star : tuple[float, float]
+        (x, y) in it.
+    ring : tuple[float, float]
+        Its radii, px.
+
+    Returns
+    -------
+    float
+        In the image's unit, at least 0.
+    """
+    odd = np.indices(image.shape).sum(axis=0) % 2 == 1
+    halves = [block_medians(np.where(odd == side, image, np.nan), star, ring) for side in (False, True)]
+    if halves[0].size != halves[1].size:
+        raise ValueError("a block has data in one half of its chequerboard only")
+    noise = float(np.mean((halves[0] - halves[1]) ** 2)) / 4.0
+    return float(np.sqrt(max(float(np.mean(block_medians(image, star, ring) ** 2)) - noise, 0.0)))
 
 
 def plain_residuals(night: Night) -> tuple[str, dict[tuple[str, int], NDArray[np.float64]]]:
@@ -122,7 +152,7 @@ def _one(
         else:
             model = sky + np.median((seen - sky)[use])
         rest = (thermal - model) / response
-        left_over.append([float(np.sqrt(np.mean(block_medians(rest, star, ring) ** 2))) for ring in RINGS])
+        left_over.append([smooth_rms(rest, star, ring) for ring in RINGS])
     return left_over
 
 

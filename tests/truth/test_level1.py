@@ -8,7 +8,7 @@ from hcvo.report import Row
 from tests.truth.level1 import summary
 from tests.truth.level1_figures import outlying
 from tests.truth.level1_night import resampled
-from tests.truth.level1_plain import block_medians
+from tests.truth.level1_plain import block_medians, smooth_rms
 
 SIZE = 201
 
@@ -45,6 +45,18 @@ def test_blocks_show_what_is_smooth_not_the_noise() -> None:
     assert np.sqrt(np.mean(block_medians(slope, (220, 220)) ** 2)) == pytest.approx(
         0.1 * np.sqrt(np.mean(x[(np.hypot(x, y) > 100) & (np.hypot(x, y) < 195)] ** 2)), rel=0.1
     )
+
+
+def test_what_is_smooth_is_told_without_the_noise() -> None:
+    y, x = np.mgrid[:441, :441] - 220.0
+    noise = np.random.default_rng(4).normal(0.0, 60.0, (441, 441))
+    assert smooth_rms(noise, (220, 220)) < 0.5 * 60.0 / 16.0  # of a block's noise
+    r = np.hypot(x, y)
+    wave = 3.0 * np.sqrt(2.0) * np.sin(x / 40.0)
+    true = np.sqrt(np.mean(wave[(r > 100) & (r < 195)] ** 2))
+    assert smooth_rms(noise / 3.0 + wave, (220, 220)) == pytest.approx(true, rel=0.1)
+    holes = np.where(np.random.default_rng(5).random((441, 441)) < 0.3, np.nan, wave)
+    assert smooth_rms(holes, (220, 220)) == pytest.approx(smooth_rms(wave, (220, 220)), rel=0.05)
 
 
 def test_resampling_keeps_flux_and_puts_the_star_in_the_middle() -> None:
