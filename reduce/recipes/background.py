@@ -112,7 +112,10 @@ class Background:
         self._models: dict[tuple[int, ...], Model] = {}
 
     def fitted(
-        self, planes: Sequence[_Image], stars: Sequence[_Place], dither: _Place = (0.0, 0.0)
+        self,
+        planes: Sequence[NDArray[np.float32]],
+        stars: Sequence[tuple[float, float]],
+        dither: tuple[float, float] = (0.0, 0.0),
     ) -> tuple[Fitted, ...]:
         """Fit the background of raw planes.
 

@@ -123,7 +123,7 @@ class Model:
         every = np.concatenate([self._shapes, halo])
         self._fit = Fit(every.reshape(len(every), -1), used.ravel())
 
-    def behind(self, means: _Blocks) -> _Blocks:
+    def behind(self, means: NDArray[np.float64]) -> NDArray[np.float64]:
         """Background of planes less their masters: fitted twice, then with the halo's brightness known.
 
         Parameters
