@@ -69,7 +69,7 @@ def cosines(shape: tuple[int, ...], shortest_px: float) -> tuple[_Plane, _Plane]
     return made, np.array([np.hypot(along[i], across[j]) for i, j in pairs])
 
 
-def halo(dy: _Plane, dx: _Plane) -> _Plane:
+def halo(dy: NDArray[np.float64], dx: NDArray[np.float64]) -> NDArray[np.float64]:
     """Light of a star beyond the radius that the adaptive optics controls.
 
     Kolmogorov's spectrum falls as the power -11/3; wind makes it oval; just outside of the control radius
@@ -93,7 +93,7 @@ def halo(dy: _Plane, dx: _Plane) -> _Plane:
     return np.stack([wide, r**-_EDGE, r**-_STATIC, wide * np.cos(twice), wide * np.sin(twice)])
 
 
-def rings(r: _Plane, inner_px: float, outer_px: float, step_px: float) -> _Plane:
+def rings(r: NDArray[np.float64], inner_px: float, outer_px: float, step_px: float) -> NDArray[np.float64]:
     """A free profile: rings that overlap as triangles; within the first it stays as it is there.
 
     Parameters
@@ -118,7 +118,9 @@ def rings(r: _Plane, inner_px: float, outer_px: float, step_px: float) -> _Plane
     )
 
 
-def round_about(light: _Plane, used: NDArray[np.bool_], r: _Plane) -> _Plane:
+def round_about(
+    light: NDArray[np.float64], used: NDArray[np.bool_], r: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """What of an image is round about a place, less a curved surface.
 
     Parameters
