@@ -112,7 +112,13 @@ def plan_fill(bad: NDArray[np.bool_], width: float, where: NDArray[np.bool_] | N
     )
 
 
-def fill(planes: NDArray[np.floating], plan: Plan, variance: NDArray[np.float32] | None = None) -> None:
+def fill(
+    planes: NDArray[np.floating],
+    plan: Plan,
+    variance: NDArray[np.float32] | None = None,
+    *,
+    sharply: bool = True,
+) -> None:
     """Fill the bad pixels of each plane in place.
 
     Parameters
@@ -124,6 +130,8 @@ def fill(planes: NDArray[np.floating], plan: Plan, variance: NDArray[np.float32]
     variance : NDArray[np.float32] | None
         (plane, y, x) of the good pixels: in clumps of bad pixels light that stands out of the noise is
         followed boldly, light far above it sharply, and noise is not. None: cautious in all clumps.
+    sharply : bool
+        False while cosmic rays may be among the sources: beside one they would be made to look like a star.
     """
     flat = planes.reshape(len(planes), -1)
     _gather(flat, plan.places, plan.sources, plan.weights)
@@ -132,6 +140,7 @@ def fill(planes: NDArray[np.floating], plan: Plan, variance: NDArray[np.float32]
         chosen = np.flatnonzero(plan.choice)
         step = plan.bold[chosen] - plan.weights[chosen]
         _follow(flat, spread, plan.places[chosen], plan.sources[chosen], plan.bold[chosen], step)
+    if variance is not None and sharply:
         step = plan.sharp.copy()
         step[:, :SOURCES] -= plan.bold[plan.clumped]
         _follow(flat, spread, plan.places[plan.clumped], plan.wide, plan.sharp, step)

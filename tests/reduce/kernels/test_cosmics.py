@@ -120,3 +120,26 @@ def test_what_the_calibrations_leave_in_all_planes_is_no_hit() -> None:
     assert found.sum() <= 3  # of a million
     unknown = find_cosmics(data, variance, 3.4)
     assert unknown.sum() > 100 * found.sum() + 1000
+
+
+def test_what_flashes_up_in_one_plane_is_a_hit_however_wide() -> None:
+    """Four pixels wide, across a clump of bad pixels that were filled from it."""
+    rng = np.random.default_rng(13)
+    data, variance = _noisy(rng, _scene(rng, 3.4, 4))
+    known = np.zeros((_SIZE, _SIZE), bool)
+    known[62:64, 31:34] = True
+    data[2, 60:64, 30:34] += 4000.0
+    found = find_cosmics(data, variance, 3.4, known)
+    assert found[2, 60:64, 30:34][~known[60:64, 30:34]].all()
+    assert not found[:, known].any()
+    found[2, 60:64, 30:34] = False
+    assert not found.any()
+
+
+def test_another_sky_or_a_jump_of_the_star_is_no_hit() -> None:
+    rng = np.random.default_rng(14)
+    light = _scene(rng, 3.4, 4)
+    light[1] += 12.0 * gaussian_filter(light[0], 12.0)
+    light[3] = np.roll(light[3], (3, -2), axis=(0, 1))
+    data, variance = _noisy(rng, light)
+    assert find_cosmics(data, variance, 3.4).mean() < 1e-5
