@@ -87,8 +87,9 @@ def frames_for(observations: Collection[Observation]) -> list[Frame]:
     shared = Q(observation=None) | Q(kind="SKY")
     calibrations = shared & Q(arm__in=arms, mjd_obs__gte=begin, mjd_obs__lte=end)
     telemetry = reduce(or_, map(_telemetry, observations))
-    rows = RawFrame.objects.filter(own | calibrations | telemetry).select_related("observation")
-    return _frames(rows.defer("cards").order_by("mjd_obs"))
+    rows = RawFrame.objects.select_related("observation")
+    others = rows.filter((calibrations | telemetry) & ~own).defer("cards")
+    return sorted(_frames([*rows.filter(own), *others]), key=lambda frame: frame.mjd_obs)
 
 
 def _telemetry(observation: Observation) -> Q:
@@ -102,10 +103,12 @@ class _Cards(Mapping[str, CardValue]):
     Association asks every frame of a block for its execution, which the observation's key tells.
     """
 
-    def __init__(self, frame_pk: int, known: Mapping[str, CardValue]) -> None:
-        self._pk = frame_pk
+    def __init__(self, row: RawFrame, known: Mapping[str, CardValue]) -> None:
+        self._pk = row.pk
         self._known = known
         self._cards: dict[str, CardValue] | None = None
+        if "cards" not in row.get_deferred_fields():
+            self._cards = row.cards
 
     def _fetched(self) -> dict[str, CardValue]:
         if self._cards is None:
@@ -166,7 +169,7 @@ def _frame(row: RawFrame, path: Path) -> Frame:
         target_name=row.object_name,
         ra_deg=row.ra,
         dec_deg=row.dec,
-        cards=_Cards(row.pk, _execution(row)),
+        cards=_Cards(row, _execution(row)),
         obs_id=row.observation.obs_id if row.observation else "",
     )
 

@@ -69,10 +69,10 @@ def test_a_plan_enters_what_is_missing_and_the_next_replaces_it(site: Settings, 
     assert _plan("--dry-run") == 1
     assert _rows() == set()
     assert _plan() == 1
-    nothing = {(1, "flat", None), (2, "flat", None)}
+    nothing = {(1, "flat", None), (2, "flat", None), (2, "background", None)}
     assert _rows() == nothing
     assert _plan() == 1
-    assert (_rows(), MissingCalibration.objects.count()) == (nothing, 2)
+    assert (_rows(), MissingCalibration.objects.count()) == (nothing, 3)
     _ingest(site, tmp_path, _flats())
     assert _plan() == 1
     first = {(1, "flat dark", 1), (1, "sparta", 0)}
@@ -94,7 +94,7 @@ def test_other_observations_keep_their_rows(site: Settings, tmp_path: Path) -> N
     other = [frames.header(minute=100.0, target="HD_95086", pointing=(164.3, -68.7), ob_id=77)]
     _ingest(site, tmp_path, other)
     assert CliRunner().invoke(reduce, ["--target", "HD 95086", "--plan"]).exit_code == 1
-    assert MissingCalibration.objects.count() == before + 1
+    assert MissingCalibration.objects.count() == before + 2  # a flat and a background
 
 
 def _published() -> list[tuple[Any, ...]]:
@@ -115,7 +115,12 @@ def test_rows_are_published_with_their_observation_and_name_no_frame(site: Setti
     assert _published() == []
     Observation.objects.update(release_time="2020-01-01T00:00:00Z")
     assert _published() == [
-        (observation.obs_id, sequence, "flat", None, "IRD_FLAT_FIELD_RAW") for sequence in (1, 2)
+        (observation.obs_id, sequence, *wanted)
+        for sequence in (1, 2)
+        for wanted in (
+            ("flat", None, "IRD_FLAT_FIELD_RAW"),
+            ("background", None, "IRD_SKY_BG_RAW IRD_INS_BG_RAW IRD_DARK_RAW"),
+        )
     ]
     with connection.cursor() as cursor:
         cursor.execute("SELECT string_agg(to_jsonb(m)::text, ' ') FROM hci.missing_calibration m")
@@ -126,7 +131,7 @@ def test_a_reduction_enters_them_too(site: Settings, tmp_path: Path) -> None:
     _ingest(site, tmp_path, _sequence())
     result = CliRunner().invoke(reduce, ["--target", "beta Pic"])
     assert (result.exit_code, "no flat for" in result.stdout) == (1, True)
-    assert _rows() == {(1, "flat", None), (2, "flat", None)}
+    assert _rows() == {(number, role, None) for number in (1, 2) for role in ("flat", "background")}
 
 
 def test_telemetry_of_the_time_comes_with_the_frames_and_a_plan_needs_few_queries(
