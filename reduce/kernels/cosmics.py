@@ -7,13 +7,13 @@ of the range of values around it. Where a file has several planes, the test runs
 the mean of the planes so cleaned: what lasts (star, speckles, companions) is gone, and what changed is as
 smooth as the telescope's image. (A median over planes would not do: where changing speckles cross, it has
 edges sharper than the telescope's.) Tracks and clumps are peeled off from their sharpest pixel inwards.
-Before all, what flashes up in one plane many times brighter than anything near it in the faintest of three
-or more is a hit, however wide: no speckle and no wandering star does.
+Then what a hit is part of belongs to it, however wide, as far as it flashes up in one plane many times
+brighter than anything near it in the faintest of three or more.
 """
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter
+from scipy.ndimage import label, maximum_filter
 
 from reduce.kernels.compiled import compiled
 from reduce.kernels.fill import predictor
@@ -29,7 +29,7 @@ _FEWEST = 3  # planes that tell a flash
 _FLASH = 5.0  # over the brightest of the faintest plane near it
 _FLASH_SIGMA = 8.0
 _FLASH_PX = 7  # side of what is near: the star may jump by 3 px
-_WEATHER = 2e-3  # share of the field from which it is another sky, not hits
+_FLASH_LARGEST = 40  # px: beyond, it may be a companion that a turning field has moved
 _IN_MOST = 0.5  # the median plane's deviation over the mean's, for a pixel that is sharp in most planes
 
 
@@ -70,10 +70,13 @@ def find_cosmics(
     found = np.zeros(shape, bool)
     common = np.zeros(shape[1:], np.float32) if shared is None else shared
     kernel, cleaned = predictor(width), np.array(planes, dtype=np.float32)
-    if len(planes) >= _FEWEST:
-        _flashes(cleaned, spread, skipped, found)
     for plane, noise, hits in zip(cleaned, spread, found, strict=True):
         _search(plane, noise + common, skipped, kernel, threshold, hits)
+    if len(planes) >= _FEWEST:
+        for number in np.flatnonzero(found.any(axis=(1, 2))):
+            whole = _flash(planes, spread, int(number), found[number])
+            cleaned[number][whole] = planes.min(axis=0)[whole]
+            found[number] |= whole & ~skipped
     if len(planes) > 1:
         quiet = _mean(spread) / np.float32(len(planes))
         middle = _mean(cleaned)
@@ -85,21 +88,21 @@ def find_cosmics(
     return found
 
 
-def _flashes(
-    planes: NDArray[np.float32],
-    variance: NDArray[np.float32],
-    known: NDArray[np.bool_],
-    hits: NDArray[np.bool_],
-) -> None:
-    """Mark what is far brighter than near it in the faintest plane, which takes its place in `planes`."""
-    faintest = planes.min(axis=0)
-    near = _FLASH * maximum_filter(np.maximum(faintest, 0.0), _FLASH_PX)
-    for plane, spread, found in zip(planes, variance, hits, strict=True):
-        bright = plane - near
-        flash = (bright > 0.0) & (bright**2 > _FLASH_SIGMA**2 * spread)
-        if flash.mean() < _WEATHER:
-            found[flash & ~known] = True
-            plane[flash] = faintest[flash]
+def _flash(
+    planes: NDArray[np.float32], variance: NDArray[np.float32], number: int, hits: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """What hits of one plane are part of, (y, x): far brighter than near it in the faintest plane."""
+    near = _FLASH * maximum_filter(np.maximum(planes.min(axis=0), 0.0), _FLASH_PX)
+    bright = planes[number] - near
+    flash = (bright > 0.0) & (bright**2 > _FLASH_SIGMA**2 * variance[number])
+    parts, count = label(flash, np.ones((3, 3)))
+    if not count:
+        return np.asarray(flash, np.bool_)
+    size = np.bincount(parts.ravel(), minlength=count + 1)
+    hit = np.bincount(parts[hits], minlength=count + 1) > 0
+    chosen = hit & (size <= _FLASH_LARGEST)
+    chosen[0] = False
+    return np.asarray(chosen[parts], np.bool_)
 
 
 def _lasting(

@@ -71,7 +71,7 @@ def test_hits_are_found(width: float, least: float, planes: int) -> None:
     data += hit.astype(np.float32)
     found = find_cosmics(data, (variance + hit / 1.75).astype(np.float32), width)
     assert (found & strong).sum() > least * strong.sum()
-    assert (found & (hit == 0)).sum() <= 0.004 * strong.sum()
+    assert (found & (hit == 0)).sum() <= 0.006 * strong.sum()
 
 
 def test_a_pixel_hot_in_all_planes_is_found_in_all_and_a_known_one_is_left() -> None:
@@ -129,11 +129,29 @@ def test_what_flashes_up_in_one_plane_is_a_hit_however_wide() -> None:
     known = np.zeros((_SIZE, _SIZE), bool)
     known[62:64, 31:34] = True
     data[2, 60:64, 30:34] += 4000.0
+    data[2, 59, 34] += 3000.0
     found = find_cosmics(data, variance, 3.4, known)
     assert found[2, 60:64, 30:34][~known[60:64, 30:34]].all()
     assert not found[:, known].any()
-    found[2, 60:64, 30:34] = False
+    found[2, 59:64, 30:35] = False
     assert not found.any()
+
+
+def test_companions_that_a_turning_field_moves_are_no_hits() -> None:
+    rng = np.random.default_rng(15)
+    for width in (2.4, 3.4):
+        light = np.stack(
+            [
+                30.0
+                + sum(
+                    peak * _point(20.0 + 28 * n, 40.0 + 9 * t, width)
+                    for n, peak in enumerate((200, 900, 4000, 2e4))
+                )
+                for t in range(4)
+            ]
+        )
+        data, variance = _noisy(rng, light)
+        assert not find_cosmics(data, variance, width).any()
 
 
 def test_another_sky_or_a_jump_of_the_star_is_no_hit() -> None:
