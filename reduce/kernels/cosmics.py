@@ -73,10 +73,7 @@ def find_cosmics(
     for plane, noise, hits in zip(cleaned, spread, found, strict=True):
         _search(plane, noise + common, skipped, kernel, threshold, hits)
     if len(planes) >= _FEWEST:
-        for number in np.flatnonzero(found.any(axis=(1, 2))):
-            whole = _flash(planes, spread, int(number), found[number])
-            cleaned[number][whole] = planes.min(axis=0)[whole]
-            found[number] |= whole & ~skipped
+        _flashes(planes, spread, cleaned, skipped, found)
     if len(planes) > 1:
         quiet = _mean(spread) / np.float32(len(planes))
         middle = _mean(cleaned)
@@ -88,19 +85,29 @@ def find_cosmics(
     return found
 
 
-def _flash(
-    planes: NDArray[np.float32], variance: NDArray[np.float32], number: int, hits: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """What hits of one plane are part of, (y, x): far brighter than near it in the faintest plane."""
-    near = _FLASH * maximum_filter(np.maximum(planes.min(axis=0), 0.0), _FLASH_PX)
-    bright = planes[number] - near
-    flash = (bright > 0.0) & (bright**2 > _FLASH_SIGMA**2 * variance[number])
+def _flashes(
+    planes: NDArray[np.float32],
+    variance: NDArray[np.float32],
+    cleaned: NDArray[np.float32],
+    known: NDArray[np.bool_],
+    found: NDArray[np.bool_],
+) -> None:
+    """Add what hits are part of: far brighter than near it in the faintest plane, whose word it gets."""
+    faintest = planes.min(axis=0)
+    near = _FLASH * maximum_filter(np.maximum(faintest, 0.0), _FLASH_PX)
+    for plane, spread, clean, hits in zip(planes, variance, cleaned, found, strict=True):
+        if hits.any():
+            bright = plane - near
+            whole = _touched((bright > 0.0) & (bright**2 > _FLASH_SIGMA**2 * spread), hits)
+            clean[whole] = faintest[whole]
+            hits[whole & ~known] = True
+
+
+def _touched(flash: NDArray[np.bool_], hits: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Connected parts (y, x) that hold a hit and are no larger than a hit may be."""
     parts, count = label(flash, np.ones((3, 3)))
-    if not count:
-        return np.asarray(flash, np.bool_)
     size = np.bincount(parts.ravel(), minlength=count + 1)
-    hit = np.bincount(parts[hits], minlength=count + 1) > 0
-    chosen = hit & (size <= _FLASH_LARGEST)
+    chosen = (np.bincount(parts[hits], minlength=count + 1) > 0) & (size <= _FLASH_LARGEST)
     chosen[0] = False
     return np.asarray(chosen[parts], np.bool_)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from reduce.kernels.compiled import compiled
 
-__all__ = ["SOURCES", "Plan", "fill", "fill_variance", "plan_fill", "predictor"]
+__all__ = ["SOURCES", "Plan", "fill", "fill_variance", "plan_fill", "predictor", "sharpen"]
 
 SOURCES = 24
 """Good pixels that speak for a bad one: a square of 5 x 5 around it where all are good."""
@@ -112,13 +112,7 @@ def plan_fill(bad: NDArray[np.bool_], width: float, where: NDArray[np.bool_] | N
     )
 
 
-def fill(
-    planes: NDArray[np.floating],
-    plan: Plan,
-    variance: NDArray[np.float32] | None = None,
-    *,
-    sharply: bool = True,
-) -> None:
+def fill(planes: NDArray[np.floating], plan: Plan, variance: NDArray[np.float32] | None = None) -> None:
     """Fill the bad pixels of each plane in place.
 
     Parameters
@@ -129,9 +123,7 @@ def fill(
         Of `plan_fill` for this shape.
     variance : NDArray[np.float32] | None
         (plane, y, x) of the good pixels: in clumps of bad pixels light that stands out of the noise is
-        followed boldly, light far above it sharply, and noise is not. None: cautious in all clumps.
-    sharply : bool
-        False while cosmic rays may be among the sources: beside one they would be made to look like a star.
+        followed boldly, and noise is not. None: cautious in all clumps.
     """
     flat = planes.reshape(len(planes), -1)
     _gather(flat, plan.places, plan.sources, plan.weights)
@@ -140,10 +132,26 @@ def fill(
         chosen = np.flatnonzero(plan.choice)
         step = plan.bold[chosen] - plan.weights[chosen]
         _follow(flat, spread, plan.places[chosen], plan.sources[chosen], plan.bold[chosen], step)
-    if variance is not None and sharply:
-        step = plan.sharp.copy()
-        step[:, :SOURCES] -= plan.bold[plan.clumped]
-        _follow(flat, spread, plan.places[plan.clumped], plan.wide, plan.sharp, step)
+
+
+def sharpen(planes: NDArray[np.floating], plan: Plan, variance: NDArray[np.float32]) -> None:
+    """Follow light far above the noise sharply in clumps of bad pixels of filled planes, in place.
+
+    Parameters
+    ----------
+    planes : NDArray[np.floating]
+        (plane, y, x), contiguous, after `fill`; free of cosmic rays: beside one, they would be made to look
+        like a star.
+    plan : Plan
+        Of `plan_fill` for this shape.
+    variance : NDArray[np.float32]
+        (plane, y, x) of the good pixels.
+    """
+    step = plan.sharp.copy()
+    step[:, :SOURCES] -= plan.bold[plan.clumped]
+    shape = (len(planes), -1)
+    places = plan.places[plan.clumped]
+    _follow(planes.reshape(shape), variance.reshape(shape), places, plan.wide, plan.sharp, step)
 
 
 def fill_variance(planes: NDArray[np.float32], plan: Plan) -> None:

@@ -217,16 +217,17 @@ class _Field:
         image, noise = variance.calibrate(
             raw, behind, view.background, view.noise, view.flat, irdis.GAIN_E_PER_ADU
         )
-        fill.fill(image, view.repair, noise, sharply=False)
+        fill.fill(image, view.repair, noise)
         fill.fill_variance(noise, view.repair)
         shared = (view.error**2 + (image.mean(axis=0) * view.flat_error) ** 2) / view.flat**2
         hits = cosmics.find_cosmics(image, noise, view.width, self._unseen, shared=shared)
-        fill.fill(image, view.repair, noise)
+        fill.sharpen(image, view.repair, noise)
         for plane, error, hit in zip(image, noise, hits, strict=True):
             if hit.any():  # bad pixels beside a hit were filled from it
                 again = hit | (view.bad & _grown(hit))
                 plan = fill.plan_fill(self._without | hit, view.width, again)
                 fill.fill(plane[None], plan, error[None])
+                fill.sharpen(plane[None], plan, error[None])
                 fill.fill_variance(error[None], plan)
         if view.lost.any():  # what lies beside them would ring: their nearest neighbours stand for them
             image, noise = image[:, *self._nearest], noise[:, *self._nearest]

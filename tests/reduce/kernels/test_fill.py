@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import sparse
 
-from reduce.kernels.fill import SOURCES, fill, fill_variance, plan_fill, predictor
+from reduce.kernels.fill import SOURCES, fill, fill_variance, plan_fill, predictor, sharpen
 
 
 def _filled(image: NDArray[np.float64], bad: NDArray[np.bool_], width: float) -> NDArray[np.float64]:
@@ -116,6 +116,7 @@ def test_noise_is_not_followed_boldly() -> None:
     chosen = cautious.copy()
     fill(cautious, plan)
     fill(chosen, plan, np.ones_like(chosen))
+    sharpen(chosen, plan, np.ones_like(chosen))
     tried = 400 * plan.choice.sum()
     assert tried > 30_000
     assert (chosen != cautious).sum() / tried < 3e-4

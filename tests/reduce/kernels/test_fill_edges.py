@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reduce.kernels.fill import SOURCES, WIDE, fill, fill_variance, plan_fill, predictor
+from reduce.kernels.fill import SOURCES, WIDE, fill, fill_variance, plan_fill, predictor, sharpen
 
 _LADDER = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 _REACH = 40
@@ -207,6 +207,7 @@ def test_light_is_followed_where_it_stands_out_of_four_sigma(times: float, sign:
     planes *= (np.array([1.0, 0.8]) * sign * times * limit / (step * planes).sum(axis=(1, 2)))[:, None, None]
     found = planes.astype(np.float32)
     fill(found, plan, variance.astype(np.float32))
+    sharpen(found, plan, variance.astype(np.float32))
     wanted = bold if times > 1 else cautious
     assert found[0, 2, 4] == pytest.approx((wanted * planes[0]).sum(), rel=1e-4)
     assert found[1, 2, 4] == pytest.approx((cautious * planes[1]).sum(), rel=1e-4)
@@ -254,5 +255,6 @@ def test_light_far_above_noise_is_followed_sharply(times: float) -> None:
     plane *= times * 4.0 * np.sqrt((step**2 * variance).sum()) / (step * plane).sum()
     found = plane.astype(np.float32)[None]
     fill(found, plan, variance.astype(np.float32)[None])
+    sharpen(found, plan, variance.astype(np.float32)[None])
     wanted = sharp if times > 1 else _planned(plan.weights[1], plan.sources[1], bad.shape)
     assert found[0, 2, 4] == pytest.approx((wanted * plane).sum(), rel=1e-3, abs=1e-3)
