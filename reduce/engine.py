@@ -288,6 +288,8 @@ def _with_followers(planned: Plan, recipes: Iterable[Recipe], until: Level = "le
     for recipe in in_order(by_name.values()):
         if len(recipe.consumes) != 1 or not recipe.consumes[0].classes <= _KINDS:
             continue  # planned by association, or started by hand
+        if recipe.on_request:
+            continue
         if until == "level1" and not recipe.makes <= _OF_LEVEL1:
             continue
         consume = recipe.consumes[0]

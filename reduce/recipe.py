@@ -99,6 +99,8 @@ class Recipe:
         Its parameters with defaults, units and meanings.
     run : Callable[[Mapping[str, Sequence[SourceFile]], Parameters, Job], None]
         Files by role, parameters and job; writes each product by `Job.path_for` and `Job.done`.
+    on_request : bool
+        It lives on products alone and runs only when it is named; else it follows whatever makes them.
     """
 
     name: str
@@ -106,6 +108,7 @@ class Recipe:
     makes: frozenset[str]
     parameters: type[Parameters]
     run: Callable[[Mapping[str, Sequence[SourceFile]], Parameters, Job], None]
+    on_request: bool = False
 
 
 class Recorder(Protocol):

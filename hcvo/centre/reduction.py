@@ -189,7 +189,11 @@ def level2_of(
 
 def _level2_recipes() -> list[Recipe]:
     wanted = frozenset({ProductKind.CUBE.value})
-    return [one for one in in_order(REGISTRY) if len(one.consumes) == 1 and one.consumes[0].classes == wanted]
+    return [
+        one
+        for one in in_order(REGISTRY)
+        if len(one.consumes) == 1 and one.consumes[0].classes == wanted and not one.on_request
+    ]
 
 
 def _with_frames(observations: Sequence[Observation]) -> list[Observation]:

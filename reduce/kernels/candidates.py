@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from reduce.kernels.aperture import aperture_flux, aperture_map
-from reduce.kernels.cadi import reduce_cadi
-from reduce.kernels.channels import Channel, channel_weights, reduce_without, stack
+from reduce.kernels.cadi import plain_adi
+from reduce.kernels.channels import Algorithm, Channel, channel_weights, reduce_without, stack
 from reduce.kernels.fit import POOR, Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion
-from reduce.kernels.reduction import Algorithm, Parts, Reduction
+from reduce.kernels.reduction import Parts, Reduction
 from reduce.kernels.snr import Rings, prepare_rings, ring_noise, significance
 
 __all__ = ["Detection", "Found", "local_maxima", "search"]
@@ -286,7 +286,7 @@ def _fit_peak(scene: Scene, subtracted: Sequence[Detection], x: int, y: int) -> 
 
 def _guided(scene: Scene, subtracted: Sequence[Detection], x: float, y: float) -> Companion | None:
     """The same companion in an image without components: they cannot be shaped by it there."""
-    plain = _without(scene, subtracted, reduce_cadi)
+    plain = _without(scene, subtracted, plain_adi)
     nothing: list[Parts] = [[] for _ in scene.channels]
     fit = fit_companion(plain, nothing, *nearby_peak(plain, nothing, x, y))
     return fit.companion if fit.ok else None

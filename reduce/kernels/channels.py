@@ -1,15 +1,23 @@
 """The channels of one sequence, and how they are stacked."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reduce.kernels.inject import Companion, Psf, inject
-from reduce.kernels.reduction import Algorithm, Reduction
+from reduce.kernels.inject import Companion, Psf, Stamps, companion_stamps, inject
+from reduce.kernels.reduction import Reduction
 
-__all__ = ["Channel", "channel_weights", "noise_level", "radial_noise", "reduce_without", "stack"]
+__all__ = [
+    "Algorithm",
+    "Channel",
+    "channel_weights",
+    "noise_level",
+    "radial_noise",
+    "reduce_without",
+    "stack",
+]
 
 _MAD = 1.4826  # standard deviation of a Gaussian per median absolute deviation
 
@@ -30,6 +38,8 @@ class Channel:
         Pixels.
     star_flux : float
         adu in the aperture of 1 FWHM; NaN = unknown.
+    wavelength_um : float
+        Of the channel; NaN = unknown.
     """
 
     cube: NDArray[np.float32]
@@ -37,11 +47,27 @@ class Channel:
     psf: Psf
     fwhm: float
     star_flux: float
+    wavelength_um: float = float("nan")
 
     @property
     def centre(self) -> tuple[float, float]:
         """(x, y) of the star."""
         return float(self.cube.shape[2] // 2), float(self.cube.shape[1] // 2)
+
+    def stamps(self, x: float, y: float) -> Stamps:
+        """Source of unit flux at (x, y) of the derotated image, in every frame."""
+        shape = (self.cube.shape[1], self.cube.shape[2])
+        return companion_stamps(self.psf, x, y, self.angles_deg, self.centre, shape)
+
+    def with_sources(self, sources: Sequence[tuple[float, float, float]]) -> "Channel":
+        """The same with sources (x, y, flux in adu) added to its frames; negative fluxes take them away."""
+        if not sources:
+            return self
+        return replace(self, cube=inject(self.cube, self.angles_deg, self.psf, sources))
+
+
+Algorithm = Callable[[Channel], Reduction]
+"""One channel to its reduction."""
 
 
 def noise_level(image: NDArray[np.floating], where: NDArray[np.bool_] | None = None) -> float:
@@ -122,9 +148,7 @@ def reduce_without(
     list[Reduction]
         One a channel.
     """
-    reductions = []
-    for number, channel in enumerate(channels):
-        sources = [(c.x, c.y, -c.flux[number]) for c in companions]
-        cube = inject(channel.cube, channel.angles_deg, channel.psf, sources) if sources else channel.cube
-        reductions.append(algorithm(cube, channel.angles_deg))
-    return reductions
+    return [
+        algorithm(channel.with_sources([(c.x, c.y, -c.flux[number]) for c in companions]))
+        for number, channel in enumerate(channels)
+    ]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from reduce.kernels.cadi import reduce_cadi
+from reduce.kernels.cadi import plain_adi
 from reduce.kernels.channels import reduce_without
 from reduce.kernels.fit import Fit, Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion
@@ -150,7 +150,7 @@ class _Plain:
 
     @cached_property
     def scene(self) -> Scene:
-        reductions = reduce_without(self.of.channels, self.companions, reduce_cadi)
+        reductions = reduce_without(self.of.channels, self.companions, plain_adi)
         return replace(self.of, reductions=reductions)
 
 

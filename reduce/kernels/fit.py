@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from reduce.kernels.aperture import aperture_flux, aperture_map
 from reduce.kernels.channels import Channel, radial_noise, stack
-from reduce.kernels.inject import Companion, Stamps, companion_stamps
+from reduce.kernels.inject import Companion, Stamps
 from reduce.kernels.reduction import Parts, Reduction
 
 __all__ = ["POOR", "Fit", "Scene", "fit_companion", "nearby_peak"]
@@ -101,9 +101,7 @@ class Scene:
 
     def stamps(self, channel: int, x: float, y: float) -> Stamps:
         """Unit source at (x, y) in one channel."""
-        c = self.channels[channel]
-        shape = (c.cube.shape[1], c.cube.shape[2])
-        return companion_stamps(c.psf, x, y, c.angles_deg, c.centre, shape)
+        return self.channels[channel].stamps(x, y)
 
     def parts(self, companion: Companion, sign: float = 1.0) -> list[Parts]:
         """A companion as something to inject, for each channel."""

@@ -18,7 +18,7 @@ from reduce.kernels.derotate import derotate
 from reduce.kernels.inject import Stamps, add_stamps
 from reduce.kernels.spline import coefficients
 
-__all__ = ["Algorithm", "Parts", "Reduction", "Sequenced", "WholeReduction", "sequence"]
+__all__ = ["Parts", "Reduction", "Sequenced", "WholeReduction", "sequence"]
 
 Parts = Sequence[tuple[Stamps, float]]
 """Sources to inject: stamps of unit flux, and the flux."""
@@ -33,10 +33,6 @@ class Reduction(Protocol):
 
     def patch(self, parts: Parts, x: int, y: int, half: int) -> NDArray[np.float32]:
         """Pixels x - half .. x + half, y - half .. y + half of the image, had `parts` been in the data."""
-
-
-Algorithm = Callable[[NDArray[np.float32], NDArray[np.floating]], Reduction]
-"""Cube (time, y, x) and derotation angles (time,) to a reduction."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,11 @@ from hcvo.errors import ReductionError
 from hcvo.headers.level2_tables import CandidateRow, ContrastRow
 from hcvo.headers.wcs import sky_of_offset
 from reduce.kernels.candidates import Detection, Found, search
-from reduce.kernels.channels import Channel, stack
+from reduce.kernels.channels import Algorithm, Channel, stack
 from reduce.kernels.characterise import Deviations, injected_deviations, spread
 from reduce.kernels.contrast import contrast_curve
 from reduce.kernels.fit import POOR
 from reduce.kernels.inject import prepare_psf
-from reduce.kernels.reduction import Algorithm
 from reduce.kernels.snr import significance, snr_map
 from reduce.recipe import Job, Parameters
 from reduce.recipes.level1_cube import Level1Cube, Systematics
@@ -239,6 +238,7 @@ def _channels(level1: Level1Cube, half: int) -> list[Channel]:
             psf=prepare_psf(level1.psf[c], int(np.ceil(_PSF_REACH * facts.fwhm_px))),
             fwhm=facts.fwhm_px,
             star_flux=facts.star_flux,
+            wavelength_um=facts.wavelength_um,
         )
         for c, facts in enumerate(level1.channels)
     ]

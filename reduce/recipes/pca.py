@@ -1,20 +1,18 @@
 """Level 2 by principal components of the full frame."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from hcvo.errors import ReductionError
-from hcvo.model.product import ProductKind
+from reduce.kernels.channels import Algorithm, Channel
 from reduce.kernels.components import choose_components, component_grid
-from reduce.kernels.pca import reduce_pca
-from reduce.kernels.reduction import Algorithm, Reduction
-from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
-from reduce.recipes.level1_cube import read_level1
-from reduce.recipes.level2 import Level2Parameters, Setting, run_level2
-from reduce.recipes.write_level2 import Card, write_level2
+from reduce.kernels.pca import PcaReduction, reduce_pca
+from reduce.recipe import Job
+from reduce.recipes.level1_cube import Level1Cube
+from reduce.recipes.level2 import Level2Parameters, Setting
+from reduce.recipes.level2_recipe import level2_recipe
+from reduce.recipes.write_level2 import Card
 
 __all__ = ["RECIPE", "PcaParameters"]
 
@@ -32,17 +30,24 @@ class PcaParameters(Level2Parameters):
 class _Pca:
     """PCA with the number of components asked for, or chosen on the middle channel."""
 
-    def __init__(self, parameters: PcaParameters, job: Job) -> None:
+    def __init__(self, level1: Level1Cube, parameters: PcaParameters, job: Job) -> None:
         self.parameters, self.job = parameters, job
+        self.frames = level1.cube.shape[1]
         self.components = parameters.components or 0
+        if self.components >= self.frames:
+            raise ReductionError(
+                f"{level1.name}: {self.components} components of {self.frames} frames leave nothing; "
+                f"wanted at most {self.frames - 1}, lower 'components'"
+            )
 
     def __call__(self, setting: Setting) -> Algorithm:
         if not self.components:
             self.components = self._chosen(setting)
         self.job.log.info("pca", components=self.components, asked=self.parameters.components)
 
-        def run(cube: NDArray[np.float32], angles_deg: NDArray[np.floating]) -> Reduction:
-            return reduce_pca(cube, angles_deg, self.components, setting.mask, self.parameters.combine)
+        def run(channel: Channel) -> PcaReduction:
+            given = (channel.cube, channel.angles_deg, self.components)
+            return reduce_pca(*given, setting.mask, self.parameters.combine)
 
         return run
 
@@ -55,41 +60,13 @@ class _Pca:
         self.job.log.info("components tried", tried=choice.tried, log_noise_over_throughput=depths)
         return choice.best
 
-
-def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job: Job) -> None:
-    assert isinstance(parameters, PcaParameters)
-    level1 = read_level1(files["cube"][0])
-    frames = level1.cube.shape[1]
-    if (parameters.components or 0) >= frames:
-        raise ReductionError(
-            f"{level1.name}: {parameters.components} components of {frames} frames leave nothing; "
-            f"wanted at most {frames - 1}, lower 'components'"
-        )
-    pca = _Pca(parameters, job)
-    level2 = run_level2(level1, parameters, pca, job)
-    own: list[Card] = [
-        ("NCOMP", pca.components, "principal components removed"),
-        ("NCOMPAUT", parameters.components is None, "their number chosen by depth"),
-        ("NFRAMES", frames, "frames"),
-        ("PCAMEAN", True, "temporal mean subtracted first"),
-    ]
-    write_level2(level1, level2, parameters, job, ("pca", own))
+    def cards(self) -> Sequence[Card]:
+        return [
+            ("NCOMP", self.components, "principal components removed"),
+            ("NCOMPAUT", self.parameters.components is None, "their number chosen by depth"),
+            ("NFRAMES", self.frames, "frames"),
+            ("PCAMEAN", True, "temporal mean subtracted first"),
+        ]
 
 
-RECIPE = Recipe(
-    name="pca",
-    consumes=(Consume("cube", frozenset({ProductKind.CUBE.value}), 1, 1),),
-    makes=frozenset(
-        kind.value
-        for kind in (
-            ProductKind.RESIDUAL,
-            ProductKind.IMAGE,
-            ProductKind.SNR,
-            ProductKind.SIGNIFICANCE,
-            ProductKind.CONTRAST,
-            ProductKind.CANDIDATES,
-        )
-    ),
-    parameters=PcaParameters,
-    run=_run,
-)
+RECIPE = level2_recipe("pca", PcaParameters, _Pca, on_request=False)

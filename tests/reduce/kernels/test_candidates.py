@@ -3,20 +3,19 @@
 import numpy as np
 import pytest
 
-from reduce.kernels.cadi import reduce_cadi
+from reduce.kernels.cadi import plain_adi
 from reduce.kernels.candidates import Found, local_maxima, search
-from reduce.kernels.channels import Channel
+from reduce.kernels.channels import Algorithm, Channel
 from reduce.kernels.characterise import clear_azimuths, injected_deviations, spread
 from reduce.kernels.inject import Companion, prepare_psf
 from reduce.kernels.pca import reduce_pca
-from reduce.kernels.reduction import Algorithm
 from tests.reduce.kernels.planted import FWHM, airy, airy_flux, sky_pixel, speckle_sequence, track
 
 _SIZE = 61
 _ANGLES = np.linspace(-150.0, -95.0, 14)
 _ALGORITHMS: dict[str, Algorithm] = {
-    "cadi": reduce_cadi,
-    "pca": lambda cube, angles: reduce_pca(cube, angles, 2),
+    "cadi": plain_adi,
+    "pca": lambda one: reduce_pca(one.cube, one.angles_deg, 2),
 }
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from reduce.kernels.aperture import aperture_flux, aperture_map
-from reduce.kernels.cadi import reduce_cadi
+from reduce.kernels.cadi import plain_adi
 from reduce.kernels.candidates import (
     Detection,
     Found,
@@ -100,7 +100,7 @@ def _channels(*sources: tuple[float, float, float], frames: int = 8, seed: int =
 
 
 def _scene(channels: list[Channel]) -> Scene:
-    reductions = reduce_without(channels, (), reduce_cadi)
+    reductions = reduce_without(channels, (), plain_adi)
     return Scene(channels, reductions, channel_weights(channels, reductions))
 
 
@@ -115,7 +115,7 @@ def test_a_detection_is_judged_at_its_peak_with_the_others_left_out_of_the_noise
         Channel(inject(c.cube, _ANGLES, c.psf, [(44.3, 36.8, f)]), _ANGLES, c.psf, c.fwhm, 1e5)
         for c, f in zip(scene.channels, companion.flux, strict=True)
     ]
-    images = [r.image for r in reduce_without(channels, (), reduce_cadi)]
+    images = [r.image for r in reduce_without(channels, (), plain_adi)]
     with_it = [*images, scene.weights[0] * images[0] + scene.weights[1] * images[1]]
     without = [*(r.image for r in scene.reductions), scene.image]
     flux = aperture_map(with_it[-1], scene.fwhm)[35:39, 43:47]
@@ -134,7 +134,7 @@ def test_a_detection_is_judged_at_its_peak_with_the_others_left_out_of_the_noise
 
 def test_limits_of_the_search_are_kept() -> None:
     channels = _channels((42.0, 30.0, 25.0), (30.0, 50.0, 25.0))  # 12 and 20 px out
-    found = search(channels, reduce_cadi, inner=6.0, outer=26.0)
+    found = search(channels, plain_adi, inner=6.0, outer=26.0)
     assert [round(np.hypot(d.companion.x - 30, d.companion.y - 30)) for d in found.detections] in (
         [12, 20], [20, 12],
     )  # fmt: skip
@@ -142,21 +142,21 @@ def test_limits_of_the_search_are_kept() -> None:
     assert sigmas == sorted(sigmas, reverse=True)
     assert all(d.fitted for d in found.detections)
     assert all(len(d.snr) == len(d.significance) == 3 for d in found.detections)
-    assert len(search(channels, reduce_cadi, inner=6.0, outer=13.0).detections) == 1
-    assert len(search(channels, reduce_cadi, inner=19.0, outer=26.0).detections) == 1
-    assert len(search(channels, reduce_cadi, inner=6.0, outer=26.0, limit=1).detections) == 1
-    assert search(channels, reduce_cadi, inner=6.0, outer=26.0, limit=0).detections == ()
-    assert search(channels, reduce_cadi, inner=6.0, outer=26.0, threshold=30.0).detections == ()
+    assert len(search(channels, plain_adi, inner=6.0, outer=13.0).detections) == 1
+    assert len(search(channels, plain_adi, inner=19.0, outer=26.0).detections) == 1
+    assert len(search(channels, plain_adi, inner=6.0, outer=26.0, limit=1).detections) == 1
+    assert search(channels, plain_adi, inner=6.0, outer=26.0, limit=0).detections == ()
+    assert search(channels, plain_adi, inner=6.0, outer=26.0, threshold=30.0).detections == ()
 
 
 def test_what_was_found_is_taken_out_of_the_scene_and_left_in_the_original() -> None:
     channels = _channels((42.0, 30.0, 25.0))
-    found = search(channels, reduce_cadi, inner=6.0, outer=26.0)
+    found = search(channels, plain_adi, inner=6.0, outer=26.0)
     (detection,) = found.detections
     assert detection.companion.flux == pytest.approx((25.0, 50.0), rel=0.2)
-    without = reduce_without(channels, [detection.companion], reduce_cadi)
+    without = reduce_without(channels, [detection.companion], plain_adi)
     np.testing.assert_allclose(found.scene.image, _stacked(without, found.scene), atol=1e-5)
-    original = reduce_without(channels, (), reduce_cadi)
+    original = reduce_without(channels, (), plain_adi)
     np.testing.assert_array_equal(found.original[0].image, original[0].image)
 
 
@@ -167,9 +167,9 @@ def _stacked(reductions: list, scene: Scene) -> np.ndarray:  # type: ignore[type
 def test_noise_put_into_the_list_by_a_low_glance_is_put_back() -> None:
     for seed in range(3):
         channels = _channels(seed=seed + 1)
-        found = search(channels, reduce_cadi, inner=6.0, outer=26.0)
+        found = search(channels, plain_adi, inner=6.0, outer=26.0)
         assert found.detections == ()
-        original = reduce_without(channels, (), reduce_cadi)
+        original = reduce_without(channels, (), plain_adi)
         np.testing.assert_allclose(found.scene.reductions[0].image, original[0].image, atol=1e-6)
 
 
@@ -185,10 +185,11 @@ def _dented() -> NDArray[np.float32]:
     return image.astype(np.float32)
 
 
-def _blinking(cube: NDArray[np.floating], angles_deg: NDArray[np.floating]) -> WholeReduction:
+def _blinking(channel: Channel) -> WholeReduction:
     """The mean over time with the blobs added, whatever the frames hold."""
-    whole = np.asarray(cube, np.float32)
-    return WholeReduction(whole, angles_deg, lambda c, _: np.asarray(c + _dented(), np.float32), "mean")
+    return WholeReduction(
+        channel.cube, channel.angles_deg, lambda c, _: np.asarray(c + _dented(), np.float32), "mean"
+    )
 
 
 def _still(flux: float) -> Channel:
@@ -207,9 +208,9 @@ def test_residuals_that_prove_weak_do_not_hide_a_peak_that_is_significant() -> N
 def test_a_search_that_ends_at_its_limit_says_so() -> None:
     channels = _channels((42.0, 30.0, 25.0), (30.0, 50.0, 25.0))
     assert (
-        "1 companions were asked for" in search(channels, reduce_cadi, inner=6.0, outer=26.0, limit=1).untried
+        "1 companions were asked for" in search(channels, plain_adi, inner=6.0, outer=26.0, limit=1).untried
     )
-    assert search(channels, reduce_cadi, inner=6.0, outer=26.0).untried == ""
+    assert search(channels, plain_adi, inner=6.0, outer=26.0).untried == ""
 
 
 @pytest.mark.parametrize(
@@ -226,7 +227,7 @@ def test_a_source_of_another_shape_is_not_called_a_good_fit() -> None:
     )
     (base, *_) = _channels()
     broad = Channel(inject(base.cube, _ANGLES, wide, [(48.0, 30.0, 200.0)]), _ANGLES, base.psf, 4.0, 1e5)
-    found = search([broad], reduce_cadi, inner=6.0, outer=26.0)
+    found = search([broad], plain_adi, inner=6.0, outer=26.0)
     assert found.detections
     assert not found.detections[0].good
 
@@ -241,8 +242,8 @@ def _plain(*sources: tuple[float, float, float], seed: int = 3) -> Scene:
     return Scene([channel], [reduction], np.ones(1))
 
 
-def _identity(cube: np.ndarray, angles: np.ndarray) -> WholeReduction:
-    return WholeReduction(cube, angles, lambda c, _: c, "mean")
+def _identity(channel: Channel) -> WholeReduction:
+    return WholeReduction(channel.cube, channel.angles_deg, lambda c, _: c, "mean")
 
 
 def test_a_seed_lies_within_the_limits_that_it_may_meet() -> None:
@@ -345,14 +346,14 @@ def test_a_fit_is_good_where_little_of_a_bright_companion_is_left(
 def test_one_companion_a_look_hides_nothing_of_the_next() -> None:
     """Most significant first, whatever channel shows it best, and each in every channel."""
     channels = _channels((42.0, 30.0, 30.0), (30.0, 50.0, 24.0), (14.0, 20.0, 36.0))
-    found = search(channels, reduce_cadi, inner=6.0, outer=26.0)
+    found = search(channels, plain_adi, inner=6.0, outer=26.0)
     assert len(found.detections) == 3
     sigmas = [d.significance[-1] for d in found.detections]
     assert sigmas == sorted(sigmas, reverse=True)
     for detection in found.detections:
         again = _rate(found.scene, detection, found.detections)
         assert again.snr == pytest.approx(detection.snr, rel=0.02)
-    without = reduce_without(channels, [d.companion for d in found.detections], reduce_cadi)
+    without = reduce_without(channels, [d.companion for d in found.detections], plain_adi)
     np.testing.assert_allclose(found.scene.image, _stacked(without, found.scene), atol=1e-5)
 
 
@@ -365,7 +366,7 @@ def test_a_detection_is_judged_at_the_peak_next_to_it() -> None:
         Channel(inject(c.cube, _ANGLES, c.psf, [(44.3, 36.8, 5.0)]), _ANGLES, c.psf, c.fwhm, 1e5)
         for c in scene.channels
     ]
-    combined = _stacked(reduce_without(channels, (), reduce_cadi), scene)
+    combined = _stacked(reduce_without(channels, (), plain_adi), scene)
     flux = aperture_map(combined, scene.fwhm)
     y, x = np.indices(flux.shape)
     near = np.hypot(x - 44, y - 37) <= scene.fwhm / 2 + 1
@@ -400,7 +401,7 @@ def test_the_stack_decides_which_is_most_significant() -> None:
         _channels((42.0, 30.0, 32.0), (30.0, 50.0, 18.0))[0],
         _channels((42.0, 30.0, 9.0), (30.0, 50.0, 45.0))[1],
     ]
-    one, two = search(channels, reduce_cadi, inner=6.0, outer=26.0).detections
+    one, two = search(channels, plain_adi, inner=6.0, outer=26.0).detections
     assert (round(one.companion.y), round(two.companion.x)) == (50, 42)
     assert one.significance[-1] > two.significance[-1]
     assert one.snr[0] < two.snr[0]

@@ -162,7 +162,7 @@ def _turning(companion: Companion) -> Scene:
     psf = prepare_psf(np.exp(-(x**2 + y**2) / (2 * 1.7**2)))
     noisy = inject(noisy, angles, psf, [(companion.x, companion.y, companion.flux[0])])
     channels = [Channel(noisy, angles, psf, 4.0, 1.0)]
-    reductions = reduce_without(channels, [companion], lambda c, a: reduce_pca(c, a, 3))
+    reductions = reduce_without(channels, [companion], lambda c: reduce_pca(c.cube, c.angles_deg, 3))
     return Scene(channels, reductions, np.ones(1))
 
 

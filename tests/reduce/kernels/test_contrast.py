@@ -1,16 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
 
 from reduce.kernels.aperture import aperture_flux
-from reduce.kernels.cadi import reduce_cadi
-from reduce.kernels.channels import Channel, channel_weights, reduce_without, stack
+from reduce.kernels.cadi import plain_adi
+from reduce.kernels.channels import Algorithm, Channel, channel_weights, reduce_without, stack
 from reduce.kernels.components import choose_components, component_grid
 from reduce.kernels.contrast import contrast_curve, noise_at, threshold_flux, throughput_at
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion, prepare_psf
 from reduce.kernels.pca import reduce_pca
-from reduce.kernels.reduction import Algorithm
 from reduce.kernels.snr import prepare_rings, ring_noise, significance
 from tests.reduce.kernels.planted import FWHM, airy, airy_flux, sky_pixel, speckle_sequence, track
 
@@ -32,7 +33,7 @@ def _scene(algorithm: Algorithm, *channels: Channel) -> Scene:
 
 
 def _pca(components: int) -> Algorithm:
-    return lambda cube, angles: reduce_pca(cube, angles, components)
+    return lambda one: reduce_pca(one.cube, one.angles_deg, components)
 
 
 def test_five_sigma_means_the_false_positive_fraction_of_a_gaussian() -> None:
@@ -52,7 +53,7 @@ def test_noise_on_a_ring_is_the_deviation_of_apertures() -> None:
 @pytest.mark.parametrize("name", ["cadi", "pca"])
 def test_throughput_is_that_of_planted_sources(name: str) -> None:
     """Against companions planted by other code into the whole cube, at 3 FWHM and beyond."""
-    algorithm = reduce_cadi if name == "cadi" else _pca(3)
+    algorithm = plain_adi if name == "cadi" else _pca(3)
     channel = _channel(3)
     scene = _scene(algorithm, channel)
     for radius in (12.0, 20.0):
@@ -61,7 +62,7 @@ def test_throughput_is_that_of_planted_sources(name: str) -> None:
         ours, _ = throughput_at(scene, 0, (radius, np.radians([70.0])), wanted, 0.5)
         flux = wanted / ours
         planted = track(_SIZE, radius, 70.0, _ANGLES) * flux / airy_flux()
-        there = algorithm((channel.cube + planted).astype(np.float32), _ANGLES).image
+        there = algorithm(replace(channel, cube=(channel.cube + planted).astype(np.float32))).image
         x, y = sky_pixel(_SIZE, radius, 70.0)
         truth = aperture_flux(there - scene.reductions[0].image, FWHM, x, y) / flux
         assert ours == pytest.approx(truth, rel=3e-3)
@@ -104,7 +105,7 @@ def test_companions_injected_at_the_curve_have_a_significance_of_five(name: str,
 def _reached(name: str, seed: int, radii: list[float], channel: int) -> list[float]:
     """Significances of companions injected at the curve of one night, all around the star."""
     nights = [seed] if channel == 0 else [seed, seed + 100]
-    scene = _scene(reduce_cadi if name == "cadi" else _pca(3), *(_channel(n) for n in nights))
+    scene = _scene(plain_adi if name == "cadi" else _pca(3), *(_channel(n) for n in nights))
     rings = prepare_rings(scene.image, FWHM)
     reached = []
     for point in (p for p in contrast_curve(scene, radii) if p.channel == channel):
@@ -122,7 +123,7 @@ def _reached(name: str, seed: int, radii: list[float], channel: int) -> list[flo
 
 
 def test_curve_of_the_stack_goes_deeper_than_its_channels_and_falls_outwards() -> None:
-    scene = _scene(reduce_cadi, _channel(8), _channel(9))
+    scene = _scene(plain_adi, _channel(8), _channel(9))
     points = contrast_curve(scene, [10.0, 20.0, 30.0])
     assert [p.channel for p in points] == [0, 0, 0, 1, 1, 1, -1, -1, -1]
     first, second, stacked = (np.array([p.contrast for p in points[k : k + 3]]) for k in (0, 3, 6))
@@ -142,7 +143,7 @@ def test_companions_are_neither_noise_nor_injected_upon() -> None:
         FWHM,
         _STAR,
     )
-    scene, spoiled = _scene(reduce_cadi, channel), _scene(reduce_cadi, bright)
+    scene, spoiled = _scene(plain_adi, channel), _scene(plain_adi, bright)
     clean = contrast_curve(scene, [20.0])[0].contrast
     assert contrast_curve(spoiled, [20.0])[0].contrast > 2 * clean
     masked = contrast_curve(spoiled, [20.0], [Companion(x, y, (1.0,))])[0].contrast
@@ -152,7 +153,7 @@ def test_companions_are_neither_noise_nor_injected_upon() -> None:
 def test_with_one_star_flux_unknown_the_others_still_have_a_curve() -> None:
     known, unknown = _channel(11), _channel(12)
     unknown = Channel(unknown.cube, unknown.angles_deg, unknown.psf, FWHM, float("nan"))
-    points = contrast_curve(_scene(reduce_cadi, known, unknown), [20.0])
+    points = contrast_curve(_scene(plain_adi, known, unknown), [20.0])
     assert np.isfinite(points[0].contrast)
     assert np.isnan(points[1].contrast)
     assert np.isnan(points[2].contrast)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reduce.kernels.aperture import aperture_flux
-from reduce.kernels.cadi import reduce_cadi
+from reduce.kernels.cadi import plain_adi
 from reduce.kernels.channels import Channel, channel_weights, reduce_without
 from reduce.kernels.fit import Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion, inject, prepare_psf
@@ -33,7 +33,7 @@ def _channels(*sources: tuple[float, float, tuple[float, float]], noise: float =
 
 
 def _scene(channels: list[Channel], algorithm: str = "cadi") -> Scene:
-    reduce = reduce_cadi if algorithm == "cadi" else lambda cube, angles: reduce_pca(cube, angles, 1)
+    reduce = plain_adi if algorithm == "cadi" else lambda one: reduce_pca(one.cube, one.angles_deg, 1)
     reductions = reduce_without(channels, (), reduce)
     return Scene(channels, reductions, channel_weights(channels, reductions))
 
@@ -121,7 +121,7 @@ def test_the_largest_aperture_within_a_fwhm_is_the_peak() -> None:
 
 def test_the_scenes_width_and_image_are_weighted_means() -> None:
     channels = _channels()
-    scene = Scene(channels, reduce_without(channels, (), reduce_cadi), np.array([0.25, 0.75]))
+    scene = Scene(channels, reduce_without(channels, (), plain_adi), np.array([0.25, 0.75]))
     assert scene.fwhm == pytest.approx(0.25 * 4.0 + 0.75 * 4.6)
     wanted = 0.25 * scene.reductions[0].image + 0.75 * scene.reductions[1].image
     np.testing.assert_allclose(scene.image, wanted, rtol=1e-5)

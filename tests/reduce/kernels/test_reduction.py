@@ -8,12 +8,12 @@ import pytest
 from reduce.kernels.cadi import cadi_residual, reduce_cadi
 from reduce.kernels.inject import companion_stamps, prepare_psf
 from reduce.kernels.pca import pca_residual, reduce_pca
-from reduce.kernels.reduction import Algorithm, WholeReduction
+from reduce.kernels.reduction import Reduction, WholeReduction
 from tests.reduce.kernels.planted import airy, sky_pixel, speckle_sequence
 
 _SIZE = 71
 _Residual = Callable[[np.ndarray, np.ndarray], np.ndarray]
-_ALGORITHMS: dict[str, tuple[Algorithm, _Residual]] = {
+_ALGORITHMS: dict[str, tuple[Callable[[np.ndarray, np.ndarray], Reduction], _Residual]] = {
     "cadi": (reduce_cadi, lambda cube, _: cadi_residual(cube)),
     "pca": (lambda cube, angles: reduce_pca(cube, angles, 4), lambda cube, _: pca_residual(cube, 4)),
 }

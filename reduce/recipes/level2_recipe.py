@@ -1,0 +1,76 @@
+"""How a recipe of level 2 is made of an algorithm: read the cube, run what all share, write the products."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from hcvo.model.product import ProductKind
+from reduce.kernels.channels import Algorithm
+from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
+from reduce.recipes.level1_cube import Level1Cube, read_level1
+from reduce.recipes.level2 import Level2Parameters, Setting, run_level2
+from reduce.recipes.write_level2 import Card, write_level2
+
+__all__ = ["Method", "level2_recipe"]
+
+_MAKES = (
+    ProductKind.RESIDUAL,
+    ProductKind.IMAGE,
+    ProductKind.SNR,
+    ProductKind.SIGNIFICANCE,
+    ProductKind.CONTRAST,
+    ProductKind.CANDIDATES,
+)
+_P = TypeVar("_P", bound=Level2Parameters)
+
+
+class Method(Protocol):
+    """An algorithm that is being set up for one cube."""
+
+    def __call__(self, setting: Setting) -> Algorithm:
+        """Make the algorithm for these channels and separations."""
+
+    def cards(self) -> Sequence[Card]:
+        """What it chose, for the headers; asked after the algorithm ran."""
+
+
+def level2_recipe(
+    name: str,
+    parameters: type[_P],
+    method: Callable[[Level1Cube, _P, Job], Method],
+    *,
+    on_request: bool = True,
+) -> Recipe:
+    """Make the recipe of one algorithm.
+
+    Parameters
+    ----------
+    name : str
+        Of recipe and algorithm.
+    parameters : type[_P]
+        Its parameters.
+    method : Callable[[Level1Cube, _P, Job], Method]
+        Sets the algorithm up; raises a ReductionError if cube and parameters do not fit.
+    on_request : bool
+        False: it runs on every cube.
+
+    Returns
+    -------
+    Recipe
+        Consumes a level 1 cube, makes all products of level 2.
+    """
+
+    def run(files: Mapping[str, Sequence[SourceFile]], given: Parameters, job: Job) -> None:
+        assert isinstance(given, parameters)
+        level1 = read_level1(files["cube"][0])
+        chosen = method(level1, given, job)
+        level2 = run_level2(level1, given, chosen, job)
+        write_level2(level1, level2, given, job, (name, chosen.cards()))
+
+    return Recipe(
+        name=name,
+        consumes=(Consume("cube", frozenset({ProductKind.CUBE.value}), 1, 1),),
+        makes=frozenset(kind.value for kind in _MAKES),
+        parameters=parameters,
+        run=run,
+        on_request=on_request,
+    )
