@@ -15,6 +15,7 @@ from reduce.process import Run, run_recipe
 from reduce.progress import Bar
 from reduce.recipe import Recipe, Recorder
 from reduce.recipes import REGISTRY
+from reduce.selection import Choice, check_recipes, selected
 from reduce.task_inputs import Inputs, inputs_of, left_out, stopped_by
 
 __all__ = ["Level", "Summary", "in_order", "reduce_frames", "run_plan", "run_recipe"]
@@ -87,7 +88,7 @@ def reduce_frames(  # noqa: PLR0913 - what the commands offer, each by name
     logs: Path,
     target: str | None = None,
     until: Level = "level2",
-    parameters: _Parameters | None = None,
+    choice: Choice | None = None,
     progress: bool = True,
     workers: int = 1,
     on_plan: Callable[[Plan], object] = lambda _: None,
@@ -108,8 +109,8 @@ def reduce_frames(  # noqa: PLR0913 - what the commands offer, each by name
         Only this target.
     until : Level
         Last level to make.
-    parameters : _Parameters | None
-        Recipe name to parameters that differ from the defaults.
+    choice : Choice | None
+        Algorithms and parameters; None takes the defaults.
     progress : bool
         Show a progress bar where standard error is a terminal.
     workers : int
@@ -122,27 +123,23 @@ def reduce_frames(  # noqa: PLR0913 - what the commands offer, each by name
     Summary
         Counts, products, refusals.
 
-    Raises
-    ------
-    ReductionError
-        If parameters are given for a recipe that does not exist.
+    See Also
+    --------
+    hcvo.errors.ConfigError : raised if an algorithm or the recipe of a parameter does not exist.
     """
-    unknown = set(parameters or {}) - {recipe.name for recipe in REGISTRY}
-    if unknown:
-        known = ", ".join(recipe.name for recipe in REGISTRY)
-        raise ReductionError(
-            f"parameters for {', '.join(sorted(unknown))}: no such recipe; there are {known}"
-        )
+    choice = choice or Choice()
+    check_recipes(REGISTRY, choice.parameters)
+    followers = selected(REGISTRY, choice.algorithms)
     made = plan(frames, target)
     on_plan(made)
-    made = _with_followers(made, REGISTRY, until)
+    made = _with_followers(made, followers, until)
     return run_plan(
         made,
         REGISTRY,
         recorder,
         staging,
         logs,
-        parameters=parameters,
+        parameters=choice.parameters,
         progress=progress,
         workers=workers,
     )
@@ -288,8 +285,6 @@ def _with_followers(planned: Plan, recipes: Iterable[Recipe], until: Level = "le
     for recipe in in_order(by_name.values()):
         if len(recipe.consumes) != 1 or not recipe.consumes[0].classes <= _KINDS:
             continue  # planned by association, or started by hand
-        if recipe.on_request:
-            continue
         if until == "level1" and not recipe.makes <= _OF_LEVEL1:
             continue
         consume = recipe.consumes[0]

@@ -1,6 +1,5 @@
 """Reduce a folder of raw frames without any database."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from reduce.classify import read_frame, read_raw_frame
 from reduce.engine import Level, Summary, reduce_frames
 from reduce.file_recorder import FileRecorder, only_one
 from reduce.folder_files import find_files
+from reduce.selection import Choice
 
 __all__ = ["Summary", "read_folder", "reduce_folder"]
 
@@ -21,7 +21,7 @@ def reduce_folder(
     *,
     target: str | None = None,
     until: Level = "level2",
-    parameters: Mapping[str, Mapping[str, object]] | None = None,
+    choice: Choice | None = None,
     progress: bool = True,
     workers: int = 1,
 ) -> Summary:
@@ -37,8 +37,8 @@ def reduce_folder(
         Reduce only this target (OBJECT name, case and blanks ignored).
     until : Level
         Last level to make, 'level1' or 'level2'.
-    parameters : Mapping[str, Mapping[str, object]] | None
-        Recipe name to parameters that differ from the defaults.
+    choice : Choice | None
+        Algorithms and parameters; None takes the defaults.
     progress : bool
         Show a progress bar where standard error is a terminal.
     workers : int
@@ -72,7 +72,7 @@ def reduce_folder(
             logs=out / "logs",
             target=target,
             until=until,
-            parameters=parameters,
+            choice=choice,
             progress=progress,
             workers=workers,
         )

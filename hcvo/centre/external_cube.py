@@ -12,7 +12,7 @@ from hcvo.catalogue.models import Observation
 from hcvo.catalogue.setup import answering
 from hcvo.centre.catalogue_recorder import CatalogueRecorder
 from hcvo.centre.recovery import recover
-from hcvo.centre.reduction import Parameters, level2_of
+from hcvo.centre.reduction import level2_of
 from hcvo.config import Settings
 from hcvo.errors import ConfigError, ResolveError
 from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, from_when, release_time, same_terms
@@ -22,6 +22,7 @@ from reduce.engine import Level, Summary
 from reduce.process import run_recipe
 from reduce.recipe import SourceFile
 from reduce.recipes import external_cube
+from reduce.selection import Choice
 
 __all__ = ["CubeFiles", "check_parameters", "ingest_cube", "position_of"]
 
@@ -106,7 +107,7 @@ def ingest_cube(
     *,
     policy: ReleasePolicy,
     until: Level,
-    level2_parameters: Parameters,
+    choice: Choice,
     on_progress: Callable[[str, float], None] = lambda _recipe, _fraction: None,
     on_note: Callable[[str], None] = lambda _text: None,
 ) -> Summary:
@@ -124,8 +125,8 @@ def ingest_cube(
         When the observation becomes public.
     until : Level
         Last level to make.
-    level2_parameters : Parameters
-        Recipe name to parameters that differ from the defaults.
+    choice : Choice
+        Algorithms and parameters of level 2.
     on_progress : Callable[[str, float], None]
         Told the recipe and how far it is, 0 to 1.
     on_note : Callable[[str], None]
@@ -153,7 +154,7 @@ def ingest_cube(
         if until == "level1":
             return made
         source = SourceFile(cube.path, cube.sha256, cube.path.name)
-        after = level2_of(settings, source, level2_parameters, recorder, on_progress)
+        after = level2_of(settings, source, choice, recorder, on_progress)
     return Summary(
         made.done + after.done,
         made.reused + after.reused,

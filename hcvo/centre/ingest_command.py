@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from hcvo.centre.external_cube import CubeFiles, check_parameters, ingest_cube, position_of
-from hcvo.centre.show import parse_parameters, set_option, show_summary
+from hcvo.centre.level2_choice import choice_options, chosen
+from hcvo.centre.show import show_summary
 from hcvo.config import load_settings
 from hcvo.model.release import ReleasePolicy
 from ingest.raw import ingest_raw
@@ -118,7 +119,7 @@ def raw(*, places: tuple[Path, ...], release: str, dry_run: bool, as_json: bool)
     "--until", type=click.Choice(["level1", "level2"]), default="level2", show_default=True,
     help="level1 enters the cube only.",
 )  # fmt: skip
-@set_option
+@choice_options
 @_RELEASE
 @click.option("--dry-run", is_flag=True, help="Look the star up and check the options, write nothing.")
 def cube(  # noqa: PLR0913 - one argument an option
@@ -132,6 +133,8 @@ def cube(  # noqa: PLR0913 - one argument an option
     dec_deg: float | None,
     filter_: str,
     until: Level,
+    algorithms: str | None,
+    preset: str | None,
     set_: tuple[str, ...],
     release: str,
     dry_run: bool,
@@ -142,6 +145,7 @@ def cube(  # noqa: PLR0913 - one argument an option
     Angles follow PA on the sky = PA on the detector + angle. The files stay where they are; the cube
     becomes a level 1 product of the archive. Without --star-flux no contrast is stated.
     """
+    choice = chosen(algorithms, preset, set_)
     settings = load_settings()
     if ra_deg is None or dec_deg is None:
         ra_deg, dec_deg = position_of(settings, target, date)
@@ -164,7 +168,7 @@ def cube(  # noqa: PLR0913 - one argument an option
             parameters,
             policy=ReleasePolicy(release),
             until=until,
-            level2_parameters=parse_parameters(set_),
+            choice=choice,
             on_progress=lambda name, done: progress.update(bar, description=name, completed=done),
             on_note=lambda text: click.echo(f"note: {text}", err=True),
         )

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,19 +12,18 @@ import click
 from rich.console import Console
 from rich.markup import escape
 
-from hcvo.centre.show import parse_parameters, set_option, show_summary
-from hcvo.config import CHECKOUT, load_settings
+from hcvo.centre.level2_choice import choice_options, chosen
+from hcvo.centre.show import show_summary
+from hcvo.config import load_settings
 from hcvo.model.frame import RawFrame
 from reduce import plan_report
 from reduce.associate import Plan, plan
 from reduce.engine import Level
 from reduce.folder import read_folder, reduce_folder
 from reduce.night_conditions import draw_conditions
-from reduce.presets import with_presets
+from reduce.selection import Choice
 
 __all__ = ["reduce"]
-
-_Parameters = Mapping[str, Mapping[str, object]]
 
 
 @click.command()
@@ -41,7 +40,7 @@ _Parameters = Mapping[str, Mapping[str, object]]
     show_default=True,
     help="Last level to make.",
 )
-@set_option
+@choice_options
 @click.option(
     "--plan",
     "show_plan",
@@ -70,6 +69,8 @@ def reduce(  # noqa: PLR0913 - one for each option
     night: datetime | None,
     target: str | None,
     until: Literal["level1", "level2"],
+    algorithms: str | None,
+    preset: str | None,
     set_: tuple[str, ...],
     show_plan: bool,
     as_json: bool,
@@ -92,17 +93,17 @@ def reduce(  # noqa: PLR0913 - one for each option
     if conditions is not None and (show_plan or dry_run):
         raise click.UsageError("--conditions goes without --plan and --dry-run")
     shown = _Shown(plan=show_plan, as_json=as_json, dry_run=dry_run, conditions=conditions)
-    parameters = with_presets(parse_parameters(set_), CHECKOUT / "etc" / "recipes")
+    choice = chosen(algorithms, preset, set_)
     if folder is None:
         if out is not None:
             raise click.UsageError("--out goes with FOLDER; products of the catalogue go into its store")
         if night is None and target is None:
             raise click.UsageError("give FOLDER, or --night or --target to take frames from the catalogue")
-        _from_catalogue(night, target, until, parameters, workers, shown)
+        _from_catalogue(night, target, until, choice, workers, shown)
     else:
         if night is not None:
             raise click.UsageError("--night goes with the catalogue; leave out FOLDER")
-        _from_folder(folder, out, target, until, parameters, workers, shown)
+        _from_folder(folder, out, target, until, choice, workers, shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def _from_folder(
     out: Path | None,
     target: str | None,
     until: Level,
-    parameters: _Parameters,
+    choice: Choice,
     workers: int,
     shown: _Shown,
 ) -> None:
@@ -137,7 +138,14 @@ def _from_folder(
     if out is None:
         raise click.UsageError("give --out: the folder in which products go")
     show_summary(
-        reduce_folder(folder, out, target=target, until=until, parameters=parameters, workers=workers)
+        reduce_folder(
+            folder,
+            out,
+            target=target,
+            until=until,
+            choice=choice,
+            workers=workers,
+        )
     )
 
 
@@ -145,14 +153,14 @@ def _from_catalogue(
     night: datetime | None,
     target: str | None,
     until: Level,
-    parameters: _Parameters,
+    choice: Choice,
     workers: int,
     shown: _Shown,
 ) -> None:
     from hcvo.centre import reduction  # noqa: PLC0415 - a folder is reduced with no Django imported
 
     settings = load_settings()
-    request = reduction.Request(night.date() if night else None, target, until, parameters, workers)
+    request = reduction.Request(night.date() if night else None, target, until, choice, workers)
     if shown.conditions:
         _draw(reduction.frames_of(settings, request), [], shown.conditions)
     elif shown:

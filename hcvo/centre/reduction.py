@@ -1,6 +1,6 @@
 """Reduction driven from the catalogue: frames out of it, processes and products back into it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -20,10 +20,9 @@ from reduce.engine import Level, Summary, in_order, reduce_frames
 from reduce.process import run_recipe
 from reduce.recipe import Recipe, Recorder, SourceFile
 from reduce.recipes import REGISTRY
+from reduce.selection import Choice, selected
 
 __all__ = ["Request", "frames_of", "level2_of", "plan_catalogue", "reduce_catalogue"]
-
-Parameters = Mapping[str, Mapping[str, object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,8 @@ class Request:
         Any name of the star.
     until : Level
         Last level to make.
-    parameters : Parameters
-        Recipe name to parameters that differ from the defaults.
+    choice : Choice
+        Algorithms and parameters.
     workers : int
         Processes that a recipe may use for its files.
     """
@@ -47,7 +46,7 @@ class Request:
     night: date | None
     target: str | None
     until: Level
-    parameters: Parameters
+    choice: Choice
     workers: int = 1
 
 
@@ -129,25 +128,25 @@ def reduce_catalogue(settings: Settings, request: Request, *, progress: bool = T
                 staging=settings.staging,
                 logs=settings.logs / "processes",
                 until=request.until,
-                parameters=request.parameters,
+                choice=request.choice,
                 progress=progress,
                 workers=request.workers,
             )
         if request.until == "level2":
             for cube in _external_cubes(observations):
                 source = SourceFile(settings.store / cube.accref, cube.sha256, cube.name, cube.match_level)
-                summary = _added(summary, level2_of(settings, source, request.parameters, recorder))
+                summary = _added(summary, level2_of(settings, source, request.choice, recorder))
     return summary
 
 
 def level2_of(
     settings: Settings,
     cube: SourceFile,
-    parameters: Parameters,
+    choice: Choice,
     recorder: Recorder,
     on_progress: Callable[[str, float], None] = lambda _recipe, _fraction: None,
 ) -> Summary:
-    """Run every level 2 recipe on one cube; one that fails does not stop the others.
+    """Run level 2 recipes on one cube; one that fails does not stop the others.
 
     Parameters
     ----------
@@ -155,8 +154,8 @@ def level2_of(
         The site.
     cube : SourceFile
         A level 1 cube.
-    parameters : Parameters
-        Recipe name to parameters that differ from the defaults.
+    choice : Choice
+        Algorithms and parameters.
     recorder : Recorder
         Where processes are recorded.
     on_progress : Callable[[str, float], None]
@@ -168,12 +167,12 @@ def level2_of(
         Counts, products, refusals.
     """
     summary = Summary(0, 0, 0, (), ())
-    for recipe in _level2_recipes():
+    for recipe in _level2_recipes(choice):
         try:
             run = run_recipe(
                 recipe,
                 {recipe.consumes[0].role: [cube]},
-                parameters.get(recipe.name),
+                choice.parameters.get(recipe.name),
                 recorder=recorder,
                 staging=settings.staging,
                 logs=settings.logs / "processes",
@@ -187,12 +186,12 @@ def level2_of(
     return summary
 
 
-def _level2_recipes() -> list[Recipe]:
+def _level2_recipes(choice: Choice) -> list[Recipe]:
     wanted = frozenset({ProductKind.CUBE.value})
     return [
         one
-        for one in in_order(REGISTRY)
-        if len(one.consumes) == 1 and one.consumes[0].classes == wanted and not one.on_request
+        for one in in_order(selected(REGISTRY, choice.algorithms))
+        if len(one.consumes) == 1 and one.consumes[0].classes == wanted
     ]
 
 

@@ -29,6 +29,7 @@ from reduce.recipes import ird_level1
 from reduce.recipes.calibrated import windows
 from reduce.recipes.level1_planes import PieceWork
 from reduce.recipes.level1_star import star_of
+from reduce.selection import Choice
 from tests.bench.plan import plan_rows
 from tests.bench.recipe_run import recipe_inputs
 from tests.reduce.planted_night import PlantedNight
@@ -52,7 +53,9 @@ def main() -> None:
         night = Path(folder)
         (night / "raw").mkdir()
         PlantedNight(night / "raw", science_ndit=_FEW).write()
-        reduce_folder(night / "raw", night / "out", until="level1", progress=False, parameters=_SMALL)
+        reduce_folder(
+            night / "raw", night / "out", until="level1", progress=False, choice=Choice(parameters=_SMALL)
+        )
         files = recipe_inputs(night, _FRAMES)
         peer = _peer(night, files)
         rows = _array_rows(_array_seconds(files), peer)

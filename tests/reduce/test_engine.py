@@ -23,6 +23,7 @@ from reduce.process import run_recipe
 from reduce.product_file import write_product
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
 from reduce.recipes import REGISTRY
+from reduce.selection import Choice
 
 _Inputs = Mapping[str, Sequence[SourceFile]]
 
@@ -189,8 +190,8 @@ def test_wrong_parameters_and_inputs_are_refused_before_anything_is_recorded(tmp
         run_recipe(planted("flat", "dark"), {}, None, **where)  # type: ignore[arg-type]
     with pytest.raises(ReductionError, match="no input other"):
         run_recipe(planted("dark"), {"other": []}, None, **where)  # type: ignore[arg-type]
-    with pytest.raises(ReductionError, match="no such recipe"):
-        engine.reduce_frames([], **where, parameters={"make_coffee": {}})  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="parameters for make_coffee: no such recipe"):
+        engine.reduce_frames([], **where, choice=Choice(parameters={"make_coffee": {}}))  # type: ignore[arg-type]
     assert list((tmp_path / "processes").iterdir()) == []
 
 

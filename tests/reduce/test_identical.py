@@ -9,6 +9,7 @@ import pytest
 from astropy.io import fits
 
 from reduce.folder import reduce_folder
+from reduce.selection import Choice
 from tests.reduce.planted_night import PlantedNight
 
 _PARAMETERS: dict[str, dict[str, object]] = {
@@ -30,7 +31,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     PlantedNight(folder / "raw").write()
     for workers in (1, 2):
         summary = reduce_folder(
-            folder / "raw", folder / str(workers), parameters=_PARAMETERS, progress=False, workers=workers
+            folder / "raw",
+            folder / str(workers),
+            choice=Choice(parameters=_PARAMETERS),
+            progress=False,
+            workers=workers,
         )
         assert summary.refusals == ()
     yield folder

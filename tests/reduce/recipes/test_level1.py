@@ -20,6 +20,7 @@ from reduce.kernels.aperture import aperture_flux
 from reduce.recipe import SourceFile
 from reduce.recipes import ird_level1
 from reduce.recipes.level1_cube import read_level1
+from reduce.selection import Choice
 from tests.reduce.planted_night import PlantedNight
 from tests.reduce.recipes.folder_job import FolderJob, source
 
@@ -41,7 +42,7 @@ class Reduced:
             self.raw,
             self.out,
             until="level1",
-            parameters=parameters,
+            choice=Choice(parameters=parameters or {}),
             progress=False,
             **options,  # type: ignore[arg-type]
         )
