@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 BIN := build/venv/bin
 
-.PHONY: help install demo test check up down status clean lint-vo truth-spine truth-level1 bench-level1 realism mutants
+.PHONY: help install demo test check up down status clean lint-vo truth-spine truth-level1 bench-level1 bench-level2 agree-level2 realism mutants
 
 help: ## show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -42,6 +42,12 @@ truth-level1: install ## level 1 on nights of every mode: planted against found 
 
 bench-level1: install ## level 1 beside vlt-sphere on the same frames: time, memory, error of resampling
 	@$(BIN)/python -m tests.bench.level1
+
+bench-level2: install ## level 2 beside VIP and pyklip on the same cubes: time, memory, growth (JOBS="PCA LOCI" for some)
+	@$(BIN)/python -m tests.bench.level2 $(JOBS)
+
+agree-level2: install ## level 2 against VIP and pyklip where they compute the same: largest differences
+	@$(BIN)/python -m tests.bench.agreement
 
 realism: install ## simulated frames against published SPHERE figures
 	@$(BIN)/hcvo simulate --realism

@@ -1,0 +1,116 @@
+"""Jobs of level 2 done by our kernels; one thread each, BLAS too."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reduce.kernels.cadi import reduce_cadi
+from reduce.kernels.channels import Channel
+from reduce.kernels.combine import temporal_median
+from reduce.kernels.contrast import CurvePoint, contrast_curve
+from reduce.kernels.derotate import derotate
+from reduce.kernels.fit import Fit, Scene, fit_companion, nearby_peak
+from reduce.kernels.inject import prepare_psf
+from reduce.kernels.pca import pca_images, reduce_pca
+from reduce.kernels.snr import snr_map
+from tests.bench.level2_turns import serve
+from tests.bench.peak import peak_mib
+
+__all__ = ["OURS", "Way"]
+
+COMPONENTS = 10
+
+_Given = Mapping[str, Any]
+_Job = Callable[[], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How we do a job: its words, and what prepares it."""
+
+    words: str
+    prepare: Callable[[_Given], _Job]
+
+
+def _of_cube(function: Callable[..., object], *more: object) -> Callable[[_Given], _Job]:
+    """A kernel of cube and angles."""
+    return lambda given: partial(function, given["cube"], given["angles"], *more)
+
+
+def _median(given: _Given) -> _Job:
+    return partial(temporal_median, given["cube"])
+
+
+def _snr(given: _Given) -> _Job:
+    image = pca_images(given["cube"], given["angles"], [COMPONENTS])[0]
+    return partial(snr_map, image, float(given["fwhm"]))
+
+
+def _channel(given: _Given) -> Channel:
+    return Channel(
+        cube=given["cube"],
+        angles_deg=given["angles"],
+        psf=prepare_psf(given["psf"]),
+        fwhm=float(given["fwhm"]),
+        star_flux=float(given["star"]),
+    )
+
+
+def _scene(channel: Channel) -> Scene:
+    return Scene([channel], [reduce_pca(channel.cube, channel.angles_deg, COMPONENTS)], np.ones(1))
+
+
+def _curve(given: _Given) -> _Job:
+    """Reduction and curve, 3 branches, a point each FWHM, as the peer's."""
+    channel = _channel(given)
+    outer = channel.cube.shape[-1] // 2 - channel.fwhm
+    radii = [float(r) for r in np.arange(channel.fwhm, outer, channel.fwhm)]
+
+    def run() -> list[CurvePoint]:
+        return contrast_curve(_scene(channel), radii, branches=3)
+
+    return run
+
+
+def _candidate(given: _Given) -> _Job:
+    """Reduction and fit of the second planet from its pixel."""
+    channel = _channel(given)
+    x, y = (float(v) for v in np.rint(given["places"][1]))
+
+    def run() -> Fit:
+        scene = _scene(channel)
+        return fit_companion(scene, [[]], *nearby_peak(scene, [[]], x, y))
+
+    return run
+
+
+def _grid(cube: NDArray[np.float32], angles: NDArray[np.float64]) -> NDArray[np.float32]:
+    return pca_images(cube, angles, range(1, 21))
+
+
+OURS: Mapping[str, Way] = {
+    "derotation": Way("derotate, cubic B-spline", _of_cube(derotate)),
+    "temporal median": Way("temporal_median", _median),
+    "cADI": Way("reduce_cadi", _of_cube(reduce_cadi)),
+    "PCA": Way("pca_images", _of_cube(pca_images, [COMPONENTS])),
+    "PCA, ready for injections": Way("reduce_pca", _of_cube(reduce_pca, COMPONENTS)),
+    "PCA grid of 20": Way("pca_images", _of_cube(_grid)),
+    "S/N map": Way("snr_map", _snr),
+    "contrast curve": Way("contrast_curve, 3 branches", _curve),
+    "candidate": Way("fit_companion", _candidate),
+}
+
+
+def main() -> None:
+    """Serve the job argv[1] on the cube argv[2]."""
+    job, path = sys.argv[1:3]
+    serve(lambda: OURS[job].prepare(dict(np.load(path))), peak_mib)
+
+
+if __name__ == "__main__":
+    main()

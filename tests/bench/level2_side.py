@@ -1,0 +1,87 @@
+"""One side of a race as seen from the course: a process that runs its job when told to."""
+
+import json
+import math
+import os
+import subprocess
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from hcvo.config import CHECKOUT
+
+__all__ = ["Side"]
+
+
+class Side:
+    """A process that does one job; `seconds` are its runs, empty when it failed.
+
+    Parameters
+    ----------
+    words : str
+        Who and how.
+    command : Sequence[str]
+        Starts a process that serves as `level2_turns` says.
+    threads : int
+        Of BLAS and OpenMP.
+    share : float
+        Part of the job that it does: seconds are divided by it.
+    """
+
+    def __init__(self, words: str, command: Sequence[str], threads: int, share: float = 1.0) -> None:
+        self.words, self.share = words, share
+        self.seconds: list[float] = []
+        self.peak_mib = float("nan")
+        one = {f"{name}_NUM_THREADS": str(threads) for name in ("OPENBLAS", "OMP", "MKL", "NUMBA")}
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            bufsize=1,
+            cwd=CHECKOUT,
+            env=os.environ | one,
+        )
+
+    def __enter__(self) -> Self:
+        self._answer("ready_mib")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    @property
+    def best(self) -> float:
+        """Least seconds of the whole job; NaN when it failed."""
+        return min(self.seconds, default=float("nan"))
+
+    def turn(self) -> float:
+        """Run once; the seconds it took, share not counted, 0 when it cannot."""
+        if self._process.poll() is not None or self._process.stdin is None:
+            return 0.0
+        try:
+            self._process.stdin.write("go\n")
+        except BrokenPipeError:
+            return 0.0
+        took = self._answer("seconds")
+        if math.isnan(took):
+            self.seconds = []
+            return 0.0
+        self.seconds.append(took / self.share)
+        return took
+
+    def finish(self) -> None:
+        """End the process and ask for its peak memory."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self.peak_mib = self._answer("peak_mib")
+        self._process.wait(timeout=60)
+
+    def _answer(self, name: str) -> float:
+        line = self._process.stdout.readline() if self._process.stdout is not None else ""
+        said: dict[str, float] = json.loads(line) if line else {}
+        return said.get(name, float("nan"))
