@@ -125,6 +125,8 @@ def run_level2(
     parameters: Level2Parameters,
     algorithm: Callable[[Setting], Algorithm],
     job: Job,
+    *,
+    turning: bool = True,
 ) -> Level2:
     """Subtract the star, search, characterise, and measure the contrast reached.
 
@@ -138,6 +140,8 @@ def run_level2(
         Makes the algorithm for this cube.
     job : Job
         For log and progress.
+    turning : bool
+        The algorithm lives on the turn of the field.
 
     Returns
     -------
@@ -147,7 +151,8 @@ def run_level2(
     Raises
     ------
     ReductionError
-        If there are too few frames, too little rotation, or the field is too small to search.
+        If there are too few frames, too little rotation for what needs it, or the field is too small to
+        search.
     """
     fwhm = float(np.mean([c.fwhm_px for c in level1.channels]))
     inner = max(parameters.inner_fwhm * fwhm, level1.mask_mas / level1.scale_mas)
@@ -158,7 +163,8 @@ def run_level2(
             f"{level1.name}: {level1.cube.shape[-1]} px leave separations up to {outer:.1f} px, "
             f"wanted more than the inner {inner:.1f} px; enlarge the cube or outer_mas"
         )
-    _check_rotation(level1, outer, fwhm)
+    if turning:
+        _check_rotation(level1, outer, fwhm)
     _warn_of_smear(level1, outer, fwhm, job)
     channels = _channels(level1, int(np.ceil(outer + 2 * fwhm)))
     mask = _between(channels[0].cube.shape[-1], inner - fwhm, outer + fwhm)

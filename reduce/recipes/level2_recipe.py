@@ -39,6 +39,7 @@ def level2_recipe(
     method: Callable[[Level1Cube, _P, Job], Method],
     *,
     on_request: bool = True,
+    turning: Callable[[_P], bool] = lambda _: True,
 ) -> Recipe:
     """Make the recipe of one algorithm.
 
@@ -52,6 +53,8 @@ def level2_recipe(
         Sets the algorithm up; raises a ReductionError if cube and parameters do not fit.
     on_request : bool
         False: it runs on every cube.
+    turning : Callable[[_P], bool]
+        Whether, with these parameters, it lives on the turn of the field and refuses cubes without.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def level2_recipe(
         assert isinstance(given, parameters)
         level1 = read_level1(files["cube"][0])
         chosen = method(level1, given, job)
-        level2 = run_level2(level1, given, chosen, job)
+        level2 = run_level2(level1, given, chosen, job, turning=turning(given))
         write_level2(level1, level2, given, job, (name, chosen.cards()))
 
     return Recipe(
