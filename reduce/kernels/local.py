@@ -8,7 +8,7 @@ from reduce.kernels.inject import MARGIN, Stamps
 from reduce.kernels.reduction import Parts, Sequenced
 from reduce.kernels.spline import cubic_weights, mirrored
 
-__all__ = ["NOTHING", "derotated_patch", "gram_change", "merged"]
+__all__ = ["NOTHING", "derotated_patch", "gram_change", "merged", "sample_box"]
 
 _EDGE = 1e-6  # pixel: a rotation by 90 degrees lands on the edge within rounding
 
@@ -256,11 +256,11 @@ def _patch(
                     _add_to_box(stamps[s], left[s], low[s], 1.0, corner, box)
         if removed[0].size:
             _add_to_box(removed[0], removed[1], removed[2], -1.0, corner, box)
-        _sample(box, bad, t, corner, (cosine, sine), patch, (ny, nx), out[t])
+        sample_box(box, bad, t, corner, (cosine, sine), patch, (ny, nx), out[t])
 
 
 @compiled
-def _sample(
+def sample_box(
     box: NDArray[np.float32],
     bad: NDArray[np.bool_],
     t: int,
@@ -270,6 +270,11 @@ def _sample(
     shape: tuple[int, int],
     out: NDArray[np.float32],
 ) -> None:
+    """Sample a patch (x, y, half) of the sky in frame t from a box of spline coefficients at `corner`.
+
+    `turn` is the cosine and sine of the frame's angle, `shape` the frame's; `out` (y, x) is filled,
+    NaN outside the frame and where `bad` (y, x, time) is touched.
+    """
     cosine, sine = turn
     ny, nx = shape
     for j in range(out.shape[0]):

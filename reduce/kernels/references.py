@@ -1,0 +1,117 @@
+"""Which frames may stand for the star in another frame: those in which a companion has moved away."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ReferenceFrames", "choose_references", "moved", "references"]
+
+_HALF = 0.5  # share of a frame's pixels that must have data for it to be a reference
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceFrames:
+    """ReferenceFrames of every frame, ring by ring.
+
+    Attributes
+    ----------
+    allowed : NDArray[np.bool_]
+        (ring, time, time): frame s is a reference of frame t at [ring, t, s].
+    relaxed_px : float
+        Separation out to which the distance could not be kept for every frame; 0 where it was everywhere.
+    """
+
+    allowed: NDArray[np.bool_]
+    relaxed_px: float
+
+
+def choose_references(
+    cube: NDArray[np.floating],
+    angles_deg: NDArray[np.floating],
+    radii: Sequence[float],
+    distance: float,
+    least: int,
+) -> ReferenceFrames:
+    """ReferenceFrames of every frame in rings of the field.
+
+    Parameters
+    ----------
+    cube : NDArray[np.floating]
+        (time, y, x); frames without data on half of their pixels are no references.
+    angles_deg : NDArray[np.floating]
+        (time,) derotation angles.
+    radii : Sequence[float]
+        Separation of the companions to keep in each ring, pixels.
+    distance : float
+        By which they must have moved, pixels.
+    least : int
+        As `references`.
+
+    Returns
+    -------
+    ReferenceFrames
+        Ring by ring.
+    """
+    usable = np.array([np.isfinite(frame).mean() >= _HALF for frame in cube])
+    found = [references(angles_deg, radius, distance, least, usable) for radius in radii]
+    relaxed = [radius for radius, (_, short) in zip(radii, found, strict=True) if short]
+    return ReferenceFrames(np.stack([allowed for allowed, _ in found]), max(relaxed, default=0.0))
+
+
+def moved(angles_deg: NDArray[np.floating], radius: float) -> NDArray[np.float64]:
+    """Distance between the places of one companion in each pair of frames.
+
+    Parameters
+    ----------
+    angles_deg : NDArray[np.floating]
+        (time,) derotation angles.
+    radius : float
+        Separation of the companion, pixels.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        (time, time) pixels, along the chord: turns by 360 degrees are none.
+    """
+    angle = np.radians(np.asarray(angles_deg, np.float64))
+    return np.asarray(2 * radius * np.abs(np.sin((angle[:, None] - angle[None]) / 2)))
+
+
+def references(
+    angles_deg: NDArray[np.floating],
+    radius: float,
+    distance: float,
+    least: int,
+    usable: NDArray[np.bool_],
+) -> tuple[NDArray[np.bool_], int]:
+    """Frames in which a companion has moved far enough, or, where these are too few, farthest.
+
+    Parameters
+    ----------
+    angles_deg : NDArray[np.floating]
+        (time,) derotation angles.
+    radius : float
+        Separation of the companion, pixels.
+    distance : float
+        Wanted, pixels.
+    least : int
+        ReferenceFrames a frame must have: missing ones are made up by those in which it has moved most.
+    usable : NDArray[np.bool_]
+        (time,) False: never a reference, e.g. a frame without data.
+
+    Returns
+    -------
+    tuple[NDArray[np.bool_], int]
+        (time, time): frame s is a reference of frame t at [t, s]; and for how many frames the
+        distance was not kept.
+    """
+    far = moved(angles_deg, radius)
+    candidate = np.broadcast_to(usable, far.shape) & ~np.eye(len(far), dtype=np.bool_)
+    allowed = candidate & (far >= distance)
+    short = np.flatnonzero(allowed.sum(axis=1) < np.minimum(least, candidate.sum(axis=1)))
+    for t in short:
+        order = np.argsort(np.where(candidate[t], -far[t], np.inf), kind="stable")
+        allowed[t, order[: min(least, int(candidate[t].sum()))]] = True
+    return allowed, len(short)
