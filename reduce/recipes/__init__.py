@@ -12,6 +12,7 @@ from reduce.recipes import (
     ird_master_dark,
     ird_master_flat,
     ird_star_centre,
+    paco,
     pca,
     quality_report,
 )
@@ -26,6 +27,7 @@ REGISTRY: tuple[Recipe, ...] = (
     ird_level1.RECIPE,
     external_cube.RECIPE,
     cadi.RECIPE,
+    paco.RECIPE,
     pca.RECIPE,
     quality_report.RECIPE,
 )
