@@ -12,9 +12,12 @@ from reduce.recipes import (
     ird_master_dark,
     ird_master_flat,
     ird_star_centre,
+    loci,
+    noadi,
     paco,
     pca,
     quality_report,
+    radial,
 )
 
 __all__ = ["REGISTRY"]
@@ -26,7 +29,10 @@ REGISTRY: tuple[Recipe, ...] = (
     ird_flux_psf.RECIPE,
     ird_level1.RECIPE,
     external_cube.RECIPE,
+    noadi.RECIPE,
+    radial.RECIPE,
     cadi.RECIPE,
+    loci.RECIPE,
     paco.RECIPE,
     pca.RECIPE,
     quality_report.RECIPE,
