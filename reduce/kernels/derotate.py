@@ -90,8 +90,9 @@ def rotate_splines(
     bad: NDArray[np.bool_],
     angles_deg: NDArray[np.floating],
     centre: tuple[float, float] | None = None,
+    scales: NDArray[np.floating] | None = None,
 ) -> NDArray[np.float32]:
-    """Rotate frames given as spline coefficients.
+    """Rotate frames given as spline coefficients, and undo their stretch in the same interpolation.
 
     Parameters
     ----------
@@ -103,6 +104,8 @@ def rotate_splines(
         (time,) degrees, PA_sky = PA_detector + angle.
     centre : tuple[float, float] | None
         (x, y) 0-based of the star; None is pixel n//2.
+    scales : NDArray[np.floating] | None
+        (time,) factor by which distances from the star are larger in the frame than on the sky; None is 1.
 
     Returns
     -------
@@ -113,9 +116,11 @@ def rotate_splines(
     middle = centre if centre is not None else (float(nx // 2), float(ny // 2))
     none = np.zeros((0, 0), np.bool_)
     out = np.empty(planes.shape, np.float32)
+    stretch = np.ones(len(out)) if scales is None else np.asarray(scales, np.float64)
     for t, angle in enumerate(np.radians(np.asarray(angles_deg, np.float64))):
         mask = bad[t] if bad.size and bad[t].any() else none
-        _rotate_plane(planes[t], mask, np.cos(angle), np.sin(angle), middle, out[t])
+        turn = (stretch[t] * np.cos(angle), stretch[t] * np.sin(angle))
+        _rotate_plane(planes[t], mask, *turn, middle, out[t])
     return out
 
 

@@ -17,7 +17,17 @@ from reduce.kernels.compiled import compiled
 from reduce.kernels.derotate import detector_position
 from reduce.kernels.spline import coefficients, cubic_weights, mirrored
 
-__all__ = ["MARGIN", "Companion", "Psf", "Stamps", "add_stamps", "companion_stamps", "inject", "prepare_psf"]
+__all__ = [
+    "MARGIN",
+    "Companion",
+    "Psf",
+    "Stamps",
+    "add_stamps",
+    "companion_stamps",
+    "inject",
+    "mirror_stamps",
+    "prepare_psf",
+]
 
 MARGIN = 6
 """Pixels around a stamp: spline coefficients fall by 0.27 a pixel, to 4e-4 of the PSF's last pixel."""
@@ -136,10 +146,10 @@ def _fill(
 
 
 @compiled
-def _mirror(
+def mirror_stamps(
     padded: NDArray[np.float32], left: NDArray[np.int64], low: NDArray[np.int64], shape: tuple[int, int]
 ) -> None:
-    """Replace pixels beyond the frame by their mirror images in it, in place."""
+    """Replace pixels of stamps (time, s, s) beyond the frame by their mirror images in it, in place."""
     frames, size, _ = padded.shape
     for t in range(frames):
         if left[t] >= 0 and low[t] >= 0 and left[t] + size <= shape[1] and low[t] + size <= shape[0]:
@@ -190,7 +200,7 @@ def companion_stamps(
     _fill(psf.spline, tx - ix, ty - iy, MARGIN, padded)
     core = padded[:, MARGIN:-MARGIN, MARGIN:-MARGIN].copy()
     if shape is not None:
-        _mirror(padded, ix - reach - MARGIN, iy - reach - MARGIN, shape)
+        mirror_stamps(padded, ix - reach - MARGIN, iy - reach - MARGIN, shape)
     return Stamps(core, ix - reach, iy - reach, coefficients(padded))
 
 

@@ -1,0 +1,372 @@
+"""Star subtraction across wavelengths: groups of stretched frames are each other's reference.
+
+Frames of all channels are stretched about the star until speckles fall on each other
+(`rescale`); companions, which stand still on the sky, then lie at another radius in each
+channel. From each group of frames a few images are subtracted, made from the group itself
+by a rule: see `asdi`. What is left is stretched
+back and derotated in one interpolation, combined over time in each channel, then averaged over
+channels with weights. Injections change the Gram matrices by products with the data,
+so that patches are exact: over-subtraction and self-subtraction in time and in wavelength.
+
+A frame of the longest wavelength, shrunk, covers the smallest field. Where not all channels reach,
+speckles have no full reference: there are no data. On the sky, a channel of scale s thus gives an image
+out to n/2 s_min / s pixels: the longest wavelength the whole field, the shortest its inner part.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reduce.kernels.channels import noise_level
+from reduce.kernels.combine import combine, temporal_mean
+from reduce.kernels.inject import MARGIN, Stamps, add_stamps
+from reduce.kernels.joint import JointChannel, mean_contrast
+from reduce.kernels.local import merged
+from reduce.kernels.lowrank import (
+    Box,
+    less_image,
+    less_patch,
+    mode_images,
+    reach_of_patch,
+    values_of,
+    with_stamps,
+)
+from reduce.kernels.reduction import Parts
+from reduce.kernels.rescale import covered, rescale, rescaled_stamps
+from reduce.kernels.spline import coefficients
+from reduce.kernels.subspace import SMALL
+
+__all__ = ["JointReduction", "Modes", "Rule", "Stretched", "align", "reduce_groups"]
+
+_KEPT = 4  # injections of which products with the data are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """What is subtracted: frame n loses the sum over k of left[n, k] times image k, image = right^T frames.
+
+    Attributes
+    ----------
+    left, right : NDArray[np.float64]
+        (n, k).
+    start : NDArray[np.float64]
+        (n, block) where to begin for a matrix that is nearly the same.
+    """
+
+    left: NDArray[np.float64]
+    right: NDArray[np.float64]
+    start: NDArray[np.float64]
+
+
+Rule = Callable[[NDArray[np.float64], "NDArray[np.float64] | None"], Modes]
+"""Gram matrix of a group of frames, and where to begin, to what is subtracted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretched:
+    """Frames of all channels with their speckles on each other.
+
+    Attributes
+    ----------
+    spline : NDArray[np.float32]
+        (channel x time, y, x) spline coefficients of the frames.
+    bad : NDArray[np.bool_]
+        (channel x time, y, x) no data: not reached by all channels, or a pixel without.
+    turns : tuple[NDArray[np.floating], NDArray[np.float64]]
+        (channel x time,) derotation angles, degrees, and stretch.
+    times : int
+        Frames of a channel.
+    mask : NDArray[np.float32]
+        (y, x) 1 where pixels make the modes, else 0.
+    gram : NDArray[np.float64]
+        (channel x time, channel x time) products of the frames over the mask.
+    """
+
+    spline: NDArray[np.float32]
+    bad: NDArray[np.bool_]
+    turns: tuple[NDArray[np.floating], NDArray[np.float64]]
+    times: int
+    mask: NDArray[np.float32]
+    gram: NDArray[np.float64]
+
+
+def align(channel: JointChannel, mask: NDArray[np.bool_] | None = None, *, centred: bool = True) -> Stretched:
+    """Stretch all frames and take their products.
+
+    Parameters
+    ----------
+    channel : JointChannel
+        The data; NaN = no data, which enters as the pixel's mean over time.
+    mask : NDArray[np.bool_] | None
+        (y, x) pixels that make the modes, as seen at the shortest wavelength; those that
+        not every channel reaches are left out. None is all.
+    centred : bool
+        Subtract the mean over all frames.
+
+    Returns
+    -------
+    Stretched
+        Ready to be reduced.
+
+    Raises
+    ------
+    ValueError
+        If no pixel is left to make modes from.
+    """
+    times, shape = channel.times, (channel.cube.shape[1], channel.cube.shape[2])
+    planes, bad = np.empty(channel.cube.shape, np.float32), np.empty(channel.cube.shape, np.bool_)
+    reached = covered(shape, float(channel.scales.min()))
+    used = reached if mask is None else reached & mask
+    if not used.any():
+        raise ValueError("no pixel of the field is reached by all channels; enlarge the cube or the field")
+    parts = [slice(c * times, (c + 1) * times) for c in range(len(channel.psfs))]
+    for part, scale in zip(parts, channel.scales, strict=True):
+        planes[part], bad[part] = _stretched(channel.cube[part], float(scale))
+    bad |= ~reached
+    if centred:
+        planes -= planes.mean(axis=0, dtype=np.float64).astype(np.float32)
+    gram = _products_of(planes[:, used], centred=centred)
+    for part in parts:
+        planes[part] = coefficients(planes[part])
+    turns = (channel.angles_deg, np.repeat(channel.scales, times))
+    return Stretched(planes, bad, turns, times, used.astype(np.float32), gram)
+
+
+def _products_of(inside: NDArray[np.float32], *, centred: bool) -> NDArray[np.float64]:
+    """Gram matrix of frames (n, pixel): float32 if their mean is off; else the star needs float64."""
+    values = inside if centred else inside.astype(np.float64)
+    return np.asarray(values @ values.T, np.float64)
+
+
+def _stretched(frames: NDArray[np.float32], scale: float) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Stretch frames, and where a pixel without data lies in the 4 x 4 pixels of the spline."""
+    gaps = np.isnan(frames)
+    if not gaps.any():
+        return rescale(frames, scale), gaps
+    filled = np.where(gaps, np.nan_to_num(temporal_mean(frames)), frames)
+    touched = np.zeros_like(gaps)
+    for down, along in np.ndindex(4, 4) if scale != 1.0 else [(1, 1)]:
+        rows, columns = (
+            np.clip(np.floor((np.arange(n) - n // 2) / scale + n // 2).astype(int) + d - 1, 0, n - 1)
+            for n, d in zip(frames.shape[1:], (down, along), strict=True)
+        )
+        touched |= gaps[:, rows[:, None], columns]
+    return rescale(filled, scale), touched
+
+
+@dataclass(frozen=True, slots=True)
+class JointReduction:
+    """All channels reduced together; see `reduction.Reduction`.
+
+    Attributes
+    ----------
+    stretched : Stretched
+        The data.
+    groups : Sequence[NDArray[np.intp]]
+        Frames that are reduced together.
+    rule : Rule
+        What is subtracted from a group.
+    modes : Sequence[Modes]
+        Of each group, without injections.
+    weights : NDArray[np.float64]
+        (channel,) of the mean over channels.
+    spectrum : NDArray[np.float64]
+        (channel,) of a companion.
+    how : str
+        'median' or 'mean' over time.
+    images : NDArray[np.float32]
+        (channel, y, x) combined over time, north up.
+    """
+
+    stretched: Stretched
+    groups: Sequence[NDArray[np.intp]]
+    rule: Rule
+    modes: Sequence[Modes]
+    weights: NDArray[np.float64]
+    spectrum: NDArray[np.float64]
+    how: str
+    images: NDArray[np.float32] = field(repr=False)
+    _recent: dict[int, "_Injected"] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def image(self) -> NDArray[np.float32]:
+        """Weighted mean over the channels of the combined, derotated residual (y, x)."""
+        return mean_contrast(self.images, self.weights, self.spectrum)
+
+    def patch(self, parts: Parts, x: int, y: int, half: int) -> NDArray[np.float32]:
+        """As `reduction.Reduction.patch`: the Gram matrices are updated for the injections."""
+        stretched, place = self.stretched, (x, y, half)
+        given = [(self._injected(stamps), float(flux)) for stamps, flux in parts]
+        left, right = _together(self.groups, self._modes(given), len(stretched.spline))
+        box = reach_of_patch(stretched.mask.shape, stretched.turns, place)
+        corner = (box[0], box[2])
+        images = mode_images(stretched.spline[:, box[2] : box[3], box[0] : box[1]], right)
+        signal = merged([(injected.stamps, flux) for injected, flux in given])
+        if signal is not None:
+            with_stamps(images, right, (signal.spline, signal.left - MARGIN, signal.low - MARGIN), corner)
+        data = (stretched.spline, stretched.bad)
+        frames = less_patch(data, stretched.turns, place, signal, (left, images), corner)
+        split = frames.reshape(-1, stretched.times, *frames.shape[1:])
+        images = np.stack([combine(channel, self.how) for channel in split])
+        return mean_contrast(images, self.weights, self.spectrum)
+
+    def _modes(self, given: Sequence[tuple["_Injected", float]]) -> Sequence[Modes]:
+        if not given:
+            return self.modes
+        made = []
+        for number, (group, before) in enumerate(zip(self.groups, self.modes, strict=True)):
+            gram = self.stretched.gram[np.ix_(group, group)]
+            for at, (injected, flux) in enumerate(given):
+                cross = flux * injected.cross[number]
+                gram += cross + cross.T
+                for other, more in given[: at + 1]:
+                    own = flux * more * injected.with_other(other, self.groups)[number]
+                    gram += own if other is injected else own + own.T
+            made.append(self.rule(gram, before.start))
+        return made
+
+    def _injected(self, stamps: Stamps) -> "_Injected":
+        kept = self._recent.get(id(stamps))
+        if kept is None:
+            kept = _inject(self.stretched, self.groups, stamps)
+            self._recent[id(stamps)] = kept
+            if len(self._recent) > _KEPT:
+                self._recent.pop(next(iter(self._recent)))
+        return kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Injected:
+    """A source of unit flux and its products with the data.
+
+    Attributes
+    ----------
+    source : Stamps
+        As it came: kept so that no other takes its identity.
+    stamps : Stamps
+        In the stretched frames.
+    box : Box
+        Part of the frames that holds it.
+    pixels : NDArray[np.float32]
+        (n, y, x) of the box, 0 where pixels do not count.
+    cross : Sequence[NDArray[np.float64]]
+        For each group (n, n): products of the data's frames with those of the source.
+    """
+
+    source: Stamps
+    stamps: Stamps
+    box: Box
+    pixels: NDArray[np.float32]
+    cross: Sequence[NDArray[np.float64]]
+    _others: dict[int, tuple["_Injected", Sequence[NDArray[np.float64]]]] = field(default_factory=dict)
+
+    def with_other(
+        self, other: "_Injected", groups: Sequence[NDArray[np.intp]]
+    ) -> Sequence[NDArray[np.float64]]:
+        """For each group (n, n): products of this source's frames with those of another one."""
+        if id(other) not in self._others:
+            self._others[id(other)] = (other, _products(self, other, groups))
+        return self._others[id(other)][1]
+
+
+def _inject(stretched: Stretched, groups: Sequence[NDArray[np.intp]], source: Stamps) -> _Injected:
+    shape = (stretched.mask.shape[0], stretched.mask.shape[1])
+    centre = (float(shape[1] // 2), float(shape[0] // 2))
+    stamps = rescaled_stamps(source, stretched.turns[1], centre, shape)
+    box = _box_of(stamps, shape)
+    rows, columns = slice(box[2], box[3]), slice(box[0], box[1])
+    pixels = np.zeros((len(stamps.data), box[3] - box[2], box[1] - box[0]), np.float32)
+    add_stamps(pixels.transpose(1, 2, 0), stamps.data, stamps.left - box[0], stamps.low - box[2], 1.0)
+    pixels *= stretched.mask[rows, columns]
+    data = values_of(stretched.spline, box)
+    cross = [_cross(data[group], pixels[group]) for group in groups]
+    return _Injected(source, stamps, box, pixels, cross)
+
+
+def _box_of(stamps: Stamps, shape: tuple[int, int]) -> Box:
+    """Part of the frames that all stamps lie in."""
+    height, width = stamps.data.shape[1:]
+    left, right = np.clip([stamps.left.min(), stamps.left.max() + width], 0, shape[1])
+    low, top = np.clip([stamps.low.min(), stamps.low.max() + height], 0, shape[0])
+    return int(left), int(right), int(low), int(top)
+
+
+def _products(
+    first: _Injected, second: _Injected, groups: Sequence[NDArray[np.intp]]
+) -> list[NDArray[np.float64]]:
+    """For each group (n, n): products of the frames of two sources, over the part they share."""
+    left, low = max(first.box[0], second.box[0]), max(first.box[2], second.box[2])
+    right, top = min(first.box[1], second.box[1]), min(first.box[3], second.box[3])
+    if right <= left or top <= low:
+        return [np.zeros((len(group), len(group))) for group in groups]
+    parts = [
+        s.pixels[:, low - s.box[2] : top - s.box[2], left - s.box[0] : right - s.box[0]]
+        for s in (first, second)
+    ]
+    return [_cross(parts[0][group], parts[1][group]) for group in groups]
+
+
+def _cross(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Products (n, n) of the frames (n, y, x) of two stacks; small ones in float64."""
+    a, b = (stack.reshape(len(stack), -1) for stack in (first, second))
+    if len(first) > SMALL:
+        return (a @ b.T).astype(np.float64)
+    return np.asarray(a.astype(np.float64) @ b.T.astype(np.float64))
+
+
+def _together(
+    groups: Sequence[NDArray[np.intp]], modes: Sequence[Modes], frames: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Coefficients of all groups as those of all frames: 0 for the images of another group."""
+    left, right = (np.zeros((frames, sum(m.left.shape[1] for m in modes))) for _ in range(2))
+    column = 0
+    for group, m in zip(groups, modes, strict=True):
+        columns = slice(column, column + m.left.shape[1])
+        left[group, columns], right[group, columns] = m.left, m.right
+        column = columns.stop
+    return left, right
+
+
+def reduce_groups(
+    stretched: Stretched,
+    groups: Sequence[NDArray[np.intp]],
+    rule: Rule,
+    how: str,
+    weighing: tuple[NDArray[np.float64] | None, NDArray[np.float64]],
+) -> JointReduction:
+    """Reduce all channels together and keep what injections need.
+
+    Parameters
+    ----------
+    stretched : Stretched
+        The data.
+    groups : Sequence[NDArray[np.intp]]
+        Frames that are reduced together; each frame in one group.
+    rule : Rule
+        What is subtracted from a group.
+    how : str
+        'median' or 'mean' over time.
+    weighing : tuple[NDArray[np.float64] | None, NDArray[np.float64]]
+        (channel,) weights of the mean over channels, None takes spectrum / noise**2 with the
+        robust deviation of each channel's image; and (channel,) spectrum of a companion.
+
+    Returns
+    -------
+    JointReduction
+        Images and patches.
+    """
+    modes = [rule(stretched.gram[np.ix_(group, group)], None) for group in groups]
+    left, right = _together(groups, modes, len(stretched.spline))
+    subtracted = mode_images(stretched.spline, right)
+    images = []
+    for start in range(0, len(stretched.spline), stretched.times):
+        part = slice(start, start + stretched.times)
+        turns = (stretched.turns[0][part], stretched.turns[1][part])
+        data = (stretched.spline[part], stretched.bad[part])
+        images.append(less_image(data, turns, (left[part], subtracted), how))
+    weights, spectrum = weighing
+    if weights is None:
+        weights = spectrum / np.array([noise_level(image) for image in images]) ** 2
+    return JointReduction(stretched, groups, rule, modes, weights, spectrum, how, np.stack(images))
