@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 BIN := build/venv/bin
 
-.PHONY: help install demo test check up down status clean lint-vo truth-spine truth-level1 bench-level1 bench-level2 agree-level2 realism mutants
+.PHONY: help install demo test check up down status clean lint-vo truth-spine truth-level1 truth-level2 bench-level1 bench-level2 agree-level2 realism mutants
 
 help: ## show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -39,6 +39,9 @@ truth-spine: install ## the demo for ten seeds: planted against found (SEEDS="1 
 
 truth-level1: install ## level 1 on nights of every mode: planted against found (SCENARIOS="h23-pupil k12-sky" for some)
 	@$(BIN)/python -m tests.truth.level1 $(SCENARIOS)
+
+truth-level2: install ## level 2 on simulated cubes and beta Pictoris: planted against found (ALGORITHMS="pca cadi" for some)
+	@$(BIN)/python -m tests.truth.level2 $(ALGORITHMS)
 
 bench-level1: install ## level 1 beside vlt-sphere on the same frames: time, memory, error of resampling
 	@$(BIN)/python -m tests.bench.level1
