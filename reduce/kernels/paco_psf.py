@@ -11,7 +11,7 @@ from reduce.kernels.spline import value_at
 
 __all__ = ["aperture_response", "psf_on", "track_overlap"]
 
-_SAMPLES = 12  # patches looked at on a ring
+_SAMPLES = 6  # patches looked at on a ring
 
 
 def psf_on(psf: Psf, y: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:

@@ -29,12 +29,15 @@ def lagrange_weights(place: float, out: NDArray[np.float64]) -> None:
     out : NDArray[np.float64]
         (6,), written.
     """
-    for i in range(out.size):
-        weight = 1.0
-        for j in range(out.size):
-            if j != i:
-                weight *= (place - j) / (i - j)
-        out[i] = weight
+    a, b, c = place, place - 1.0, place - 2.0
+    d, e, f = place - 3.0, place - 4.0, place - 5.0
+    ab, abc, ef, deff = a * b, a * b * c, e * f, d * e * f
+    out[0] = -b * c * deff / 120.0
+    out[1] = a * c * deff / 24.0
+    out[2] = -ab * deff / 12.0
+    out[3] = abc * ef / 12.0
+    out[4] = -abc * d * f / 24.0
+    out[5] = abc * d * e / 120.0
 
 
 @compiled
