@@ -13,6 +13,102 @@ from reduce.kernels.spline import coefficients, cubic_weights, mirrored
 __all__ = ["derotate", "detector_position", "rotate_splines"]
 
 _EDGE = 1e-6  # pixel: a rotation by 90 degrees lands on the edge within rounding
+_STEEP = 1e-9  # pixels a column: a line of the output that stays on one column or row of the frame
+
+
+@compiled
+def _columns_within(start: float, step: float, last: float) -> tuple[float, float]:
+    """First and last i, not yet whole numbers, for which start + step i lies between 1 and last."""
+    low, high = 1.0 + _EDGE, last - _EDGE
+    if high < low or (abs(step) < _STEEP and not low <= start <= high):
+        return np.inf, -np.inf
+    if abs(step) < _STEEP:
+        return -np.inf, np.inf
+    first, final = (low - start) / step, (high - start) / step
+    return (first, final) if first <= final else (final, first)
+
+
+@compiled
+def _at_edge(plane: NDArray[np.float32], bad: NDArray[np.bool_], x: float, y: float) -> float:
+    """Value of the spline at (x, y) where its 4 x 4 pixels may be mirrored; NaN outside and near bad ones."""
+    ny, nx = plane.shape
+    if not (-_EDGE <= x <= nx - 1 + _EDGE and -_EDGE <= y <= ny - 1 + _EDGE):
+        return np.nan
+    x, y = min(max(x, 0.0), nx - 1.0), min(max(y, 0.0), ny - 1.0)
+    column, row = int(x), int(y)
+    wx, wy = cubic_weights(x - column), cubic_weights(y - row)
+    total, touched = 0.0, False
+    for k in range(4):
+        r = mirrored(row - 1 + k, ny)
+        for m in range(4):
+            c = mirrored(column - 1 + m, nx)
+            total += wy[k] * wx[m] * plane[r, c]
+            if bad.size:
+                touched |= bad[r, c]
+    return np.nan if touched else total
+
+
+@compiled
+def _weigh(
+    x: float,
+    y: float,
+    cosine: float,
+    sine: float,
+    width: int,
+    weights: NDArray[np.float32],
+    first: NDArray[np.int32],
+) -> None:
+    """Weights of the 4 columns and 4 rows (8, i) and the first of the 4 x 4 pixels of each place on a line.
+
+    Place i is (x + cosine i, y - sine i), both >= 1; pixels are counted through a plane of `width` columns.
+    """
+    one, two_thirds, sixth, three = np.float32(1), np.float32(2 / 3), np.float32(1 / 6), np.float32(3)
+    for i in range(first.size):
+        px, py = x + cosine * i, y - sine * i
+        column, row = np.int32(px), np.int32(py)
+        first[i] = (row - 1) * width + column - 1
+        f, g = np.float32(px - column), np.float32(py - row)
+        rest, cube = one - f, f * f * f * sixth
+        a, b = rest * rest * rest * sixth, three * cube - f * f + two_thirds
+        weights[0, i], weights[1, i], weights[2, i], weights[3, i] = a, b, one - a - b - cube, cube
+        rest, cube = one - g, g * g * g * sixth
+        a, b = rest * rest * rest * sixth, three * cube - g * g + two_thirds
+        weights[4, i], weights[5, i], weights[6, i], weights[7, i] = a, b, one - a - b - cube, cube
+
+
+@compiled
+def _sum_weighted(
+    pixels: NDArray[np.float32],
+    width: int,
+    weights: NDArray[np.float32],
+    first: NDArray[np.int32],
+    out: NDArray[np.float32],
+) -> None:
+    """4 x 4 pixels times their weights; unsigned numbers spare the test whether one counts from the end."""
+    n, one, two, three = np.uint64(width), np.uint64(1), np.uint64(2), np.uint64(3)
+    for i in range(out.size):
+        p = np.uint64(first[i])
+        q, r, s = p + n, p + n + n, p + n + n + n
+        a, b, c, d = weights[4, i], weights[5, i], weights[6, i], weights[7, i]
+        out[i] = (
+            weights[0, i] * (a * pixels[p] + b * pixels[q] + c * pixels[r] + d * pixels[s])
+            + weights[1, i]
+            * (a * pixels[p + one] + b * pixels[q + one] + c * pixels[r + one] + d * pixels[s + one])
+            + weights[2, i]
+            * (a * pixels[p + two] + b * pixels[q + two] + c * pixels[r + two] + d * pixels[s + two])
+            + weights[3, i]
+            * (a * pixels[p + three] + b * pixels[q + three] + c * pixels[r + three] + d * pixels[s + three])
+        )
+
+
+@compiled
+def _blank(bad: NDArray[np.bool_], first: NDArray[np.int32], width: int, out: NDArray[np.float32]) -> None:
+    """NaN where one of the 4 x 4 pixels is bad; `bad` is flat."""
+    for i in range(out.size):
+        for r in range(4):
+            p = first[i] + r * width
+            if bad[p] | bad[p + 1] | bad[p + 2] | bad[p + 3]:
+                out[i] = np.nan
 
 
 @compiled
@@ -24,32 +120,25 @@ def _rotate_plane(
     centre: tuple[float, float],
     out: NDArray[np.float32],
 ) -> None:
+    """Lines of the output in three parts: in the middle one all 4 x 4 pixels lie within the plane."""
     ny, nx = plane.shape
     cx, cy = centre
+    weights, first = np.empty((8, nx), np.float32), np.empty(nx, np.int32)
     for j in range(ny):
-        for i in range(nx):
-            dx, dy = i - cx, j - cy
-            x = cosine * dx + sine * dy + cx
-            y = cosine * dy - sine * dx + cy
-            if not (-_EDGE <= x <= nx - 1 + _EDGE and -_EDGE <= y <= ny - 1 + _EDGE):
-                out[j, i] = np.nan
-                continue
-            x, y = min(max(x, 0.0), nx - 1.0), min(max(y, 0.0), ny - 1.0)
-            column, row = int(x), int(y)
-            w0, w1, w2, w3 = cubic_weights(x - column)
-            v0, v1, v2, v3 = cubic_weights(y - row)
-            c0, c1, c2, c3 = column - 1, column, column + 1, column + 2
-            r0, r1, r2, r3 = row - 1, row, row + 1, row + 2
-            if c0 < 0 or r0 < 0 or c3 >= nx or r3 >= ny:
-                c0, c2, c3 = mirrored(c0, nx), mirrored(c2, nx), mirrored(c3, nx)
-                r0, r2, r3 = mirrored(r0, ny), mirrored(r2, ny), mirrored(r3, ny)
-            total = 0.0
-            touched = False
-            for r, v in ((r0, v0), (r1, v1), (r2, v2), (r3, v3)):
-                total += v * (w0 * plane[r, c0] + w1 * plane[r, c1] + w2 * plane[r, c2] + w3 * plane[r, c3])
-                if bad.size:
-                    touched |= bad[r, c0] | bad[r, c1] | bad[r, c2] | bad[r, c3]
-            out[j, i] = np.nan if touched else total
+        x, y = cx - cosine * cx + sine * (j - cy), cy + sine * cx + cosine * (j - cy)
+        a, b = _columns_within(x, cosine, nx - 2.0)
+        c, d = _columns_within(y, -sine, ny - 2.0)
+        begin = int(min(max(np.ceil(max(a, c)), 0.0), float(nx)))
+        end = max(begin, int(min(max(np.floor(min(b, d)) + 1.0, 0.0), float(nx))))
+        for i in range(begin):
+            out[j, i] = _at_edge(plane, bad, x + cosine * i, y - sine * i)
+        for i in range(end, nx):
+            out[j, i] = _at_edge(plane, bad, x + cosine * i, y - sine * i)
+        line, its_first = out[j, begin:end], first[: end - begin]
+        _weigh(x + cosine * begin, y - sine * begin, cosine, sine, nx, weights, its_first)
+        _sum_weighted(plane.ravel(), nx, weights, its_first, line)
+        if bad.size:
+            _blank(bad.ravel(), its_first, nx, line)
 
 
 def derotate(

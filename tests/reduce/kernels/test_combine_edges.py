@@ -37,6 +37,14 @@ def test_wide_frames_are_done_block_by_block() -> None:
     np.testing.assert_array_equal(temporal_median(cube), np.nanmedian(cube, axis=0))
 
 
+@pytest.mark.parametrize("frames", [3, 4, 7])
+def test_signs_nothing_and_infinity_have_their_places(frames: int) -> None:
+    kinds = np.array([-np.inf, -3e38, -1.0, -1e-45, -0.0, 0.0, 1e-45, 2.0, 3e38, np.inf], np.float32)
+    cube = np.random.default_rng(frames).choice(kinds, size=(frames, 40, 40))
+    with np.errstate(invalid="ignore", over="ignore"):
+        np.testing.assert_array_equal(temporal_median(cube), np.median(cube, axis=0))
+
+
 def test_a_mean_is_taken_in_double_precision() -> None:
     cube = np.full((3, 1, 2), 1.0, np.float32)
     cube[0] = 2.0**25

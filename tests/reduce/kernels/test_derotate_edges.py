@@ -33,6 +33,31 @@ def test_a_frame_turns_from_north_to_east_by_its_angle(
     np.testing.assert_allclose(found[inside], wanted[inside], atol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(2, 2), (3, 3), (3, 8), (8, 3), (4, 4), (5, 40), (37, 23)])
+@pytest.mark.parametrize("angle_deg", [3.0, -31.0, 45.0, 89.9999, 133.0, -179.9])
+def test_line_by_line_it_is_scipys_from_edge_to_edge(shape: tuple[int, int], angle_deg: float) -> None:
+    frame = np.random.default_rng(7).normal(size=shape)
+    wanted, inside = _wanted(frame, angle_deg, (shape[1] // 2 + 0.25, shape[0] // 2 - 0.125))
+    found = derotate(frame[None], np.array([angle_deg]), (shape[1] // 2 + 0.25, shape[0] // 2 - 0.125))[0]
+    np.testing.assert_array_equal(np.isfinite(found), inside)
+    np.testing.assert_allclose(found[inside], wanted[inside], atol=1e-5)
+
+
+def test_gaps_anywhere_take_just_what_touches_them() -> None:
+    rng = np.random.default_rng(8)
+    frame = rng.normal(size=(21, 17))
+    bad = rng.uniform(size=frame.shape) < 0.02
+    whole = rotate_splines(coefficients(frame[None]), np.zeros((0, 0, 0), bool), np.array([22.0]))[0]
+    found = rotate_splines(coefficients(frame[None]), bad[None], np.array([22.0]))[0]
+    near = np.zeros(frame.shape, bool)
+    for row, column in np.argwhere(bad):
+        alone = np.zeros_like(bad)
+        alone[row, column] = True
+        near |= np.isnan(rotate_splines(coefficients(frame[None]), alone[None], np.array([22.0]))[0])
+    assert np.isnan(whole).sum() < near.sum() < frame.size
+    np.testing.assert_array_equal(found, np.where(near, np.nan, whole))
+
+
 @pytest.mark.parametrize("quarters", [0, 1, 2, 3, -1])
 def test_quarter_turns_keep_every_pixel(quarters: int) -> None:
     frame = np.random.default_rng(6).normal(size=(9, 9)).astype(np.float32)

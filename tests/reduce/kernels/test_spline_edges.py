@@ -22,7 +22,7 @@ def test_the_weights_are_the_cubic_spline_at_four_samples() -> None:
         np.testing.assert_allclose(cubic_weights(fraction), wanted, atol=1e-12)
 
 
-@pytest.mark.parametrize("shape", [(1, 2, 2), (2, 5, 7), (1, 30, 3), (1, 2, 25)])
+@pytest.mark.parametrize("shape", [(1, 2, 2), (2, 5, 7), (1, 30, 3), (1, 2, 25), (1, 33, 40)])
 def test_coefficients_are_scipys(shape: tuple[int, int, int]) -> None:
     planes = np.random.default_rng(2).normal(size=shape)
     before = planes.copy()
