@@ -7,7 +7,7 @@ rings of its logarithm decides. Noise, not any companion's own signal, makes the
 favours no peak; the noise is the robust one, so that bright companions do not matter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,7 @@ from reduce.kernels.aperture import aperture_map, ring_size
 from reduce.kernels.channels import Channel, radial_noise
 from reduce.kernels.contrast import threshold_flux, throughput_at
 from reduce.kernels.fit import Scene
-from reduce.kernels.pca import PcaReduction, with_components
+from reduce.kernels.reduction import Reduction
 
 __all__ = ["Choice", "choose_components", "component_grid"]
 
@@ -43,7 +43,7 @@ def component_grid(frames: int) -> tuple[int, ...]:
 
 
 def choose_components(
-    channel: Channel, reduction: PcaReduction, grid: Sequence[int], limits: tuple[float, float]
+    channel: Channel, reduced: Callable[[int], Reduction], grid: Sequence[int], limits: tuple[float, float]
 ) -> Choice:
     """Try numbers of components on one channel.
 
@@ -51,8 +51,8 @@ def choose_components(
     ----------
     channel : Channel
         The data.
-    reduction : PcaReduction
-        Its reduction with any number of components.
+    reduced : Callable[[int], Reduction]
+        Its reduction with a number of components.
     grid : Sequence[int]
         Numbers to try.
     limits : tuple[float, float]
@@ -66,11 +66,11 @@ def choose_components(
     inner, outer = limits
     radii = [r * channel.fwhm for r in _RINGS if inner <= r * channel.fwhm <= outer]
     radii = radii or [(inner + outer) / 2]
-    depth = [_depth(channel, with_components(reduction, k), radii) for k in grid]
+    depth = [_depth(channel, reduced(k), radii) for k in grid]
     return Choice(tuple(grid), tuple(depth), grid[int(np.argmin(depth))])
 
 
-def _depth(channel: Channel, reduction: PcaReduction, radii: Sequence[float]) -> float:
+def _depth(channel: Channel, reduction: Reduction, radii: Sequence[float]) -> float:
     scene = Scene([channel], [reduction], np.ones(1))
     noise = radial_noise(aperture_map(reduction.image, channel.fwhm), channel.fwhm / 2)
     logs = []

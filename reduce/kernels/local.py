@@ -287,11 +287,12 @@ def sample_box(
             x, y = min(max(x, 0.0), nx - 1.0), min(max(y, 0.0), ny - 1.0)
             column, row = int(x), int(y)
             wx, wy = cubic_weights(x - column), cubic_weights(y - row)
+            inside = 1 <= column < nx - 2 and 1 <= row < ny - 2  # mirroring costs more than all the rest
             total, touched = 0.0, False
             for k in range(4):
-                r = mirrored(row - 1 + k, ny)
+                r = row - 1 + k if inside else mirrored(row - 1 + k, ny)
                 for m in range(4):
-                    c = mirrored(column - 1 + m, nx)
+                    c = column - 1 + m if inside else mirrored(column - 1 + m, nx)
                     total += wy[k] * wx[m] * box[r - corner[1], c - corner[0]]
                     if bad.size:
                         touched |= bad[r, c, t]

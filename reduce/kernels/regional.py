@@ -346,9 +346,9 @@ def _mix_boxes(
             mixings = weights[slot[number[row, column]]]
             for t in rows:
                 if left[t] <= column < left[t] + width:
-                    total = np.float32(0.0)
+                    shares, total = mixings[t], np.float32(0.0)
                     for s in range(frames + 1):
-                        total += mixings[t, s] * light[s]
+                        total += shares[s] * light[s]
                     boxes[t, row - low[t], column - left[t]] = total
 
 

@@ -1,13 +1,14 @@
 """Level 2 by principal components of the full frame."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from pydantic import Field
 
 from hcvo.errors import ReductionError
 from reduce.kernels.channels import Algorithm, Channel
 from reduce.kernels.components import choose_components, component_grid
-from reduce.kernels.pca import PcaReduction, reduce_pca
+from reduce.kernels.pca import PcaReduction, reduce_pca, with_components
 from reduce.recipe import Job
 from reduce.recipes.level1_cube import Level1Cube
 from reduce.recipes.level2 import Level2Parameters, Setting
@@ -55,7 +56,9 @@ class _Pca:
         channel = setting.channels[len(setting.channels) // 2]
         first = reduce_pca(channel.cube, channel.angles_deg, 1, setting.mask, self.parameters.combine)
         grid = component_grid(len(channel.cube))
-        choice = choose_components(channel, first, grid, (setting.inner_px, setting.outer_px))
+        choice = choose_components(
+            channel, partial(with_components, first), grid, (setting.inner_px, setting.outer_px)
+        )
         depths = [round(depth, 3) for depth in choice.depth]
         self.job.log.info("components tried", tried=choice.tried, log_noise_over_throughput=depths)
         return choice.best

@@ -1,5 +1,7 @@
 """How many components: the grid, and the choice where the answer can be worked out."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -45,7 +47,7 @@ def test_the_deepest_mean_of_noise_over_throughput_is_taken(
 ) -> None:
     channel = _channel(fwhm, 51 if fwhm == 4.0 else 121)
     reduction = reduce_pca(channel.cube, channel.angles_deg, 1)
-    found = choose_components(channel, reduction, (1, 3, 6), limits)
+    found = choose_components(channel, partial(with_components, reduction), (1, 3, 6), limits)
     depth = []
     for count in (1, 3, 6):
         tried = with_components(reduction, count)
@@ -66,7 +68,7 @@ def test_the_deepest_mean_of_noise_over_throughput_is_taken(
 def test_where_nothing_comes_through_the_floor_counts() -> None:
     channel = _channel()
     reduction = reduce_pca(channel.cube, channel.angles_deg, 1)
-    found = choose_components(channel, reduction, (1, 7), (7.0, 9.0))
+    found = choose_components(channel, partial(with_components, reduction), (1, 7), (7.0, 9.0))
     tried = with_components(reduction, 7)
     noise = radial_noise(aperture_map(tried.image, 4.0), 2.0)
     assert found.depth[1] <= np.log10(noise[8] / 0.003) + 1e-6

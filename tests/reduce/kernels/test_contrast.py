@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -167,7 +168,8 @@ def test_the_number_of_components_that_reaches_deepest_is_taken() -> None:
     times = rng.normal(size=(16, 2))
     cube = np.tensordot(times, patterns, axes=1) + rng.normal(size=(16, _SIZE, _SIZE))
     channel = Channel(cube.astype(np.float32), _ANGLES, _channel(0).psf, FWHM, _STAR)
-    choice = choose_components(channel, reduce_pca(channel.cube, _ANGLES, 1), (1, 2, 3, 5), (6.0, 36.0))
+    reduced = partial(reduce_pca, channel.cube, _ANGLES)
+    choice = choose_components(channel, reduced, (1, 2, 3, 5), (6.0, 36.0))
     assert choice.best == 2
     assert choice.depth[0] > choice.depth[1] < choice.depth[3]
 
