@@ -16,6 +16,8 @@ from reduce.recipes import (
     noadi,
     paco,
     pca,
+    pca_spectral,
+    pca_annular,
     quality_report,
     radial,
 )
@@ -35,6 +37,9 @@ REGISTRY: tuple[Recipe, ...] = (
     loci.RECIPE,
     paco.RECIPE,
     pca.RECIPE,
+    pca_spectral.ASDI,
+    pca_spectral.SDI,
+    pca_annular.RECIPE,
     quality_report.RECIPE,
 )
 """Every recipe that can run."""
