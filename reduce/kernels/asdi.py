@@ -15,9 +15,14 @@ from reduce.kernels.joint import JointChannel
 from reduce.kernels.spectral import JointReduction, Modes, Rule, align, reduce_groups
 from reduce.kernels.subspace import leading
 
-__all__ = ["reduce_asdi", "reduce_sdi", "with_joint_components"]
+__all__ = ["joint_grid", "reduce_asdi", "reduce_sdi", "with_joint_components"]
 
 _PAIR = 2  # channels that are each other's reference
+
+
+def joint_grid(frames: int) -> tuple[int, ...]:
+    """Numbers of components worth trying on many frames: 2, 4, 8 ... 64, up to a third of the frames."""
+    return tuple(k for k in (2, 4, 8, 16, 32, 64) if k <= max(frames // 3, 2))
 
 
 def _components(count: int, *, centred: bool) -> Rule:
@@ -79,7 +84,7 @@ def reduce_asdi(
     if not 0 <= components < frames:
         raise ValueError(f"{components} components of {frames} frames, wanted 0..{frames - 1}")
     rule = _components(components, centred=True)
-    groups = [np.arange(frames)]
+    groups = [slice(None)]
     return reduce_groups(align(channel, mask), groups, rule, how, (weights, channel.spectrum))
 
 
@@ -119,7 +124,7 @@ def reduce_sdi(
     if not 1 <= components < channels:
         raise ValueError(f"{components} components of {channels} channels, wanted 1..{channels - 1}")
     rule = _other if channels == _PAIR else _components(components, centred=False)
-    groups = [np.arange(t, len(channel.cube), channel.times) for t in range(channel.times)]
+    groups = [slice(t, None, channel.times) for t in range(channel.times)]
     return reduce_groups(align(channel, mask, centred=False), groups, rule, how, (weights, channel.spectrum))
 
 

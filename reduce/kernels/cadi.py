@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from reduce.kernels.channels import Channel
 from reduce.kernels.combine import combine, temporal_median
 from reduce.kernels.derotate import rotate_splines
 from reduce.kernels.inject import MARGIN, Stamps, add_stamps
@@ -13,7 +12,7 @@ from reduce.kernels.local import NOTHING, derotated_patch, merged
 from reduce.kernels.reduction import Parts, Sequenced, sequence
 from reduce.kernels.spline import coefficients
 
-__all__ = ["CadiReduction", "cadi_residual", "plain_adi", "reduce_cadi"]
+__all__ = ["CadiReduction", "cadi_residual", "reduce_cadi"]
 
 
 def cadi_residual(cube: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -108,19 +107,3 @@ def reduce_cadi(
     planes = np.ascontiguousarray(sequenced.spline.transpose(2, 0, 1))
     image = combine(rotate_splines(planes, sequenced.bad.transpose(2, 0, 1), angles_deg), how)
     return CadiReduction(sequenced, angles_deg, how, image)
-
-
-def plain_adi(channel: Channel) -> CadiReduction:
-    """Classical ADI with a median over time: no components that a companion could shape.
-
-    Parameters
-    ----------
-    channel : Channel
-        The data.
-
-    Returns
-    -------
-    CadiReduction
-        As `reduce_cadi`.
-    """
-    return reduce_cadi(channel.cube, channel.angles_deg)

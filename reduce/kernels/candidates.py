@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from reduce.kernels.aperture import aperture_flux, aperture_map
-from reduce.kernels.cadi import plain_adi
 from reduce.kernels.channels import Algorithm, Channel, channel_weights, reduce_without, stack
 from reduce.kernels.fit import POOR, Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion
+from reduce.kernels.plain import plain_adi
 from reduce.kernels.reduction import Parts, Reduction
 from reduce.kernels.snr import Rings, prepare_rings, ring_noise, significance
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from reduce.kernels.cadi import plain_adi
 from reduce.kernels.channels import reduce_without
 from reduce.kernels.fit import Fit, Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion
+from reduce.kernels.plain import plain_adi
 
 __all__ = ["Deviations", "Spread", "clear_azimuths", "injected_deviations", "spread"]
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from reduce.kernels.channels import noise_level
+from reduce.kernels.channels import Channel, noise_level
 from reduce.kernels.combine import combine, temporal_mean
 from reduce.kernels.inject import MARGIN, Stamps, add_stamps
 from reduce.kernels.joint import JointChannel, mean_contrast
@@ -33,12 +33,12 @@ from reduce.kernels.lowrank import (
     values_of,
     with_stamps,
 )
-from reduce.kernels.reduction import Parts
+from reduce.kernels.reduction import Parts, Reduction
 from reduce.kernels.rescale import covered, rescale, rescaled_stamps
 from reduce.kernels.spline import coefficients
 from reduce.kernels.subspace import SMALL
 
-__all__ = ["JointReduction", "Modes", "Rule", "Stretched", "align", "reduce_groups"]
+__all__ = ["JointReduction", "Modes", "Rule", "Stretched", "align", "channel_images", "reduce_groups"]
 
 _KEPT = 4  # injections of which products with the data are kept
 
@@ -164,7 +164,7 @@ class JointReduction:
     ----------
     stretched : Stretched
         The data.
-    groups : Sequence[NDArray[np.intp]]
+    groups : Sequence[slice]
         Frames that are reduced together.
     rule : Rule
         What is subtracted from a group.
@@ -181,7 +181,7 @@ class JointReduction:
     """
 
     stretched: Stretched
-    groups: Sequence[NDArray[np.intp]]
+    groups: Sequence[slice]
     rule: Rule
     modes: Sequence[Modes]
     weights: NDArray[np.float64]
@@ -217,7 +217,7 @@ class JointReduction:
             return self.modes
         made = []
         for number, (group, before) in enumerate(zip(self.groups, self.modes, strict=True)):
-            gram = self.stretched.gram[np.ix_(group, group)]
+            gram = self.stretched.gram[group, group].copy()
             for at, (injected, flux) in enumerate(given):
                 cross = flux * injected.cross[number]
                 gram += cross + cross.T
@@ -262,16 +262,14 @@ class _Injected:
     cross: Sequence[NDArray[np.float64]]
     _others: dict[int, tuple["_Injected", Sequence[NDArray[np.float64]]]] = field(default_factory=dict)
 
-    def with_other(
-        self, other: "_Injected", groups: Sequence[NDArray[np.intp]]
-    ) -> Sequence[NDArray[np.float64]]:
+    def with_other(self, other: "_Injected", groups: Sequence[slice]) -> Sequence[NDArray[np.float64]]:
         """For each group (n, n): products of this source's frames with those of another one."""
         if id(other) not in self._others:
             self._others[id(other)] = (other, _products(self, other, groups))
         return self._others[id(other)][1]
 
 
-def _inject(stretched: Stretched, groups: Sequence[NDArray[np.intp]], source: Stamps) -> _Injected:
+def _inject(stretched: Stretched, groups: Sequence[slice], source: Stamps) -> _Injected:
     shape = (stretched.mask.shape[0], stretched.mask.shape[1])
     centre = (float(shape[1] // 2), float(shape[0] // 2))
     stamps = rescaled_stamps(source, stretched.turns[1], centre, shape)
@@ -293,14 +291,13 @@ def _box_of(stamps: Stamps, shape: tuple[int, int]) -> Box:
     return int(left), int(right), int(low), int(top)
 
 
-def _products(
-    first: _Injected, second: _Injected, groups: Sequence[NDArray[np.intp]]
-) -> list[NDArray[np.float64]]:
+def _products(first: _Injected, second: _Injected, groups: Sequence[slice]) -> list[NDArray[np.float64]]:
     """For each group (n, n): products of the frames of two sources, over the part they share."""
     left, low = max(first.box[0], second.box[0]), max(first.box[2], second.box[2])
     right, top = min(first.box[1], second.box[1]), min(first.box[3], second.box[3])
     if right <= left or top <= low:
-        return [np.zeros((len(group), len(group))) for group in groups]
+        nothing = np.zeros((len(first.pixels), len(first.pixels)))
+        return [nothing[group, group] for group in groups]
     parts = [
         s.pixels[:, low - s.box[2] : top - s.box[2], left - s.box[0] : right - s.box[0]]
         for s in (first, second)
@@ -317,7 +314,7 @@ def _cross(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[n
 
 
 def _together(
-    groups: Sequence[NDArray[np.intp]], modes: Sequence[Modes], frames: int
+    groups: Sequence[slice], modes: Sequence[Modes], frames: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Coefficients of all groups as those of all frames: 0 for the images of another group."""
     left, right = (np.zeros((frames, sum(m.left.shape[1] for m in modes))) for _ in range(2))
@@ -331,7 +328,7 @@ def _together(
 
 def reduce_groups(
     stretched: Stretched,
-    groups: Sequence[NDArray[np.intp]],
+    groups: Sequence[slice],
     rule: Rule,
     how: str,
     weighing: tuple[NDArray[np.float64] | None, NDArray[np.float64]],
@@ -342,7 +339,7 @@ def reduce_groups(
     ----------
     stretched : Stretched
         The data.
-    groups : Sequence[NDArray[np.intp]]
+    groups : Sequence[slice]
         Frames that are reduced together; each frame in one group.
     rule : Rule
         What is subtracted from a group.
@@ -357,7 +354,7 @@ def reduce_groups(
     JointReduction
         Images and patches.
     """
-    modes = [rule(stretched.gram[np.ix_(group, group)], None) for group in groups]
+    modes = [rule(stretched.gram[group, group], None) for group in groups]
     left, right = _together(groups, modes, len(stretched.spline))
     subtracted = mode_images(stretched.spline, right)
     images = []
@@ -370,3 +367,29 @@ def reduce_groups(
     if weights is None:
         weights = spectrum / np.array([noise_level(image) for image in images]) ** 2
     return JointReduction(stretched, groups, rule, modes, weights, spectrum, how, np.stack(images))
+
+
+def channel_images(channels: Sequence[Channel], reductions: Sequence[Reduction]) -> NDArray[np.float32]:
+    """Images of all channels in adu, also of those that were reduced as one.
+
+    Parameters
+    ----------
+    channels : Sequence[Channel]
+        The data.
+    reductions : Sequence[Reduction]
+        One for each of them.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        (channel, y, x).
+    """
+    images: list[NDArray[np.float32]] = []
+    for channel, reduction in zip(channels, reductions, strict=True):
+        if isinstance(channel, JointChannel) and isinstance(reduction, JointReduction):
+            images += [
+                image * np.float32(unit) for image, unit in zip(reduction.images, channel.units, strict=True)
+            ]
+        else:
+            images.append(reduction.image)
+    return np.stack(images)

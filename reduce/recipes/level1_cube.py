@@ -57,6 +57,10 @@ class Level1Cube:
         From the cards CENTRERR, PIXSCERR, NORTHERR; 0 where absent.
     mask_mas : float
         Radius of the coronagraph's mask, from MASKRAD; 0 where absent.
+    joined : tuple[ChannelFacts, ...]
+        The channels, where `channels` is all of them as one: see `joint_cube`.
+    spectrum : tuple[float, ...]
+        Contrast of a companion in each of `joined`; empty is the same in all.
     """
 
     facts: ProductFacts
@@ -67,6 +71,8 @@ class Level1Cube:
     channels: tuple[ChannelFacts, ...]
     systematics: Systematics
     mask_mas: float = 0.0
+    joined: tuple[ChannelFacts, ...] = ()
+    spectrum: tuple[float, ...] = ()
 
     @property
     def scale_mas(self) -> float:

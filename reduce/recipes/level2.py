@@ -16,7 +16,9 @@ from reduce.kernels.characterise import Deviations, injected_deviations, spread
 from reduce.kernels.contrast import contrast_curve
 from reduce.kernels.fit import POOR
 from reduce.kernels.inject import prepare_psf
+from reduce.kernels.joint import join
 from reduce.kernels.snr import significance, snr_map
+from reduce.kernels.spectral import channel_images
 from reduce.recipe import Job, Parameters
 from reduce.recipes.level1_cube import Level1Cube, Systematics
 
@@ -189,7 +191,7 @@ def run_level2(
     job.progress(0.9)
     snr, sigma = _maps(found, (inner, outer))
     return Level2(
-        residual=np.stack([r.image for r in found.original]),
+        residual=channel_images(channels, found.original),
         image=stack([r.image for r in found.original], found.scene.weights),
         snr=snr,
         significance=sigma,
@@ -234,10 +236,10 @@ def _warn_of_smear(level1: Level1Cube, outer: float, fwhm: float, job: Job) -> N
         )
 
 
-def _channels(level1: Level1Cube, half: int) -> list[Channel]:
+def _channels(level1: Level1Cube, half: int) -> Sequence[Channel]:
     middle = level1.cube.shape[-1] // 2
     kept = slice(max(0, middle - half), middle + min(half, middle) + 1)
-    return [
+    channels = [
         Channel(
             cube=level1.cube[c, :, kept, kept],
             angles_deg=level1.angles_deg,
@@ -246,8 +248,10 @@ def _channels(level1: Level1Cube, half: int) -> list[Channel]:
             star_flux=facts.star_flux,
             wavelength_um=facts.wavelength_um,
         )
-        for c, facts in enumerate(level1.channels)
+        for c, facts in enumerate(level1.joined or level1.channels)
     ]
+    spectrum = np.array(level1.spectrum) if level1.spectrum else None
+    return [join(channels, spectrum)] if level1.joined else channels
 
 
 def _between(size: int, inner: float, outer: float) -> NDArray[np.bool_]:

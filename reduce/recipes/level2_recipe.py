@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 from hcvo.model.product import ProductKind
 from reduce.kernels.channels import Algorithm
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
+from reduce.recipes.joint_cube import joined
 from reduce.recipes.level1_cube import Level1Cube, read_level1
 from reduce.recipes.level2 import Level2Parameters, Setting, run_level2
 from reduce.recipes.write_level2 import Card, write_level2
@@ -40,6 +41,7 @@ def level2_recipe(
     *,
     on_request: bool = True,
     turning: Callable[[_P], bool] = lambda _: True,
+    joint: Callable[[_P], Sequence[float]] | None = None,
 ) -> Recipe:
     """Make the recipe of one algorithm.
 
@@ -55,6 +57,9 @@ def level2_recipe(
         False: it runs on every cube.
     turning : Callable[[_P], bool]
         Whether, with these parameters, it lives on the turn of the field and refuses cubes without.
+    joint : Callable[[_P], Sequence[float]] | None
+        It reduces all channels as one: contrast of a companion in each with these parameters, empty is
+        the same in all. None reduces channel by channel.
 
     Returns
     -------
@@ -65,6 +70,8 @@ def level2_recipe(
     def run(files: Mapping[str, Sequence[SourceFile]], given: Parameters, job: Job) -> None:
         assert isinstance(given, parameters)
         level1 = read_level1(files["cube"][0])
+        if joint is not None:
+            level1 = joined(level1, joint(given))
         chosen = method(level1, given, job)
         level2 = run_level2(level1, given, chosen, job, turning=turning(given))
         write_level2(level1, level2, given, job, (name, chosen.cards()))

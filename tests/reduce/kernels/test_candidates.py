@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from reduce.kernels.cadi import plain_adi
 from reduce.kernels.candidates import Found, local_maxima, search
 from reduce.kernels.channels import Algorithm, Channel
 from reduce.kernels.characterise import clear_azimuths, injected_deviations, spread
 from reduce.kernels.inject import Companion, prepare_psf
 from reduce.kernels.pca import reduce_pca
+from reduce.kernels.plain import plain_adi
 from tests.reduce.kernels.planted import FWHM, airy, airy_flux, sky_pixel, speckle_sequence, track
 
 _SIZE = 61

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from reduce.kernels.aperture import aperture_flux, aperture_map
-from reduce.kernels.cadi import plain_adi
 from reduce.kernels.candidates import (
     Detection,
     Found,
@@ -24,6 +23,7 @@ from reduce.kernels.channels import Channel, channel_weights, reduce_without
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion, inject, prepare_psf
 from reduce.kernels.photometry import normalised
+from reduce.kernels.plain import plain_adi
 from reduce.kernels.reduction import WholeReduction
 from reduce.kernels.snr import prepare_rings, ring_noise, significance
 

@@ -6,13 +6,13 @@ import pytest
 from scipy import stats
 
 from reduce.kernels.aperture import aperture_flux
-from reduce.kernels.cadi import plain_adi
 from reduce.kernels.channels import Algorithm, Channel, channel_weights, reduce_without, stack
 from reduce.kernels.components import choose_components, component_grid
 from reduce.kernels.contrast import contrast_curve, noise_at, threshold_flux, throughput_at
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion, prepare_psf
 from reduce.kernels.pca import reduce_pca
+from reduce.kernels.plain import plain_adi
 from reduce.kernels.snr import prepare_rings, ring_noise, significance
 from tests.reduce.kernels.planted import FWHM, airy, airy_flux, sky_pixel, speckle_sequence, track
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from reduce.kernels.aperture import aperture_flux
-from reduce.kernels.cadi import plain_adi
 from reduce.kernels.channels import Channel, channel_weights, reduce_without
 from reduce.kernels.fit import Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion, inject, prepare_psf
 from reduce.kernels.pca import reduce_pca
 from reduce.kernels.photometry import normalised
+from reduce.kernels.plain import plain_adi
 from reduce.kernels.reduction import Parts, WholeReduction
 
 _ANGLES = np.array([0.0, 15.0, 32.0, 48.0, 70.0, 95.0])
