@@ -23,7 +23,6 @@ __all__ = [
     "mode_images",
     "reach_of_patch",
     "values_of",
-    "with_stamps",
 ]
 
 Box = tuple[int, int, int, int]
@@ -152,50 +151,6 @@ def _values(spline: NDArray[np.float32], column: int, row: int, out: NDArray[np.
                 out[t, j, i] = side * (across[j, i] + across[j + 2, i]) + middle * across[j + 1, i]
 
 
-def with_stamps(
-    images: NDArray[np.float32],
-    right: NDArray[np.floating],
-    stamps: tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]],
-    corner: tuple[int, int],
-) -> None:
-    """Add to each image the stamps times their coefficients in it, in place.
-
-    Parameters
-    ----------
-    images : NDArray[np.float32]
-        (k, y, x) changed.
-    right : NDArray[np.floating]
-        (time, k) coefficients.
-    stamps : tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]
-        (time, s, s) pixels, (time,) first column and row.
-    corner : tuple[int, int]
-        Column and row of the images' first pixel.
-    """
-    if images.size:
-        _scatter(images, np.ascontiguousarray(right, np.float32), *stamps, *corner)
-
-
-@compiled
-def _scatter(
-    images: NDArray[np.float32],
-    right: NDArray[np.float32],
-    stamps: NDArray[np.float32],
-    left: NDArray[np.int64],
-    low: NDArray[np.int64],
-    column: int,
-    row: int,
-) -> None:
-    ny, nx = images.shape[1:]
-    for t in range(len(stamps)):
-        dx, dy = left[t] - column, low[t] - row
-        first, last = max(0, -dx), min(stamps.shape[2], nx - dx)
-        for k in np.flatnonzero(right[t]):
-            factor = right[t, k]
-            for j in range(max(0, -dy), min(stamps.shape[1], ny - dy)):
-                for i in range(first, last):
-                    images[k, j + dy, i + dx] += factor * stamps[t, j, i]
-
-
 def less_patch(
     frames: tuple[NDArray[np.float32], NDArray[np.bool_]],
     turns: tuple[NDArray[np.floating], NDArray[np.floating]],
@@ -267,7 +222,7 @@ def _patch(
             _add(box, signal[0][t], signal[1][t] - column, signal[2][t] - row, np.float32(1.0))
         for k in np.flatnonzero(left[t]):
             _add(box, images[k], corner[0] - column, corner[1] - row, -left[t, k])
-        mask = bad[t] if bad.size else none
+        mask = bad[t] if bad.size and bad[t, row:top, column:right].any() else none
         _interpolate(box, mask, (column, row), (cosine, sine), patch, (ny, nx), out[t])
 
 
@@ -299,13 +254,18 @@ def _interpolate(
                 continue
             x, y = min(max(x, 0.0), nx - 1.0), min(max(y, 0.0), ny - 1.0)
             column, row = int(x), int(y)
-            wx, wy = cubic_weights(x - column), cubic_weights(y - row)
-            total, touched = 0.0, False
-            for k in range(4):
-                r = mirrored(row - 1 + k, ny)
-                for m in range(4):
-                    c = mirrored(column - 1 + m, nx)
-                    total += wy[k] * wx[m] * box[r - corner[1], c - corner[0]]
-                    if bad.size:
-                        touched |= bad[r, c]
+            w0, w1, w2, w3 = cubic_weights(x - column)
+            wy = cubic_weights(y - row)
+            c0, c1, c2, c3 = column - 1, column, column + 1, column + 2
+            r0, r1, r2, r3 = row - 1, row, row + 1, row + 2
+            if c0 < 0 or r0 < 0 or c3 >= nx or r3 >= ny:
+                c0, c2, c3 = mirrored(c0, nx), mirrored(c2, nx), mirrored(c3, nx)
+                r0, r2, r3 = mirrored(r0, ny), mirrored(r2, ny), mirrored(r3, ny)
+            total, touched = np.float32(0.0), False
+            for r, w in ((r0, wy[0]), (r1, wy[1]), (r2, wy[2]), (r3, wy[3])):
+                line = box[r - corner[1]]
+                a, b, c, d = c0 - corner[0], c1 - corner[0], c2 - corner[0], c3 - corner[0]
+                total += np.float32(w * (w0 * line[a] + w1 * line[b] + w2 * line[c] + w3 * line[d]))
+                if bad.size:
+                    touched |= bad[r, c0] | bad[r, c1] | bad[r, c2] | bad[r, c3]
             out[j, i] = np.nan if touched else total

@@ -31,7 +31,6 @@ from reduce.kernels.lowrank import (
     mode_images,
     reach_of_patch,
     values_of,
-    with_stamps,
 )
 from reduce.kernels.reduction import Parts, Reduction
 from reduce.kernels.rescale import covered, rescale, rescaled_stamps
@@ -203,9 +202,9 @@ class JointReduction:
         box = reach_of_patch(stretched.mask.shape, stretched.turns, place)
         corner = (box[0], box[2])
         images = mode_images(stretched.spline[:, box[2] : box[3], box[0] : box[1]], right)
+        for injected, flux in given:
+            _add_images(images, box, injected, flux * right)
         signal = merged([(injected.stamps, flux) for injected, flux in given])
-        if signal is not None:
-            with_stamps(images, right, (signal.spline, signal.left - MARGIN, signal.low - MARGIN), corner)
         data = (stretched.spline, stretched.bad)
         frames = less_patch(data, stretched.turns, place, signal, (left, images), corner)
         split = frames.reshape(-1, stretched.times, *frames.shape[1:])
@@ -247,18 +246,21 @@ class _Injected:
         As it came: kept so that no other takes its identity.
     stamps : Stamps
         In the stretched frames.
-    box : Box
-        Part of the frames that holds it.
+    boxes : tuple[Box, Box]
+        Parts of the frames that hold its pixels and its spline coefficients.
     pixels : NDArray[np.float32]
-        (n, y, x) of the box, 0 where pixels do not count.
+        (n, y, x) of the first box, 0 where they do not count.
+    spline : NDArray[np.float32]
+        (n, y, x) of the second box.
     cross : Sequence[NDArray[np.float64]]
         For each group (n, n): products of the data's frames with those of the source.
     """
 
     source: Stamps
     stamps: Stamps
-    box: Box
+    boxes: tuple[Box, Box]
     pixels: NDArray[np.float32]
+    spline: NDArray[np.float32]
     cross: Sequence[NDArray[np.float64]]
     _others: dict[int, tuple["_Injected", Sequence[NDArray[np.float64]]]] = field(default_factory=dict)
 
@@ -273,36 +275,55 @@ def _inject(stretched: Stretched, groups: Sequence[slice], source: Stamps) -> _I
     shape = (stretched.mask.shape[0], stretched.mask.shape[1])
     centre = (float(shape[1] // 2), float(shape[0] // 2))
     stamps = rescaled_stamps(source, stretched.turns[1], centre, shape)
-    box = _box_of(stamps, shape)
-    rows, columns = slice(box[2], box[3]), slice(box[0], box[1])
-    pixels = np.zeros((len(stamps.data), box[3] - box[2], box[1] - box[0]), np.float32)
-    add_stamps(pixels.transpose(1, 2, 0), stamps.data, stamps.left - box[0], stamps.low - box[2], 1.0)
-    pixels *= stretched.mask[rows, columns]
+    box, pixels = _dense(stamps.data, stamps.left, stamps.low, shape)
+    pixels *= stretched.mask[box[2] : box[3], box[0] : box[1]]
+    wide, spline = _dense(stamps.spline, stamps.left - MARGIN, stamps.low - MARGIN, shape)
     data = values_of(stretched.spline, box)
     cross = [_cross(data[group], pixels[group]) for group in groups]
-    return _Injected(source, stamps, box, pixels, cross)
+    return _Injected(source, stamps, (box, wide), pixels, spline, cross)
 
 
-def _box_of(stamps: Stamps, shape: tuple[int, int]) -> Box:
-    """Part of the frames that all stamps lie in."""
-    height, width = stamps.data.shape[1:]
-    left, right = np.clip([stamps.left.min(), stamps.left.max() + width], 0, shape[1])
-    low, top = np.clip([stamps.low.min(), stamps.low.max() + height], 0, shape[0])
-    return int(left), int(right), int(low), int(top)
+def _dense(
+    stamps: NDArray[np.float32], left: NDArray[np.int64], low: NDArray[np.int64], shape: tuple[int, int]
+) -> tuple[Box, NDArray[np.float32]]:
+    """Part of the frames that all stamps lie in, and the stamps as frames of it (n, y, x)."""
+    height, width = stamps.shape[1:]
+    first, last = np.clip([left.min(), left.max() + width], 0, shape[1])
+    bottom, top = np.clip([low.min(), low.max() + height], 0, shape[0])
+    frames = np.zeros((len(stamps), top - bottom, last - first), np.float32)
+    add_stamps(frames.transpose(1, 2, 0), stamps, left - first, low - bottom, 1.0)
+    return (int(first), int(last), int(bottom), int(top)), frames
+
+
+def _shared(first: Box, second: Box) -> Box | None:
+    """Part that two boxes share."""
+    left, low = max(first[0], second[0]), max(first[2], second[2])
+    right, top = min(first[1], second[1]), min(first[3], second[3])
+    return (left, right, low, top) if right > left and top > low else None
+
+
+def _part(frames: NDArray[np.float32], of: Box, part: Box) -> NDArray[np.float32]:
+    """Frames (n, y, x) of a box, cut to a part of it; a view."""
+    return frames[:, part[2] - of[2] : part[3] - of[2], part[0] - of[0] : part[1] - of[0]]
+
+
+def _add_images(
+    images: NDArray[np.float32], box: Box, injected: _Injected, right: NDArray[np.floating]
+) -> None:
+    """Add the share of a source to images (k, y, x) of a box, in place."""
+    shared = _shared(box, injected.boxes[1])
+    if shared is not None:
+        _part(images, box, shared)[:] += mode_images(_part(injected.spline, injected.boxes[1], shared), right)
 
 
 def _products(first: _Injected, second: _Injected, groups: Sequence[slice]) -> list[NDArray[np.float64]]:
     """For each group (n, n): products of the frames of two sources, over the part they share."""
-    left, low = max(first.box[0], second.box[0]), max(first.box[2], second.box[2])
-    right, top = min(first.box[1], second.box[1]), min(first.box[3], second.box[3])
-    if right <= left or top <= low:
+    shared = _shared(first.boxes[0], second.boxes[0])
+    if shared is None:
         nothing = np.zeros((len(first.pixels), len(first.pixels)))
         return [nothing[group, group] for group in groups]
-    parts = [
-        s.pixels[:, low - s.box[2] : top - s.box[2], left - s.box[0] : right - s.box[0]]
-        for s in (first, second)
-    ]
-    return [_cross(parts[0][group], parts[1][group]) for group in groups]
+    a, b = (_part(s.pixels, s.boxes[0], shared) for s in (first, second))
+    return [_cross(a[group], b[group]) for group in groups]
 
 
 def _cross(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
