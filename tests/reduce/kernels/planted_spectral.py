@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tests.reduce.kernels.planted import airy, airy_flux, sky_pixel
 
-__all__ = ["Planted", "SpeckleField", "spectral_cube"]
+__all__ = ["Planted", "SpeckleField", "speckle_waves", "spectral_cube"]
 
 _WAVES = 24  # plane waves across the pupil: the field repeats every 24 FWHM
 
@@ -33,7 +33,8 @@ class SpeckleField:
         return np.asarray(np.abs(across @ self.waves @ across.T) ** 2 * halo * scale**2)
 
 
-def _waves(rng: np.random.Generator) -> NDArray[np.complex128]:
+def speckle_waves(rng: np.random.Generator) -> NDArray[np.complex128]:
+    """Random amplitudes (wave, wave) within a round pupil; mean intensity 1 where the halo is 1."""
     side = np.arange(_WAVES) - (_WAVES - 1) / 2
     pupil = np.hypot(side[:, None], side) <= _WAVES / 2
     waves = rng.normal(size=(_WAVES, _WAVES)) + 1j * rng.normal(size=(_WAVES, _WAVES))
@@ -104,11 +105,11 @@ def spectral_cube(  # noqa: PLR0913 - what is planted, each by name
     wavelengths = np.asarray(wavelengths_um, np.float64)
     stretch = wavelengths / wavelengths.min()
     star = 1e5 * np.linspace(0.8, 1.2, len(wavelengths))
-    still = _waves(rng)
+    still = speckle_waves(rng)
     cube = rng.normal(size=(len(wavelengths), len(angles_deg), size, size)) * noise
     y, x = np.mgrid[:size, :size]
     for t, angle in enumerate(angles_deg):
-        field = SpeckleField(still + changing * _waves(rng), fwhm)
+        field = SpeckleField(still + changing * speckle_waves(rng), fwhm)
         for c, s in enumerate(stretch):
             cube[c, t] += level * star[c] / 1e5 * field.at(size, 1 / s)
             for sep, pa, contrast in companions:
