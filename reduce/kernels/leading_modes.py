@@ -18,7 +18,7 @@ from reduce.kernels.references import ReferenceFrames
 __all__ = ["LeadingModes"]
 
 _SMALL = 1e-13  # eigenvalues below this share of the largest are rounding
-_HALVINGS = 48  # bisections: eigenvalues to 7e-15 of the largest
+_HALVINGS = 42  # bisections: eigenvalues to 2e-13 of the largest
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from reduce.kernels.compiled import compiled
 from reduce.kernels.references import ReferenceFrames
@@ -44,13 +45,27 @@ class LeastSquares:
     ) -> NDArray[np.float32]:
         """As `regional.Solver`: frames with their mean, coefficients free in sign and sum."""
         frames = len(gram) - 1
-        mean = gram[:frames, frames]
-        full = gram[:frames, :frames] + mean[:, None] + mean[None] + gram[frames, frames]
-        added = self.ridge * float(np.trace(gram[:frames, :frames])) / frames
-        full[np.diag_indices(frames)] += added if added > 0 else 1.0  # no light, no coefficients
+        full = np.empty((frames, frames))
+        _raw_gram(gram, self.ridge, full)
+        inverse, _ = dpotri(dpotrf(full.T, lower=1)[0], lower=1, overwrite_c=1)
         out = np.zeros((len(rows), frames + 1), np.float32)
-        _mix_rows(full, np.linalg.inv(full), self.references.allowed[self.ring_of[region]], rows, out)
+        _mix_rows(full, inverse.T, self.references.allowed[self.ring_of[region]], rows, out)
         return out
+
+
+@compiled
+def _raw_gram(gram: NDArray[np.float64], ridge: float, out: NDArray[np.float64]) -> None:
+    """Gram matrix of the frames with their mean, and the ridge on its diagonal."""
+    frames = len(out)
+    trace, total = 0.0, 0.0
+    for t in range(frames):
+        trace += gram[t, t]
+        for s in range(frames):
+            total += gram[t, s]
+            out[t, s] = gram[t, s] + gram[t, frames] + gram[s, frames] + gram[frames, frames]
+    added = ridge * (trace - total / frames) / frames  # an injection has a mean of its own
+    for t in range(frames):
+        out[t, t] += added if added > 0.0 else 1.0  # no light, no coefficients
 
 
 @compiled
@@ -93,18 +108,18 @@ def _directly(full: NDArray[np.float64], used: NDArray[np.int64], t: int) -> NDA
 def _by_exclusion(
     inverse: NDArray[np.float64], used: NDArray[np.int64], left: NDArray[np.int64], t: int
 ) -> NDArray[np.float64]:
-    """The same from the inverse of all frames' block and the frames left out."""
+    """The same from the inverse (its upper triangle) of all frames' block and the frames left out."""
     block = np.empty((left.size, left.size))
     vector = np.empty(left.size)
     for i in range(left.size):
         for j in range(i + 1):
-            block[i, j] = inverse[left[i], left[j]]
+            block[i, j] = inverse[left[j], left[i]]
         vector[i] = 1.0 if left[i] == t else 0.0
     _solve(block, vector)
     shares = np.zeros(used.size)
     for i in range(used.size):
         for j in range(left.size):
-            shares[i] -= inverse[used[i], left[j]] * vector[j]
+            shares[i] -= inverse[min(used[i], left[j]), max(used[i], left[j])] * vector[j]
     return shares
 
 

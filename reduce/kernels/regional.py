@@ -123,7 +123,8 @@ class RegionalReduction:
         """As `reduction.Reduction.patch`: Gram matrices updated for the injections, solved anew."""
         boxes = _boxes(self.frames.data, self.angles_deg, (x, y, half))
         needed = np.zeros((len(self.regions.ring_of), len(self.angles_deg)), np.bool_)
-        _mark_needed(self.regions.number, boxes.left, boxes.low, boxes.values, needed)
+        places = (boxes.left, boxes.low, boxes.x, boxes.y, boxes.reach)
+        _mark_needed(self.regions.number, places, boxes.values.shape[1:], needed)
         used = np.flatnonzero(needed.any(axis=1))
         signal = _laid(merged(parts), self.frames)
         slot, weights = self._weights(used, needed, self._changed(signal, used))
@@ -131,7 +132,7 @@ class RegionalReduction:
             self.frames.data,
             (self.regions.number, slot, weights),
             (signal.index, signal.values),
-            (boxes.left, boxes.low),
+            places,
             boxes.values,
         )
         out = np.empty((len(self.angles_deg), 2 * half + 1, 2 * half + 1), np.float32)
@@ -183,10 +184,17 @@ class RegionalReduction:
 
 @dataclass(frozen=True, slots=True)
 class _Boxes:
-    """A box of pixels in each frame: its first column and row (time,), and its values (time, y, x)."""
+    """A box of pixels in each frame.
+
+    Its first column and row, `left` and `low` (time,), and its values (time, y, x). Those count that
+    lie within `reach` pixels of `x`, `y` (time,); the others stay 0.
+    """
 
     left: NDArray[np.int64]
     low: NDArray[np.int64]
+    x: NDArray[np.int64]
+    y: NDArray[np.int64]
+    reach: int
     values: NDArray[np.float32]
 
 
@@ -210,9 +218,9 @@ def _boxes(
     x, y = detector_position(patch[0], patch[1], angles_deg, (float(nx // 2), float(ny // 2)))
     reach = int(np.ceil(patch[2] * np.sqrt(2.0))) + 2 + MARGIN
     width, height = min(2 * reach + 1, nx), min(2 * reach + 1, ny)
-    left = np.clip(np.rint(x).astype(np.int64) - reach, 0, nx - width)
-    low = np.clip(np.rint(y).astype(np.int64) - reach, 0, ny - height)
-    return _Boxes(left, low, np.zeros((len(x), height, width), np.float32))
+    column, row = np.rint(x).astype(np.int64), np.rint(y).astype(np.int64)
+    left, low = np.clip(column - reach, 0, nx - width), np.clip(row - reach, 0, ny - height)
+    return _Boxes(left, low, column, row, reach, np.zeros((len(x), height, width), np.float32))
 
 
 def _laid(signal: Stamps | None, frames: Frames) -> _Laid:
@@ -299,18 +307,40 @@ def _products(
 
 
 @compiled
+def _spans(
+    row: int,
+    boxes: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int],
+    shape: tuple[int, int],
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+) -> None:
+    """Columns first .. last - 1 of one row that count in each frame's box; none: first = last."""
+    left, low, x, y, reach = boxes
+    height, width = shape
+    for t in range(left.size):
+        first[t] = last[t] = 0
+        square = reach * reach - (row - y[t]) ** 2
+        if low[t] <= row < low[t] + height and square >= 0:
+            half = int(np.sqrt(square))
+            first[t] = max(left[t], x[t] - half)
+            last[t] = max(first[t], min(left[t] + width, x[t] + half + 1))
+
+
+@compiled
 def _mark_needed(
     number: NDArray[np.int32],
-    left: NDArray[np.int64],
-    low: NDArray[np.int64],
-    boxes: NDArray[np.float32],
+    boxes: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int],
+    shape: tuple[int, int],
     needed: NDArray[np.bool_],
 ) -> None:
     """Set [region, t] where the box of frame t reaches into the region."""
-    for t in range(boxes.shape[0]):
-        for j in range(boxes.shape[1]):
-            for i in range(boxes.shape[2]):
-                needed[number[low[t] + j, left[t] + i], t] = True
+    frames = needed.shape[1]
+    first, last = np.empty(frames, np.int64), np.empty(frames, np.int64)
+    for row in range(boxes[1].min(), boxes[1].max() + shape[0]):
+        _spans(row, boxes, shape, first, last)
+        for t in range(frames):
+            for column in range(first[t], last[t]):
+                needed[number[row, column], t] = True
 
 
 @compiled
@@ -318,38 +348,35 @@ def _mix_boxes(
     data: NDArray[np.float32],
     mixing: tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.float32]],
     signal: tuple[NDArray[np.int64], NDArray[np.float32]],
-    corner: tuple[NDArray[np.int64], NDArray[np.int64]],
-    boxes: NDArray[np.float32],
+    boxes: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], int],
+    out: NDArray[np.float32],
 ) -> None:
     """Mix the frames on the pixels of each frame's box; a pixel's light is read once for all frames."""
     number, slot, weights = mixing
     index, values = signal
-    left, low = corner
-    frames, height, width = boxes.shape
+    left, low = boxes[0], boxes[1]
+    frames, height, width = out.shape
     light = np.empty(frames + 1, np.float32)
-    active = np.empty(frames, np.int64)
+    first, last = np.empty(frames, np.int64), np.empty(frames, np.int64)
     for row in range(low.min(), low.max() + height):
-        count = 0
-        for t in range(frames):
-            if low[t] <= row < low[t] + height:
-                active[count] = t
-                count += 1
-        if count == 0:
+        _spans(row, boxes, (height, width), first, last)
+        active = np.flatnonzero(last > first)
+        if active.size == 0:
             continue
-        rows = active[:count]
-        for column in range(left[rows].min(), left[rows].max() + width):
+        for column in range(first[active].min(), last[active].max()):
             light[:] = data[row, column]
             place = index[row, column]
             if place >= 0:
+                own = values[place]
                 for s in range(frames):
-                    light[s] += values[place, s]
+                    light[s] += own[s]
             mixings = weights[slot[number[row, column]]]
-            for t in rows:
-                if left[t] <= column < left[t] + width:
+            for t in active:
+                if first[t] <= column < last[t]:
                     shares, total = mixings[t], np.float32(0.0)
                     for s in range(frames + 1):
                         total += shares[s] * light[s]
-                    boxes[t, row - low[t], column - left[t]] = total
+                    out[t, row - low[t], column - left[t]] = total
 
 
 @compiled

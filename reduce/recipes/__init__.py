@@ -16,10 +16,11 @@ from reduce.recipes import (
     noadi,
     paco,
     pca,
-    pca_spectral,
     pca_annular,
+    pca_spectral,
     quality_report,
     radial,
+    tloci,
 )
 
 __all__ = ["REGISTRY"]
@@ -40,6 +41,7 @@ REGISTRY: tuple[Recipe, ...] = (
     pca_spectral.ASDI,
     pca_spectral.SDI,
     pca_annular.RECIPE,
+    tloci.RECIPE,
     quality_report.RECIPE,
 )
 """Every recipe that can run."""

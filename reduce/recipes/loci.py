@@ -42,7 +42,7 @@ class LociParameters(Level2Parameters):
     far_width_fwhm: float = Field(default=_DEFAULT.far_width, gt=0, description="radial width far out, FWHM")
     ridge: float = Field(
         default=_DEFAULT.ridge,
-        gt=0,
+        ge=1e-8,
         description="regularisation: added to the diagonal of the frames' products, in units of the "
         "frames' mean square about their temporal mean",
     )
