@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reduce.recipe import Job, Recipe
-from reduce.recipes import cadi, pca
+from reduce.recipes import cadi, loci, noadi, paco, pca, pca_annular, radial
 from reduce.recipes.level1_cube import Level1Cube
 from reduce.recipes.level2 import Level2Parameters
 from reduce.recipes.level2_recipe import Method
@@ -40,6 +40,11 @@ class Entry:
 
 
 METHODS: dict[str, Entry] = {
+    "noadi": Entry(noadi.RECIPE, noadi._NoAdi),
+    "radial": Entry(radial.RECIPE, radial._Radial),
     "cadi": Entry(cadi.RECIPE, cadi._Cadi),
+    "loci": Entry(loci.RECIPE, loci._Loci),
     "pca": Entry(pca.RECIPE, pca._Pca),
+    "pca_annular": Entry(pca_annular.RECIPE, pca_annular._AnnularPca),
+    "paco": Entry(paco.RECIPE, paco._Paco),
 }
