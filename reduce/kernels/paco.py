@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from reduce.kernels.inject import Psf
 from reduce.kernels.local import merged
 from reduce.kernels.paco_covariance import patch_disc
-from reduce.kernels.paco_psf import aperture_response, psf_on, track_overlap
+from reduce.kernels.paco_psf import RingPatches, aperture_response, psf_on, ring_patches, track_overlap
 from reduce.kernels.paco_sums import Learned, Sequence, learn, sums_along
 from reduce.kernels.reduction import Parts
 
@@ -45,10 +45,12 @@ class PacoReduction:
     image : NDArray[np.float32]
         (y, x) flux of the source at each pixel, divided by `response`: the sum in an aperture of 1 FWHM is
         flux times throughput, as in other algorithms' images. NaN outside `inside` and without data.
-    snr : NDArray[np.float32]
-        (y, x) b in units of its standard deviation: b / sqrt(a) of the paper with two corrections that give
-        noise unit variance: the variance of b in the frames in place of a, for C is learnt from the frames
-        that it weighs; and what the mean over time takes from the noise of a track (`track_overlap`).
+    raw_snr : NDArray[np.float32]
+        (y, x) b / sqrt(sum of the variances of b): lower than `snr` by what the mean over time takes.
+    psf : Psf
+        Unit flux.
+    rings : RingPatches
+        Filters of every ring.
     shrinkage : float
         Median of rho.
     """
@@ -57,8 +59,26 @@ class PacoReduction:
     inside: NDArray[np.bool_]
     response: float
     image: NDArray[np.float32] = field(repr=False)
-    snr: NDArray[np.float32] = field(repr=False)
-    shrinkage: float = 1.0
+    raw_snr: NDArray[np.float32] = field(repr=False)
+    psf: Psf = field(repr=False)
+    rings: RingPatches = field(repr=False)
+    shrinkage: float
+
+    @property
+    def snr(self) -> NDArray[np.float32]:
+        """Signal to noise of the flux at each pixel (y, x): noise has unit variance.
+
+        It is b / sqrt(a) of the paper with two corrections: the variance of b in the frames in place of a,
+        for C is learnt from the frames that it weighs; and what the mean over time takes from noise and
+        companion alike along a track (`track_overlap`).
+        """
+        overlap = track_overlap(self.psf, self.sequence.disc, self.rings, self.sequence.angle)
+        if not overlap.size:
+            return self.raw_snr
+        ny, nx = self.inside.shape
+        radius = np.hypot(np.arange(ny)[:, None] - ny // 2, np.arange(nx)[None] - nx // 2)
+        kept = 1.0 - np.interp(radius, np.arange(overlap.size), overlap)
+        return _ratio(self.raw_snr, np.sqrt(np.maximum(kept, 0.0))).astype(np.float32)
 
     def patch(self, parts: Parts, x: int, y: int, half: int) -> NDArray[np.float32]:
         """As `reduction.Reduction.patch`: exact, mean, covariances and weights are learnt anew."""
@@ -114,28 +134,21 @@ def reduce_paco(
     learned = learn(sequence, sequence.targets(sky))
     sums = sums_along(sequence, sky, learned)
     response = aperture_response(psf, disc, fwhm)
-    image, snr = (np.full(wanted.shape, np.nan, np.float32) for _ in range(2))
+    image, raw_snr = (np.full(wanted.shape, np.nan, np.float32) for _ in range(2))
     image.ravel()[sky] = _ratio(sums[0], sums[1]) / response
-    kept = 1.0 - _overlap(sequence, learned, psf, sky)
-    snr.ravel()[sky] = _ratio(sums[0], np.sqrt(np.maximum(sums[2], 0.0) * kept))
+    raw_snr.ravel()[sky] = _ratio(sums[0], np.sqrt(np.maximum(sums[2], 0.0)))
     rho = learned.shrinkage[np.isfinite(learned.shrinkage)]
     shrinkage = float(np.median(rho)) if rho.size else float("nan")
-    return PacoReduction(sequence, wanted, response, image, snr, shrinkage)
+    rings = _rings(learned)
+    return PacoReduction(sequence, wanted, response, image, raw_snr, psf, rings, shrinkage)
 
 
-def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
-    """NaN where no frame has data."""
+def _ratio(above: NDArray[np.floating], below: NDArray[np.floating]) -> NDArray[np.floating]:
+    """NaN where the divisor is 0: no frame has data, or the field does not turn."""
     known = below > 0
     return np.where(known, above / np.where(known, below, 1.0), np.nan)
 
 
-def _overlap(sequence: Sequence, learned: Learned, psf: Psf, sky: NDArray[np.int64]) -> NDArray[np.float64]:
-    """What the mean over time takes at each sky pixel."""
-    ny, nx = sequence.cube.shape[1:]
-
-    def from_star(pixels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        return pixels // nx - ny // 2, pixels % nx - nx // 2
-
-    targets = from_star(learned.targets)
-    profile = track_overlap(psf, sequence.disc, targets, learned.weights, sequence.angle)
-    return np.interp(np.hypot(*from_star(sky)), np.arange(profile.size), profile)
+def _rings(learned: Learned) -> RingPatches:
+    ny, nx = learned.mean.shape
+    return ring_patches(learned.targets // nx - ny // 2, learned.targets % nx - nx // 2, learned.weights)

@@ -1,5 +1,7 @@
 """What PACO's filters make of the PSF: template, response in an aperture, what the mean over time takes."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -9,9 +11,9 @@ from reduce.kernels.inject import Psf
 from reduce.kernels.paco_covariance import Disc
 from reduce.kernels.spline import value_at
 
-__all__ = ["aperture_response", "psf_on", "track_overlap"]
+__all__ = ["RingPatches", "aperture_response", "psf_on", "ring_patches", "track_overlap"]
 
-_SAMPLES = 6  # patches looked at on a ring
+_SAMPLES = 24  # patches looked at on a ring
 
 
 def psf_on(psf: Psf, y: ArrayLike, x: ArrayLike) -> NDArray[np.float64]:
@@ -72,12 +74,58 @@ def aperture_response(psf: Psf, disc: Disc, fwhm: float) -> float:
     return float(np.sum(shares * seen) / (template @ template))
 
 
+@dataclass(frozen=True, slots=True)
+class RingPatches:
+    """Some patches of every ring about the star.
+
+    Attributes
+    ----------
+    y, x : NDArray[np.int64]
+        (n,) their middles, pixels from the star.
+    weights : NDArray[np.float32]
+        (n, K) C^-1 h.
+    """
+
+    y: NDArray[np.int64]
+    x: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+    @property
+    def ring(self) -> NDArray[np.int64]:
+        """Radius of each in whole pixels, (n,)."""
+        return np.rint(np.hypot(self.y, self.x)).astype(np.int64)
+
+
+def ring_patches(y: NDArray[np.integer], x: NDArray[np.integer], weights: NDArray[np.float32]) -> RingPatches:
+    """Choose patches of every ring, evenly in position angle.
+
+    Parameters
+    ----------
+    y : NDArray[np.integer]
+        (n,) rows of the patches' middles from the star.
+    x : NDArray[np.integer]
+        (n,) columns.
+    weights : NDArray[np.float32]
+        (n, K) their weights; patches whose weights are all 0 are not taken.
+
+    Returns
+    -------
+    RingPatches
+        At most 24 a ring; the star itself is on none.
+    """
+    known = np.flatnonzero(weights.any(axis=1) & ((y != 0) | (x != 0)))
+    ring = np.rint(np.hypot(y[known], x[known])).astype(np.int64)
+    order = np.lexsort((np.arctan2(y[known], x[known]), ring))
+    begins = np.flatnonzero(np.diff(ring[order], prepend=-1))
+    groups = np.split(known[order], begins[1:])
+    chosen = np.concatenate(
+        [g[np.linspace(0, g.size, min(g.size, _SAMPLES), endpoint=False).astype(int)] for g in groups]
+    )
+    return RingPatches(y[chosen], x[chosen], weights[chosen])
+
+
 def track_overlap(
-    psf: Psf,
-    disc: Disc,
-    targets: tuple[NDArray[np.integer], NDArray[np.integer]],
-    weights: NDArray[np.float32],
-    angle: NDArray[np.float64],
+    psf: Psf, disc: Disc, patches: RingPatches, angle: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Share of a source, and of the noise's variance, that the mean over time takes from the sums of a track.
 
@@ -91,46 +139,35 @@ def track_overlap(
         Unit flux.
     disc : Disc
         Pixels of a patch.
-    targets : tuple[NDArray[np.integer], NDArray[np.integer]]
-        (n,) rows and columns of patches, from the star.
-    weights : NDArray[np.float32]
-        (n, K) their weights; 0 where there are none.
+    patches : RingPatches
+        Filters of every ring.
     angle : NDArray[np.float64]
         (time,) derotation angles, radians.
 
     Returns
     -------
     NDArray[np.float64]
-        By the ring's radius in whole pixels, from 0; that of the next ring where no patch has weights.
+        By the ring's radius in whole pixels, from 0 to one beyond the last; between and beyond rings that
+        have patches interpolated; empty without patches.
     """
-    rows, columns = targets
-    radius = np.hypot(rows, columns)
     chord = 2 * np.abs(np.sin((angle[:, None] - angle[None])[np.triu_indices(angle.size, 1)] / 2))
-    known = np.flatnonzero(weights.any(axis=1) & (radius > 0))
-    rings = np.rint(radius[known]).astype(int)
-    out = np.full(int(radius.max(initial=0)) + 2, np.nan)
     steps = np.arange(2 * disc.reach + 3.0)
-    for ring in np.unique(rings):
-        here = known[rings == ring]
-        here = here[:: max(1, here.size // _SAMPLES)]
-        seen = _along_ring(psf, disc, (rows[here], columns[here]), weights[here], steps)
+    rings = np.unique(patches.ring)
+    values = np.empty(rings.size)
+    for number, ring in enumerate(rings):
+        seen = _along_ring(psf, disc, patches, patches.ring == ring, steps)
         pairs = np.interp(ring * chord, steps, seen, right=0.0)
-        out[ring] = (1.0 + 2.0 * pairs.sum() / angle.size) / angle.size
-    there = np.isfinite(out)
-    return np.interp(np.arange(out.size), np.flatnonzero(there), out[there]) if there.any() else out
+        values[number] = (1.0 + 2.0 * pairs.sum() / angle.size) / angle.size
+    return np.interp(np.arange(rings[-1] + 2), rings, values) if rings.size else values
 
 
 def _along_ring(
-    psf: Psf,
-    disc: Disc,
-    places: tuple[NDArray[np.integer], NDArray[np.integer]],
-    weights: NDArray[np.float32],
-    steps: NDArray[np.float64],
+    psf: Psf, disc: Disc, patches: RingPatches, here: NDArray[np.bool_], steps: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Mean response of some patches to sources at steps along their ring, 1 for step 0."""
-    radius = np.hypot(*places)
-    along_y, along_x = places[1] / radius, -places[0] / radius
-    y = disc.dy - steps[:, None, None] * along_y[:, None]
-    x = disc.dx - steps[:, None, None] * along_x[:, None]
-    seen = np.einsum("snk,nk->s", psf_on(psf, y, x), weights.astype(np.float64))
+    """Mean response of the patches of a ring to sources at steps along it, both ways; 1 for step 0."""
+    rows, columns = patches.y[here], patches.x[here]
+    radius = np.hypot(rows, columns)
+    both = np.stack([steps, -steps])[:, :, None, None]
+    y, x = disc.dy - both * (columns / radius)[:, None], disc.dx + both * (rows / radius)[:, None]
+    seen = np.einsum("bsnk,nk->s", psf_on(psf, y, x), patches.weights[here].astype(np.float64))
     return np.asarray(seen / seen[0])

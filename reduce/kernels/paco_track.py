@@ -113,6 +113,32 @@ def _holed(holes: NDArray[np.bool_], number: NDArray[np.int32], column: int, row
     return False
 
 
+_Six = tuple[np.float32, np.float32, np.float32, np.float32, np.float32, np.float32]
+
+
+@compiled
+def _as_float32(w: NDArray[np.float64]) -> _Six:
+    return (
+        np.float32(w[0]),
+        np.float32(w[1]),
+        np.float32(w[2]),
+        np.float32(w[3]),
+        np.float32(w[4]),
+        np.float32(w[5]),
+    )
+
+
+@compiled
+def _across(values: NDArray[np.float32], first: int, w: _Six) -> np.float32:
+    """Weighted sum of six values; an index without a sign needs no look at whether it is negative."""
+    k, step = np.uintp(first), np.uintp(1)
+    total: np.float32 = w[0] * values[k]
+    for i in range(1, NODES):
+        k += step
+        total += w[i] * values[k]
+    return total
+
+
 @compiled
 def track_sums(
     sky: NDArray[np.int64],
@@ -148,24 +174,25 @@ def track_sums(
     ny, nx = number.shape
     wx, wy = np.empty(NODES), np.empty(NODES)
     one, two = fixed
+    right, up = (sky % nx - nx // 2).astype(np.float64), (sky // nx - ny // 2).astype(np.float64)
     for t in range(angle.size):
         cosine, sine = np.cos(angle[t]), np.sin(angle[t])
         plane = filtered[t]
         for s in range(sky.size):
-            dx, dy = sky[s] % nx - nx // 2, sky[s] // nx - ny // 2
-            x, y = cosine * dx + sine * dy + nx // 2, cosine * dy - sine * dx + ny // 2
+            x = cosine * right[s] + sine * up[s] + nx // 2
+            y = cosine * up[s] - sine * right[s] + ny // 2
             column, row = _start(x, reach, nx - 1 - reach), _start(y, reach, ny - 1 - reach)
             if column < 0 or row < 0 or (holes.size and _holed(holes[t], number, column, row)):
                 continue
             lagrange_weights(x - column, wx)
             lagrange_weights(y - row, wy)
+            across = _as_float32(wx)
+            a, b, c = np.float32(0.0), np.float32(0.0), np.float32(0.0)
             for j in range(NODES):
-                first = number[row + j, column]
-                a, b, c = 0.0, 0.0, 0.0
-                for i in range(NODES):
-                    a += wx[i] * plane[first + i]
-                    b += wx[i] * one[first + i]
-                    c += wx[i] * two[first + i]
-                out[0, s] += wy[j] * a
-                out[1, s] += wy[j] * b
-                out[2, s] += wy[j] * c
+                first, weight = number[row + j, column], np.float32(wy[j])
+                a += weight * _across(plane, first, across)
+                b += weight * _across(one, first, across)
+                c += weight * _across(two, first, across)
+            out[0, s] += a
+            out[1, s] += b
+            out[2, s] += c
