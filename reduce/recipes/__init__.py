@@ -17,6 +17,7 @@ from reduce.recipes import (
     paco,
     pca,
     pca_annular,
+    pca_rdi,
     pca_spectral,
     quality_report,
     radial,
@@ -41,6 +42,7 @@ REGISTRY: tuple[Recipe, ...] = (
     pca_spectral.ASDI,
     pca_spectral.SDI,
     pca_annular.RECIPE,
+    pca_rdi.RECIPE,
     tloci.RECIPE,
     quality_report.RECIPE,
 )

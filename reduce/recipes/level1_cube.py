@@ -61,6 +61,10 @@ class Level1Cube:
         The channels, where `channels` is all of them as one: see `joint_cube`.
     spectrum : tuple[float, ...]
         Contrast of a companion in each of `joined`; empty is the same in all.
+    beside : tuple[str, ...]
+        Names of other files that its reduction uses, for provenance.
+    smear_deg : NDArray[np.float64] | None
+        (time,) SMEAR: by how much the field turned within each frame; None where the table has no such column.
     """
 
     facts: ProductFacts
@@ -73,6 +77,8 @@ class Level1Cube:
     mask_mas: float = 0.0
     joined: tuple[ChannelFacts, ...] = ()
     spectrum: tuple[float, ...] = ()
+    beside: tuple[str, ...] = ()
+    smear_deg: NDArray[np.float64] | None = None
 
     @property
     def scale_mas(self) -> float:
@@ -110,6 +116,7 @@ def read_level1(source: SourceFile) -> Level1Cube:
                 channels=tuple(_channel(row) for row in hdus["CHANNELS"].data),
                 systematics=_systematics(hdus[0].header),
                 mask_mas=float(hdus[0].header.get("MASKRAD", 0.0)),
+                smear_deg=_smear(hdus["DEROTATION"].data, kept),
             )
     except (OSError, KeyError, HeaderError) as error:
         raise InputError(
@@ -147,6 +154,14 @@ def _planes(hdu: fits.PrimaryHDU, kept: NDArray[np.intp] | slice) -> NDArray[np.
 
 def _angles(table: fits.FITS_rec) -> NDArray[np.float64]:
     return np.asarray(table["ANGLE"], np.float64) + np.asarray(table["ICRS_ROTATION"], np.float64)
+
+
+def _smear(table: fits.FITS_rec, kept: NDArray[np.intp] | slice) -> NDArray[np.float64] | None:
+    """Turn of the field within each frame, 0 where a frame's is unknown; None where the table does not say."""
+    if "SMEAR" not in table.names:
+        return None
+    smear = np.asarray(table["SMEAR"], np.float64)[kept]
+    return np.where(np.isfinite(smear), smear, 0.0) if np.isfinite(smear).any() else None
 
 
 def _channel(row: fits.FITS_record) -> ChannelFacts:

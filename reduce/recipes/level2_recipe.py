@@ -1,13 +1,14 @@
 """How a recipe of level 2 is made of an algorithm: read the cube, run what all share, write the products."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from hcvo.model.product import ProductKind
 from reduce.kernels.channels import Algorithm
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
 from reduce.recipes.joint_cube import joined
-from reduce.recipes.level1_cube import Level1Cube, read_level1
+from reduce.recipes.level1_cube import read_level1
 from reduce.recipes.level2 import Level2Parameters, Setting, run_level2
 from reduce.recipes.write_level2 import Card, write_level2
 
@@ -37,11 +38,12 @@ class Method(Protocol):
 def level2_recipe(
     name: str,
     parameters: type[_P],
-    method: Callable[[Level1Cube, _P, Job], Method],
+    method: Callable[..., Method],
     *,
     on_request: bool = True,
     turning: Callable[[_P], bool] = lambda _: True,
     joint: Callable[[_P], Sequence[float]] | None = None,
+    references: bool = False,
 ) -> Recipe:
     """Make the recipe of one algorithm.
 
@@ -51,8 +53,9 @@ def level2_recipe(
         Of recipe and algorithm.
     parameters : type[_P]
         Its parameters.
-    method : Callable[[Level1Cube, _P, Job], Method]
-        Sets the algorithm up; raises a ReductionError if cube and parameters do not fit.
+    method : Callable[..., Method]
+        Takes Level1Cube, parameters and Job; sets the algorithm up; raises a ReductionError if cube and
+        parameters do not fit.
     on_request : bool
         False: it runs on every cube.
     turning : Callable[[_P], bool]
@@ -60,25 +63,30 @@ def level2_recipe(
     joint : Callable[[_P], Sequence[float]] | None
         It reduces all channels as one: contrast of a companion in each with these parameters, empty is
         the same in all. None reduces channel by channel.
+    references : bool
+        It also takes cubes of other stars: `method` gets them as its fourth argument.
 
     Returns
     -------
     Recipe
         Consumes a level 1 cube, makes all products of level 2.
     """
+    cubes = frozenset({ProductKind.CUBE.value})
 
     def run(files: Mapping[str, Sequence[SourceFile]], given: Parameters, job: Job) -> None:
         assert isinstance(given, parameters)
         level1 = read_level1(files["cube"][0])
         if joint is not None:
             level1 = joined(level1, joint(given))
-        chosen = method(level1, given, job)
+        others = tuple(files.get("reference", ()))
+        level1 = replace(level1, beside=tuple(other.name for other in others))
+        chosen = method(level1, given, job, *([others] if references else []))
         level2 = run_level2(level1, given, chosen, job, turning=turning(given))
         write_level2(level1, level2, given, job, (name, chosen.cards()))
 
     return Recipe(
         name=name,
-        consumes=(Consume("cube", frozenset({ProductKind.CUBE.value}), 1, 1),),
+        consumes=(Consume("cube", cubes, 1, 1), *([Consume("reference", cubes, 0)] if references else [])),
         makes=frozenset(kind.value for kind in _MAKES),
         parameters=parameters,
         run=run,

@@ -66,7 +66,7 @@ def write_level2(
         process_id=job.process_id,
         recipe=algorithm,
         recipe_version=job.version,
-        provenance=(level1.name,),
+        provenance=(level1.name, *level1.beside),
     )
     cards = [*own, *_cards(level1, level2, parameters)]
     for product in _products(level1, level2, algorithm):

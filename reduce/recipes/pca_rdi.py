@@ -1,0 +1,134 @@
+"""Level 2 by principal components of other stars (RDI)."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from reduce.kernels.aperture import aperture_flux
+from reduce.kernels.channels import Algorithm, Channel
+from reduce.kernels.components import choose_components, component_grid
+from reduce.kernels.inject import Psf
+from reduce.kernels.rdi import Library, RdiReduction, library_modes, reduce_rdi, with_library_modes
+from reduce.kernels.resemblance import most_alike, resemblance
+from reduce.recipe import Job, SourceFile
+from reduce.recipes.level1_cube import Level1Cube
+from reduce.recipes.level2 import Level2Parameters, Setting
+from reduce.recipes.level2_recipe import level2_recipe
+from reduce.recipes.reference_frames import read_references
+from reduce.recipes.write_level2 import Card
+
+__all__ = ["RECIPE", "RdiParameters"]
+
+_MOST = 60  # modes tried at most
+_AT_FWHM = 2.0  # separation at which the throughput is asked for
+_AZIMUTHS = np.radians([25.0, 145.0, 265.0])
+
+
+class RdiParameters(Level2Parameters):
+    """Parameters of RDI."""
+
+    components: int | None = Field(
+        default=None,
+        ge=1,
+        description="modes of the library; None tries up to a third of its frames, takes the deepest",
+    )
+    least_throughput: float = Field(
+        default=0.8,
+        ge=0,
+        lt=1,
+        description="at 2 FWHM, or the inner separation if that is larger; limits the number chosen",
+    )
+    library_frames: int = Field(
+        default=300,
+        ge=1,
+        description="frames of the library kept: those that resemble the science frames most",
+    )
+
+
+class _Rdi:
+    """RDI with the number of modes asked for, or chosen on the middle channel."""
+
+    def __init__(
+        self, level1: Level1Cube, parameters: RdiParameters, job: Job, references: Sequence[SourceFile]
+    ) -> None:
+        self.level1, self.references = level1, references
+        self.parameters, self.job = parameters, job
+        self.components = parameters.components or 0
+        self.libraries: list[tuple[Psf, Library]] = []
+        self.likeness: list[float] = []
+        self.names: tuple[str, ...] = ()
+        self.frames = 0
+
+    def __call__(self, setting: Setting) -> Algorithm:
+        size = setting.channels[0].cube.shape[-1]
+        read = read_references(self.level1, self.references, size, self.job)
+        self.names = read.names
+        for channel, frames in zip(setting.channels, read.frames, strict=True):
+            self.libraries.append((channel.psf, self._library(channel, frames, setting.mask)))
+        if not self.components:
+            self.components = self._chosen(setting)
+        self.job.log.info("rdi", components=self.components, library=self.frames, likeness=self.likeness)
+
+        def run(channel: Channel) -> RdiReduction:
+            return self._reduced(channel, self.components)
+
+        return run
+
+    def _library(self, channel: Channel, frames: NDArray[np.float32], mask: NDArray[np.bool_]) -> Library:
+        likeness = resemblance(channel.cube, frames, mask)
+        kept = most_alike(likeness, self.parameters.library_frames)
+        self.likeness.append(round(float(likeness[kept].mean()), 4))
+        self.frames = len(kept)
+        return library_modes(frames[np.sort(kept)], max(_MOST, self.components), mask)
+
+    def _reduced(self, channel: Channel, components: int) -> RdiReduction:
+        library = next(one for psf, one in self.libraries if psf is channel.psf)
+        return reduce_rdi(channel.cube, channel.angles_deg, library, components, self.parameters.combine)
+
+    def _chosen(self, setting: Setting) -> int:
+        """The deepest of those numbers that let enough of a companion near the star through."""
+        channel = setting.channels[len(setting.channels) // 2]
+        made = partial(with_library_modes, self._reduced(channel, 1))
+        grid = [k for k in component_grid(self.frames) if k <= _MOST]
+        radius = max(_AT_FWHM * channel.fwhm, setting.inner_px)
+        through = [_throughput(channel, made(k), radius) for k in grid]
+        enough = [k for k, t in zip(grid, through, strict=True) if t >= self.parameters.least_throughput]
+        choice = choose_components(channel, made, enough or grid[:1], (setting.inner_px, setting.outer_px))
+        self.job.log.info(
+            "components tried",
+            throughput=dict(zip(grid, (round(t, 3) for t in through), strict=True)),
+            tried=choice.tried,
+            log_noise_over_throughput=[round(depth, 3) for depth in choice.depth],
+        )
+        return choice.best
+
+    def cards(self) -> Sequence[Card]:
+        likeness = [(f"REFCORR{n}", v, "mean correlation, channel") for n, v in enumerate(self.likeness, 1)]
+        return [
+            ("NCOMP", self.components, "modes of the library removed"),
+            ("NCOMPAUT", self.parameters.components is None, "their number chosen by depth"),
+            ("NREFFRM", self.frames, "frames of other stars in the library"),
+            ("NREFCUBE", len(self.names), "cubes of other stars"),
+            ("PCAMEAN", False, "no mean taken off: the first mode is the star"),
+            *likeness,
+        ]
+
+
+def _throughput(channel: Channel, reduction: RdiReduction, radius: float) -> float:
+    """Share of a companion's flux that is left, mean over azimuths; it does not depend on its flux."""
+    cx, cy = channel.centre
+    flux = channel.star_flux if np.isfinite(channel.star_flux) else 1.0
+    values = []
+    for azimuth in _AZIMUTHS:
+        x, y = cx - radius * np.sin(azimuth), cy + radius * np.cos(azimuth)
+        ix, iy, half = round(x), round(y), int(np.ceil(channel.fwhm)) + 2
+        parts = [(channel.stamps(x, y), flux)]
+        change = reduction.patch(parts, ix, iy, half) - reduction.patch([], ix, iy, half)
+        values.append(aperture_flux(change, channel.fwhm, x - ix + half, y - iy + half) / flux)
+    return float(np.nanmean(values))
+
+
+RECIPE = level2_recipe("pca_rdi", RdiParameters, _Rdi, turning=lambda _: False, references=True)
