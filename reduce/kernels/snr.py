@@ -41,7 +41,8 @@ class Rings:
     fwhm : float
         Diameter of the apertures, pixels.
     excluded : NDArray[np.float64]
-        (n, 2) x, y of companions: apertures closer than 1 FWHM are not noise.
+        (n, 2) x, y of companions: apertures closer than 1 FWHM are not noise. Where a companion is
+        itself tested, within half a FWHM of it, its neighbours on the ring are: they touch it at most.
     """
 
     flux: NDArray[np.float32]
@@ -109,7 +110,9 @@ def _ring_statistics(
         near = False
         for k in range(excluded.shape[0]):
             ex, ey = excluded[k, 0] - px, excluded[k, 1] - py
-            near |= ex * ex + ey * ey < fwhm * fwhm
+            tx, ty = excluded[k, 0] - x, excluded[k, 1] - y
+            tested = 4 * (tx * tx + ty * ty) < fwhm * fwhm
+            near |= ex * ex + ey * ey < fwhm * fwhm and not tested
         if near:
             continue
         value = value_at(spline, px, py)
@@ -163,7 +166,8 @@ def snr_map(
     noise : NDArray[np.floating] | None
         (y, x) image to take the noise apertures from, e.g. with companions subtracted; None is `image`.
     excluded : Sequence[tuple[float, float]]
-        (x, y) of known companions: apertures closer than 1 FWHM to one are not used as noise.
+        (x, y) of known companions: apertures closer than 1 FWHM to one, unless it is the one tested, are
+        not used as noise.
 
     Returns
     -------

@@ -23,6 +23,7 @@ def _ring(
     cx, cy = image.shape[1] // 2, image.shape[0] // 2
     radius, first = np.hypot(x - cx, y - cy), np.arctan2(y - cy, x - cx)
     number = int(np.pi / np.arcsin(_FWHM / 2 / radius) + 1e-9)
+    others = [(ex, ey) for ex, ey in excluded if np.hypot(x - ex, y - ey) >= _FWHM / 2]
     values = []
     for k in range(1, number):
         angle = first + 2 * np.pi * k / number
@@ -30,7 +31,7 @@ def _ring(
         if not (0 <= px <= image.shape[1] - 1 and 0 <= py <= image.shape[0] - 1):
             continue
         touched = gap[int(py) : int(py) + 2, int(px) : int(px) + 2]
-        if touched.any() or any(np.hypot(px - ex, py - ey) < _FWHM for ex, ey in excluded):
+        if touched.any() or any(np.hypot(px - ex, py - ey) < _FWHM for ex, ey in others):
             continue
         filled = np.where(gap, np.median(flux[~gap]), flux)
         values.append(ndimage.map_coordinates(filled, [[py], [px]], order=3, mode="mirror")[0])
@@ -49,6 +50,18 @@ def test_the_noise_is_that_of_the_other_apertures_on_the_ring(
     assert count == len(wanted)
     assert mean == pytest.approx(wanted.mean(), rel=1e-5)
     assert deviation == pytest.approx(wanted.std(ddof=1), rel=1e-4)
+
+
+def test_a_companion_that_is_tested_keeps_its_neighbours_as_noise() -> None:
+    """Its place is between pixels: a neighbour on the ring of the peak pixel is closer to it than 1 FWHM."""
+    image = _image()
+    free = ring_noise(prepare_rings(image, _FWHM), 20.0, 15.0)
+    for near in ((20.4, 15.4), (20.0, 16.49), (18.51, 15.0)):
+        assert ring_noise(prepare_rings(image, _FWHM, [near]), 20.0, 15.0) == free
+    for apart in ((20.0, 16.51), (18.49, 15.0)):
+        assert ring_noise(prepare_rings(image, _FWHM, [apart]), 20.0, 15.0)[0] < free[0]
+    both = prepare_rings(image, _FWHM, [(20.4, 15.4), (10.0, 15.0)])
+    assert 0 < ring_noise(both, 20.0, 15.0)[0] < free[0]
 
 
 def test_a_look_up_that_touches_a_gap_with_any_corner_is_left_out() -> None:
