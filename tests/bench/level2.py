@@ -48,20 +48,21 @@ _RACES = (
     _Race("temporal median", "full", 4),
     _Race("cADI", "small", 4),
     _Race("cADI", "full", 4),
+    _Race("cADI, ready for injections", "full", counted=False),
     _Race("PCA", "small", 6),
     _Race("PCA", "full", 5),
-    _Race("PCA, ready for injections", "small", counted=False),
     _Race("PCA, ready for injections", "full", counted=False),
     _Race("PCA grid of 20", "small", 8),
     _Race("annular PCA", "small", 5),
     _Race("LOCI", "small", 8),
+    _Race("T-LOCI", "small", counted=False),
     _Race("S/N map", "small", 150),
     _Race("contrast curve", "small-empty", 20),
     _Race("candidate", "small", 60),
     _Race("ASDI", "ifs", 8, most_mib=1024.0),
     _Race("PACO", "tiny", 150),
 )
-_GROWING = ("derotation", "cADI", "PCA", "annular PCA", "LOCI", "S/N map", "candidate")
+_GROWING = ("derotation", "cADI", "PCA", "annular PCA", "LOCI", "T-LOCI", "candidate")
 _DOUBLED = ("small", "small-twice")
 
 

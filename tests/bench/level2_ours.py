@@ -9,15 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reduce.kernels.cadi import reduce_cadi
+from reduce.kernels.annular_pca import AnnularPca, reduce_annular_pca
+from reduce.kernels.asdi import reduce_asdi
+from reduce.kernels.cadi import cadi_residual, reduce_cadi
 from reduce.kernels.channels import Channel
-from reduce.kernels.combine import temporal_median
+from reduce.kernels.combine import combine, temporal_median
 from reduce.kernels.contrast import CurvePoint, contrast_curve
 from reduce.kernels.derotate import derotate
 from reduce.kernels.fit import Fit, Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import prepare_psf
+from reduce.kernels.joint import join
+from reduce.kernels.loci import Loci, reduce_loci
+from reduce.kernels.paco import reduce_paco
 from reduce.kernels.pca import pca_images, reduce_pca
 from reduce.kernels.snr import snr_map
+from reduce.kernels.tloci import Tloci, reduce_tloci
 from tests.bench.level2_turns import serve
 from tests.bench.peak import peak_mib
 
@@ -89,20 +95,69 @@ def _candidate(given: _Given) -> _Job:
     return run
 
 
+def _cadi(cube: NDArray[np.float32], angles: NDArray[np.float64]) -> NDArray[np.float32]:
+    return combine(derotate(cadi_residual(cube), angles), "median")
+
+
 def _grid(cube: NDArray[np.float32], angles: NDArray[np.float64]) -> NDArray[np.float32]:
     return pca_images(cube, angles, range(1, 21))
+
+
+def _annular(given: _Given) -> _Job:
+    """Rings of 2 FWHM, references half a FWHM away, as the peers'."""
+    settings = AnnularPca(COMPONENTS, distance=0.5, width=2.0)
+    return partial(reduce_annular_pca, *_with_limits(given), settings)
+
+
+def _loci(given: _Given) -> _Job:
+    return partial(reduce_loci, *_with_limits(given), Loci())
+
+
+def _tloci(given: _Given) -> _Job:
+    return partial(reduce_tloci, *_with_limits(given), Tloci())
+
+
+def _with_limits(given: _Given) -> tuple[Channel, tuple[float, float]]:
+    """Channel, and separations from 1 FWHM off the star to 1 FWHM off the edge."""
+    channel = _channel(given)
+    return channel, (channel.fwhm, channel.cube.shape[-1] // 2 - channel.fwhm)
+
+
+def _asdi(given: _Given) -> _Job:
+    """Joining and reduction; as many modes as the peer."""
+    columns = zip(
+        given["cube"], given["psf"], given["fwhm"], given["star"], given["wavelengths"], strict=True
+    )
+    channels = [
+        Channel(cube, given["angles"], prepare_psf(psf), float(fwhm), float(star), float(wavelength))
+        for cube, psf, fwhm, star, wavelength in columns
+    ]
+    return lambda: reduce_asdi(join(channels), 2 * COMPONENTS)
+
+
+def _paco(given: _Given) -> _Job:
+    """Patches of 49 pixels, as the peer's."""
+    channel = _channel(given)
+    shared = (channel.cube, channel.angles_deg, channel.psf, channel.fwhm)
+    return partial(reduce_paco, *shared, patch_fwhm=1.0)
 
 
 OURS: Mapping[str, Way] = {
     "derotation": Way("derotate, cubic B-spline", _of_cube(derotate)),
     "temporal median": Way("temporal_median", _median),
-    "cADI": Way("reduce_cadi", _of_cube(reduce_cadi)),
+    "cADI": Way("cadi_residual, derotate, combine", _of_cube(_cadi)),
+    "cADI, ready for injections": Way("reduce_cadi", _of_cube(reduce_cadi)),
     "PCA": Way("pca_images", _of_cube(pca_images, [COMPONENTS])),
     "PCA, ready for injections": Way("reduce_pca", _of_cube(reduce_pca, COMPONENTS)),
     "PCA grid of 20": Way("pca_images", _of_cube(_grid)),
+    "annular PCA": Way("reduce_annular_pca", _annular),
+    "LOCI": Way("reduce_loci", _loci),
+    "T-LOCI": Way("reduce_tloci", _tloci),
     "S/N map": Way("snr_map", _snr),
     "contrast curve": Way("contrast_curve, 3 branches", _curve),
     "candidate": Way("fit_companion", _candidate),
+    "ASDI": Way("reduce_asdi", _asdi),
+    "PACO": Way("reduce_paco", _paco),
 }
 
 
