@@ -1,0 +1,75 @@
+"""Which frames are references: far enough, or, where too few are, the farthest."""
+
+import numpy as np
+import pytest
+
+from reduce.kernels.references import choose_references, moved, references
+
+_ANGLES = np.array([0.0, 10.0, 20.0, 60.0, 350.0, 370.0])
+
+
+def test_the_way_moved_is_the_chord_and_full_turns_are_none() -> None:
+    way = moved(_ANGLES, 20.0)
+    for t, a in enumerate(np.radians(_ANGLES)):
+        for s, b in enumerate(np.radians(_ANGLES)):
+            chord = 20 * np.hypot(np.cos(a) - np.cos(b), np.sin(a) - np.sin(b))
+            assert way[t, s] == pytest.approx(chord, abs=1e-9)
+    assert way[1, 5] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_frames_that_are_far_enough_are_allowed_and_no_frame_is_its_own_reference() -> None:
+    usable = np.ones(6, np.bool_)
+    allowed, short = references(_ANGLES, 20.0, 3.5, 1, usable)
+    assert short == 0
+    wanted = moved(_ANGLES, 20.0) >= 3.5
+    wanted[1, 5] = wanted[5, 1] = False
+    np.fill_diagonal(wanted, val=False)
+    np.testing.assert_array_equal(allowed, wanted)
+    exactly = moved(_ANGLES, 20.0)[0, 3]
+    assert references(_ANGLES, 20.0, exactly, 0, usable)[0][0, 3]
+    assert not references(_ANGLES, 20.0, exactly * (1 + 1e-9), 0, usable)[0][0, 3]
+    assert not references(_ANGLES, 20.0, 0.0, 1, usable)[0].diagonal().any()
+
+
+def test_where_too_few_are_left_the_farthest_are_taken() -> None:
+    usable = np.ones(4, np.bool_)
+    angles = np.array([0.0, 5.0, 12.0, 40.0])
+    allowed, short = references(angles, 10.0, 6.0, 2, usable)  # only frame 3 is 6 px from 0 and 1
+    assert short == 3  # frame 3 has two
+    np.testing.assert_array_equal(np.flatnonzero(allowed[0]), [2, 3])
+    np.testing.assert_array_equal(np.flatnonzero(allowed[1]), [2, 3])
+    np.testing.assert_array_equal(np.flatnonzero(allowed[2]), [0, 3])
+    np.testing.assert_array_equal(np.flatnonzero(allowed[3]), [0, 1])
+    assert references(angles, 10.0, 6.0, 1, usable)[1] == 1  # frame 2 has none
+    assert references(angles, 10.0, 6.0, 0, usable)[1] == 0
+
+
+def test_more_references_than_frames_are_all_others() -> None:
+    allowed, short = references(np.zeros(3), 10.0, 1.0, 9, np.ones(3, np.bool_))
+    assert short == 3
+    np.testing.assert_array_equal(allowed, ~np.eye(3, dtype=np.bool_))
+    alone, short = references(np.zeros(1), 10.0, 1.0, 5, np.ones(1, np.bool_))
+    assert not alone.any()
+    assert short == 0
+
+
+def test_a_frame_that_cannot_be_used_is_nobodys_reference() -> None:
+    usable = np.array([True, True, False, True])
+    angles = np.array([0.0, 30.0, 60.0, 90.0])
+    assert not references(angles, 10.0, 1.0, 3, usable)[0][:, 2].any()
+    allowed, short = references(angles, 10.0, 99.0, 3, usable)
+    assert not allowed[:, 2].any()
+    np.testing.assert_array_equal(allowed.sum(axis=1), [2, 2, 3, 2])
+    assert short == 4
+
+
+def test_rings_have_their_own_references_and_the_outermost_relaxed_one_is_told() -> None:
+    cube = np.zeros((6, 4, 4))
+    cube[4, :2] = np.nan  # half is there
+    cube[3, :3] = np.nan
+    usable = np.array([True, True, True, False, True, True])
+    found = choose_references(cube, _ANGLES, (5.0, 8.0, 40.0), 6.0, 3)
+    for ring, radius in enumerate((5.0, 8.0, 40.0)):
+        np.testing.assert_array_equal(found.allowed[ring], references(_ANGLES, radius, 6.0, 3, usable)[0])
+    assert found.relaxed_px == 8.0
+    assert choose_references(cube, _ANGLES, (40.0, 80.0), 6.0, 1).relaxed_px == 0.0
