@@ -32,7 +32,7 @@ def _plain(pixels: np.ndarray, allowed: np.ndarray, components: int) -> np.ndarr
     for t in range(len(data)):
         modes = np.linalg.svd(data[allowed[t]], full_matrices=False)[2][:components]
         out[t] -= (data[t] @ modes.T) @ modes
-    return out
+    return np.asarray(out)
 
 
 _NEAR = np.abs(np.subtract.outer(np.arange(9), np.arange(9)))
