@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hcvo.errors import StoreError
 from hcvo.model.names import url_safe
-from hcvo.model.product import ProductFacts, ProductKind
+from hcvo.model.product import ProductFacts
 
 __all__ = ["accref", "file_name", "place", "sha256_of", "write_aside"]
 
@@ -35,11 +35,11 @@ def file_name(facts: ProductFacts) -> str:
     -------
     str
         ``<obs_id>_<filter>_<algorithm>_<kind>_<process id>.fits``, ':' written '-' and the rest as
-        `hcvo.model.names.url_safe` does: accrefs and publisher DIDs need no escapes; a page ends in html.
+        `hcvo.model.names.url_safe` does: accrefs and publisher DIDs need no escapes; pages and
+        text tables have other endings.
     """
     parts = (facts.obs_id, facts.filter or "NOFILTER", facts.algorithm, facts.kind, facts.process_id)
-    suffix = ".html" if facts.kind is ProductKind.QUALITY else ".fits"
-    return "_".join(url_safe(str(part)) for part in parts) + suffix
+    return "_".join(url_safe(str(part)) for part in parts) + facts.kind.suffix
 
 
 def accref(facts: ProductFacts) -> str:

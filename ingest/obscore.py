@@ -26,7 +26,11 @@ _UCDS = {
     ProductKind.SNR: "stat.snr",
     ProductKind.SIGNIFICANCE: "stat.snr",
     ProductKind.CONTRAST: "phot.flux;arith.ratio",
+    ProductKind.CONTRAST_ECSV: "phot.flux;arith.ratio",
+    ProductKind.CONTRAST_VOTABLE: "phot.flux;arith.ratio",
     ProductKind.CANDIDATES: "phot.flux;arith.ratio",
+    ProductKind.CANDIDATES_ECSV: "phot.flux;arith.ratio",
+    ProductKind.CANDIDATES_VOTABLE: "phot.flux;arith.ratio",
 }
 """UCD of the values, where the unit does not decide."""
 
@@ -131,9 +135,7 @@ def obscore_columns(described: Described, region: SphericalPolygon | None) -> di
 
 
 def _mime(kind: ProductKind, lengths: Mapping[str, int]) -> str:
-    if kind is ProductKind.QUALITY:
-        return "text/html"
-    return "image/fits" if lengths else "application/fits"
+    return kind.mime or ("image/fits" if lengths else "application/fits")
 
 
 def _product_type(lengths: Mapping[str, int]) -> str:

@@ -1,6 +1,6 @@
 """The tables of level 2, candidates and contrast: rows as values, to and from FITS.
 
-Every column is declared once, in the fields of the row: its FITS name, format, unit and meaning.
+Every column is declared once, in the fields of the row: its FITS name, format, unit, meaning and UCD.
 """
 
 from collections.abc import Sequence
@@ -10,55 +10,56 @@ from typing import Any, TypeVar
 
 import numpy as np
 from astropy.io import fits
+from astropy.table import Column, Table
 
 from hcvo.errors import HeaderError
 
-__all__ = ["CandidateRow", "ContrastRow", "read_candidates", "read_contrast", "table_hdu"]
+__all__ = ["CandidateRow", "ContrastRow", "as_table", "read_candidates", "read_contrast", "table_hdu"]
 
 
-def _column(form: str, unit: str, meaning: str) -> Any:  # noqa: ANN401 # stands for the field's own type
-    return field(metadata={"format": form, "unit": unit, "meaning": meaning})
+def _column(form: str, unit: str, meaning: str, ucd: str) -> Any:  # noqa: ANN401 # stands for the field's own type
+    return field(metadata={"format": form, "unit": unit, "meaning": meaning, "ucd": ucd})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CandidateRow:
     """One detection in one channel, or in the stack of channels."""
 
-    candidate: int = _column("J", "", "number of the candidate, from 1")
-    channel: int = _column("J", "", "channel from 0; -1 stack of channels")
-    wavelength: float = _column("D", "um", "wavelength")
-    sep: float = _column("D", "mas", "separation, the same fit in all channels")
-    sep_err: float = _column("D", "mas", "1 sigma error of SEP")
-    pa: float = _column("D", "deg", "position angle, ICRS north to east")
-    pa_err: float = _column("D", "deg", "1 sigma error of PA")
-    ra: float = _column("D", "deg", "right ascension, ICRS")
-    dec: float = _column("D", "deg", "declination, ICRS")
-    x: float = _column("D", "pixel", "place in the image, 0-based")
-    y: float = _column("D", "pixel", "place in the image, 0-based")
-    contrast: float = _column("D", "", "flux over that of the star")
-    contrast_err: float = _column("D", "", "1 sigma error of CONTRAST")
-    dmag: float = _column("D", "mag", "magnitudes fainter than the star")
-    dmag_err: float = _column("D", "mag", "1 sigma error of DMAG")
-    snr: float = _column("D", "", "t statistic, Mawet et al. 2014")
-    significance: float = _column("D", "", "its Gaussian equivalent")
-    n_injections: int = _column("J", "", "injections the errors rest on")
+    candidate: int = _column("J", "", "number of the candidate, from 1", "meta.id")
+    channel: int = _column("J", "", "channel from 0; -1 stack of channels", "meta.number")
+    wavelength: float = _column("D", "um", "wavelength", "em.wl.central")
+    sep: float = _column("D", "mas", "separation, the same fit in all channels", "pos.angDistance")
+    sep_err: float = _column("D", "mas", "1 sigma error of SEP", "stat.error;pos.angDistance")
+    pa: float = _column("D", "deg", "position angle, ICRS north to east", "pos.posAng")
+    pa_err: float = _column("D", "deg", "1 sigma error of PA", "stat.error;pos.posAng")
+    ra: float = _column("D", "deg", "right ascension, ICRS", "pos.eq.ra")
+    dec: float = _column("D", "deg", "declination, ICRS", "pos.eq.dec")
+    x: float = _column("D", "pixel", "place in the image, 0-based", "pos.cartesian.x;instr.det")
+    y: float = _column("D", "pixel", "place in the image, 0-based", "pos.cartesian.y;instr.det")
+    contrast: float = _column("D", "", "flux over that of the star", "phot.flux;arith.ratio")
+    contrast_err: float = _column("D", "", "1 sigma error of CONTRAST", "stat.error;phot.flux;arith.ratio")
+    dmag: float = _column("D", "mag", "magnitudes fainter than the star", "phot.mag;arith.diff")
+    dmag_err: float = _column("D", "mag", "1 sigma error of DMAG", "stat.error;phot.mag;arith.diff")
+    snr: float = _column("D", "", "t statistic, Mawet et al. 2014", "stat.snr")
+    significance: float = _column("D", "", "its Gaussian equivalent", "stat.snr")
+    n_injections: int = _column("J", "", "injections the errors rest on", "meta.number")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContrastRow:
     """One point of a contrast curve."""
 
-    channel: int = _column("J", "", "channel from 0; -1 stack of channels")
-    wavelength: float = _column("D", "um", "wavelength")
-    sep: float = _column("D", "mas", "separation")
-    contrast: float = _column("D", "", "detectable flux over that of the star")
-    dmag: float = _column("D", "mag", "the same in magnitudes")
-    nsigma: float = _column("D", "", "Gaussian sigmas of false-positive rate")
-    dof: float = _column("D", "", "degrees of freedom of the noise")
-    throughput: float = _column("D", "", "flux after over before reduction")
-    small_sample: bool = _column("L", "", "small samples accounted for")
-    throughput_corr: bool = _column("L", "", "divided by the throughput")
-    coronagraph_corr: bool = _column("L", "", "coronagraph transmission divided out")
+    channel: int = _column("J", "", "channel from 0; -1 stack of channels", "meta.number")
+    wavelength: float = _column("D", "um", "wavelength", "em.wl.central")
+    sep: float = _column("D", "mas", "separation", "pos.angDistance")
+    contrast: float = _column("D", "", "detectable flux over that of the star", "phot.flux;arith.ratio")
+    dmag: float = _column("D", "mag", "the same in magnitudes", "phot.mag;arith.diff")
+    nsigma: float = _column("D", "", "Gaussian sigmas of false-positive rate", "stat.value")
+    dof: float = _column("D", "", "degrees of freedom of the noise", "stat.fit.dof")
+    throughput: float = _column("D", "", "flux after over before reduction", "phys.transmission")
+    small_sample: bool = _column("L", "", "small samples accounted for", "meta.code")
+    throughput_corr: bool = _column("L", "", "divided by the throughput", "meta.code")
+    coronagraph_corr: bool = _column("L", "", "coronagraph transmission divided out", "meta.code")
 
 
 _Row = TypeVar("_Row", CandidateRow, ContrastRow)
@@ -95,6 +96,35 @@ def table_hdu(rows: Sequence[_Row], kind: type[_Row], name: str) -> fits.BinTabl
     for number, f in enumerate(declared, start=1):
         hdu.header[f"TCOMM{number}"] = f.metadata["meaning"]
     return hdu
+
+
+def as_table(rows: Sequence[_Row], kind: type[_Row]) -> Table:
+    """Rows as a table for files of text.
+
+    Parameters
+    ----------
+    rows : Sequence[_Row]
+        In order; may be empty.
+    kind : type[_Row]
+        `CandidateRow` or `ContrastRow`.
+
+    Returns
+    -------
+    Table
+        One column a field, lower case, with unit, description and UCD.
+    """
+    return Table(
+        [
+            Column(
+                np.array([getattr(row, f.name) for row in rows], _dtype(f)),
+                name=f.name,
+                unit=f.metadata["unit"] or None,
+                description=f.metadata["meaning"],
+                meta={"ucd": f.metadata["ucd"]},
+            )
+            for f in fields(kind)
+        ]
+    )
 
 
 def read_candidates(path: Path) -> tuple[CandidateRow, ...]:

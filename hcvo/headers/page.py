@@ -7,6 +7,7 @@ from pathlib import Path
 from astropy.io import fits
 
 from hcvo.errors import HeaderError
+from hcvo.headers.text_tables import TEXT_SUFFIXES, cards_in_table
 
 __all__ = ["PAGE_SUFFIX", "cards_in_page", "product_cards"]
 
@@ -21,7 +22,7 @@ def cards_in_page(header: fits.Header) -> str:
 
 
 def product_cards(path: Path) -> fits.Header:
-    """Primary header of a product file, FITS or page.
+    """Primary header of a product file, FITS, page or text table.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ def product_cards(path: Path) -> fits.Header:
     HeaderError
         If a page holds none.
     """
+    if path.suffix in TEXT_SUFFIXES:
+        return cards_in_table(path)
     if path.suffix != PAGE_SUFFIX:
         return fits.getheader(path)
     found = _CARDS.search(path.read_text(encoding="utf-8"))

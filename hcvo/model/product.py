@@ -6,6 +6,10 @@ from enum import StrEnum
 __all__ = ["ProductFacts", "ProductKind"]
 
 
+_SUFFIXES = {"ecsv": ".ecsv", "votable": ".vot"}
+_MIMES = {".html": "text/html", ".ecsv": "text/csv", ".vot": "application/x-votable+xml"}
+
+
 class ProductKind(StrEnum):
     """What a product file holds; the value stands in file names and in the catalogue."""
 
@@ -20,8 +24,25 @@ class ProductKind(StrEnum):
     IMAGE = "image"  # level 2: stack of the residual over channels
     SNR = "snr"  # t statistic of Mawet et al. 2014, eq. 9, (channel + combined, y, x)
     SIGNIFICANCE = "significance"  # its Gaussian equivalent
+    CORRECTED = "corrected"  # level 2: residual per channel and stack over the throughput at each separation
     CONTRAST = "contrast"  # 5 sigma contrast curve per channel, a table
+    CONTRAST_ECSV = "contrast-ecsv"  # the same as text
+    CONTRAST_VOTABLE = "contrast-votable"  # the same for the Virtual Observatory
     CANDIDATES = "candidates"  # detections with errors, a table
+    CANDIDATES_ECSV = "candidates-ecsv"  # the same as text
+    CANDIDATES_VOTABLE = "candidates-votable"  # the same for the Virtual Observatory
+
+    @property
+    def suffix(self) -> str:
+        """Of a file of this kind."""
+        if self is ProductKind.QUALITY:
+            return ".html"
+        return _SUFFIXES.get(self.value.rpartition("-")[2], ".fits")
+
+    @property
+    def mime(self) -> str:
+        """Media type of a file of this kind that is no FITS file; '' for one that is."""
+        return _MIMES.get(self.suffix, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

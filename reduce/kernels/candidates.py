@@ -135,6 +135,7 @@ def search(
     inner: float = 0.0,
     outer: float = np.inf,
     limit: int = 20,
+    excluded: Sequence[tuple[float, float]] = (),
 ) -> Found:
     """Find, fit and subtract companions until none is left.
 
@@ -152,6 +153,8 @@ def search(
         Largest separation searched, pixels; what is fitted outside of it is no detection.
     limit : int
         Most companions to look for.
+    excluded : Sequence[tuple[float, float]]
+        (x, y) of known companions: found or not, nothing within 1 FWHM of them is noise.
 
     Returns
     -------
@@ -167,6 +170,7 @@ def search(
         [d.companion for d in detections],
         threshold,
         (inner, outer),
+        excluded,
         exact_first=doubtful >= _DOUBTFUL,
     ):
         if doubtful >= _DOUBTFUL and not seed.exact:
@@ -178,8 +182,8 @@ def search(
         detections.append(_fit_peak(scene, detections, seed.x, seed.y))
         scene = _without(scene, detections, algorithm)
         if not seed.exact:
-            doubtful += _rate(scene, detections[-1], detections).significance[-1] <= threshold
-    kept, scene = _settle(scene, detections, algorithm, threshold, (inner, outer))
+            doubtful += _rate(scene, detections[-1], detections, excluded).significance[-1] <= threshold
+    kept, scene = _settle(scene, detections, algorithm, threshold, (inner, outer), excluded)
     return Found(tuple(kept), original, scene, untried)
 
 
@@ -189,20 +193,21 @@ def _settle(
     algorithm: Algorithm,
     threshold: float,
     limits: tuple[float, float],
+    excluded: Sequence[tuple[float, float]],
 ) -> tuple[list[Detection], Scene]:
     """Judge each with the others subtracted, put noise back, fit again what is left, judge again.
 
     A seed that seems weak is judged only here: a second companion on its ring may have hidden it.
     What was fitted outside the limits counts as noise: it is the flank of something not searched for.
     """
-    rated = [_rate(scene, d, detections) for d in detections]
+    rated = [_rate(scene, d, detections, excluded) for d in detections]
     kept = [d for d in rated if d.significance[-1] > threshold]
     if len(kept) < len(rated):
         scene = _without(scene, kept, algorithm)
     if len(kept) > 1:
         kept = [_refine(scene, d) for d in kept]
         scene = _without(scene, kept, algorithm)
-    rated = [_rate(scene, d, kept) for d in kept]
+    rated = [_rate(scene, d, kept, excluded) for d in kept]
     final = [d for d in rated if d.significance[-1] > threshold and _within(scene, d.companion, limits)]
     final.sort(key=lambda d: -d.significance[-1])
     return final, _without(scene, final, algorithm) if len(final) < len(rated) else scene
@@ -223,6 +228,7 @@ def _seed(
     known: Sequence[Companion],
     threshold: float,
     limits: tuple[float, float],
+    excluded: Sequence[tuple[float, float]] = (),
     *,
     exact_first: bool,
 ) -> _Seed | None:
@@ -237,7 +243,7 @@ def _seed(
     for c in known:
         where &= np.hypot(columns - c.x, rows - c.y) > fwhm
     robust = _robust_snr(aperture_map(image, fwhm), radius)
-    rings = prepare_rings(image, fwhm, [(c.x, c.y) for c in known])
+    rings = prepare_rings(image, fwhm, [*((c.x, c.y) for c in known), *excluded])
     doubtful: _Seed | None = None
     for x, y in local_maxima(robust, min(_GLANCE, threshold), fwhm, where):
         value, dof = _t_statistic(float(rings.flux[y, x]), rings, x, y)
@@ -303,10 +309,15 @@ def _refine(scene: Scene, detection: Detection) -> Detection:
     return replace(detection, companion=fit.companion, left=fit.left, shown=fit.shown)
 
 
-def _rate(scene: Scene, detection: Detection, subtracted: Sequence[Detection]) -> Detection:
+def _rate(
+    scene: Scene,
+    detection: Detection,
+    subtracted: Sequence[Detection],
+    excluded: Sequence[tuple[float, float]] = (),
+) -> Detection:
     """Small-sample statistic and significance at the peak, with only this companion in the data."""
     c = detection.companion
-    places = [(o.companion.x, o.companion.y) for o in subtracted]
+    places = [*((o.companion.x, o.companion.y) for o in subtracted), *excluded]
     half = int(np.ceil(2 * scene.fwhm)) + 1
     ix, iy = round(c.x), round(c.y)
     patches = [r.patch(p, ix, iy, half) for r, p in zip(scene.reductions, scene.parts(c), strict=True)]

@@ -40,6 +40,8 @@ class Channel:
         adu in the aperture of 1 FWHM; NaN = unknown.
     wavelength_um : float
         Of the channel; NaN = unknown.
+    smear_deg : NDArray[np.floating] | None
+        (time,) by how much the field turns within each frame; None = unknown, sources stand still in each.
     """
 
     cube: NDArray[np.float32]
@@ -48,6 +50,7 @@ class Channel:
     fwhm: float
     star_flux: float
     wavelength_um: float = float("nan")
+    smear_deg: NDArray[np.floating] | None = None
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -57,13 +60,13 @@ class Channel:
     def stamps(self, x: float, y: float) -> Stamps:
         """Source of unit flux at (x, y) of the derotated image, in every frame."""
         shape = (self.cube.shape[1], self.cube.shape[2])
-        return companion_stamps(self.psf, x, y, self.angles_deg, self.centre, shape)
+        return companion_stamps(self.psf, x, y, self.angles_deg, self.centre, shape, self.smear_deg)
 
     def with_sources(self, sources: Sequence[tuple[float, float, float]]) -> "Channel":
         """The same with sources (x, y, flux in adu) added to its frames; negative fluxes take them away."""
         if not sources:
             return self
-        return replace(self, cube=inject(self.cube, self.angles_deg, self.psf, sources))
+        return replace(self, cube=inject(self.cube, self.angles_deg, self.psf, sources, self.smear_deg))
 
 
 Algorithm = Callable[[Channel], Reduction]

@@ -53,6 +53,11 @@ class JointChannel(Channel):
         """(channel,) shortest wavelength over wavelength."""
         return np.asarray(self.wavelengths_um.min() / self.wavelengths_um)
 
+    @property
+    def _smear(self) -> NDArray[np.floating] | None:
+        """Of the frames of one channel."""
+        return None if self.smear_deg is None else self.smear_deg[: self.times]
+
     def stamps(self, x: float, y: float) -> Stamps:
         """Source of unit flux at (x, y) of the derotated image, in every frame of every channel."""
         kept = self._recent.get((x, y))
@@ -64,8 +69,8 @@ class JointChannel(Channel):
         return kept
 
     def _stamps(self, x: float, y: float) -> Stamps:
-        angles, shape = self.angles_deg[: self.times], self.cube.shape[1:]
-        made = [companion_stamps(psf, x, y, angles, self.centre, (shape[0], shape[1])) for psf in self.psfs]
+        angles, shape = self.angles_deg[: self.times], (self.cube.shape[1], self.cube.shape[2])
+        made = [companion_stamps(psf, x, y, angles, self.centre, shape, self._smear) for psf in self.psfs]
         widest = max(s.data.shape[1] for s in made)
         padded = [_padded(s, (widest - s.data.shape[1]) // 2) for s in made]
         weight = np.repeat(self.spectrum, self.times)[:, None, None].astype(np.float32)
@@ -85,7 +90,7 @@ class JointChannel(Channel):
         for number, (psf, share) in enumerate(zip(self.psfs, self.spectrum, strict=True)):
             part = slice(number * times, (number + 1) * times)
             given = [(x, y, flux * float(share)) for x, y, flux in sources]
-            cube[part] = inject(self.cube[part], angles, psf, given)
+            cube[part] = inject(self.cube[part], angles, psf, given, self._smear)
         return replace(self, cube=cube, _recent={})
 
 
@@ -147,6 +152,7 @@ def join(channels: Sequence[Channel], spectrum: NDArray[np.floating] | None = No
     known = bool((fluxes > 0).all())
     levels = fluxes if known else np.array([_level(c) for c in channels])
     units = levels / levels.mean()
+    smear = channels[0].smear_deg
     shape = np.ones(len(channels)) if spectrum is None else np.asarray(spectrum, np.float64)
     return JointChannel(
         cube=np.concatenate([c.cube / np.float32(u) for c, u in zip(channels, units, strict=True)]),
@@ -155,6 +161,7 @@ def join(channels: Sequence[Channel], spectrum: NDArray[np.floating] | None = No
         fwhm=float(np.mean([c.fwhm for c in channels])),
         star_flux=float(fluxes.mean()) if known else float("nan"),
         wavelength_um=float(wavelengths.mean()),
+        smear_deg=None if smear is None else np.tile(smear, len(channels)),
         psfs=tuple(c.psf for c in channels),
         spectrum=shape / shape.mean(),
         units=units,

@@ -64,7 +64,7 @@ class Level1Cube:
     beside : tuple[str, ...]
         Names of other files that its reduction uses, for provenance.
     smear_deg : NDArray[np.float64] | None
-        (time,) SMEAR: by how much the field turned within each frame; None where the table has no such column.
+        (time,) SMEAR: by how much the field turned within each frame; None where the table does not say.
     """
 
     facts: ProductFacts
@@ -157,7 +157,7 @@ def _angles(table: fits.FITS_rec) -> NDArray[np.float64]:
 
 
 def _smear(table: fits.FITS_rec, kept: NDArray[np.intp] | slice) -> NDArray[np.float64] | None:
-    """Turn of the field within each frame, 0 where a frame's is unknown; None where the table does not say."""
+    """Turn of the field within each frame, 0 where one is unknown; None where the table does not say."""
     if "SMEAR" not in table.names:
         return None
     smear = np.asarray(table["SMEAR"], np.float64)[kept]

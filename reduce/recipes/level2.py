@@ -9,23 +9,20 @@ from pydantic import Field
 
 from hcvo.errors import ReductionError
 from hcvo.headers.level2_tables import CandidateRow, ContrastRow
-from hcvo.headers.wcs import sky_of_offset
-from reduce.kernels.candidates import Detection, Found, search
+from reduce.kernels.candidates import Found, search
 from reduce.kernels.channels import Algorithm, Channel, stack
-from reduce.kernels.characterise import Deviations, injected_deviations, spread
-from reduce.kernels.contrast import contrast_curve
-from reduce.kernels.fit import POOR
-from reduce.kernels.inject import prepare_psf
+from reduce.kernels.inject import Companion, prepare_psf
 from reduce.kernels.joint import join
 from reduce.kernels.snr import significance, snr_map
 from reduce.kernels.spectral import channel_images
 from reduce.recipe import Job, Parameters
 from reduce.recipes.level1_cube import Level1Cube, Systematics
+from reduce.recipes.level2_candidates import candidate_rows
+from reduce.recipes.level2_curve import contrast_rows, corrected_images, curve
 
 __all__ = ["Level2", "Level2Parameters", "Setting", "run_level2"]
 
 _PSF_REACH = 4.0  # FWHM of the PSF's wings that injections carry
-_NSIGMA = 5.0
 _SMEAR_FWHM = 0.3  # turn from frame to frame at the outer edge from which injections are too sharp
 _FEWEST_FRAMES = 3  # a median of fewer is no estimate of the star
 
@@ -51,6 +48,11 @@ class Level2Parameters(Parameters):
     )
     branches: int = Field(default=3, ge=1, description="azimuths of injection at each separation of a curve")
     step_fwhm: float = Field(default=1.0, gt=0, description="step in separation of the contrast curve, FWHM")
+    known: tuple[tuple[float, float], ...] = Field(
+        default=(),
+        description="known companions, separation in mas and position angle in deg each: nothing within "
+        "1 FWHM of them is taken for noise, no test companion is put near them",
+    )
     centre_error_mas: float | None = Field(
         default=None,
         ge=0,
@@ -94,6 +96,9 @@ class Level2:
     ----------
     residual : NDArray[np.float32]
         (channel, y, x) adu, north up.
+    corrected : NDArray[np.float32]
+        (channel + 1, y, x) adu: the channels, then the stack, over their throughputs; NaN outside the
+        separations searched and where next to nothing comes through.
     image : NDArray[np.float32]
         (y, x) weighted mean of the channels, adu.
     snr, significance : NDArray[np.float32]
@@ -111,6 +116,7 @@ class Level2:
     """
 
     residual: NDArray[np.float32]
+    corrected: NDArray[np.float32]
     image: NDArray[np.float32]
     snr: NDArray[np.float32]
     significance: NDArray[np.float32]
@@ -172,6 +178,7 @@ def run_level2(
     mask = _between(channels[0].cube.shape[-1], inner - fwhm, outer + fwhm)
     job.progress(0.05)
     made = algorithm(Setting(channels, mask, inner, outer))
+    known = _known(parameters.known, channels[0].centre, level1)
     found = search(
         channels,
         made,
@@ -179,29 +186,49 @@ def run_level2(
         inner=inner,
         outer=outer,
         limit=parameters.max_candidates,
+        excluded=[(c.x, c.y) for c in known],
     )
     if found.untried:
         job.log.warning("search ended with peaks left", why=found.untried)
     job.log.info("searched", candidates=len(found.detections), inner_px=inner, outer_px=outer)
     job.progress(0.3)
     systematics = _systematics(level1.systematics, parameters)
-    rows = _candidate_rows(level1, found, parameters.injections, systematics, job)
+    rows = candidate_rows(level1, found, parameters.injections, systematics, job, known)
     job.progress(0.7)
-    contrast = _contrast_rows(level1, found, (inner, outer), parameters, job)
+    step = parameters.step_fwhm * found.scene.fwhm
+    points = curve(found, (inner, outer), step, parameters.branches, known)
     job.progress(0.9)
-    snr, sigma = _maps(found, (inner, outer))
+    snr, sigma = _maps(found, (inner, outer), known)
+    over = corrected_images(found, points)
+    over[:, ~_between(over.shape[-1], inner, outer)] = np.nan
     return Level2(
         residual=channel_images(channels, found.original),
+        corrected=over,
         image=stack([r.image for r in found.original], found.scene.weights),
         snr=snr,
         significance=sigma,
         weights=found.scene.weights,
-        contrast=contrast,
+        contrast=contrast_rows(level1, found, points, job),
         candidates=rows,
         inner_mas=inner * level1.scale_mas,
         outer_mas=outer * level1.scale_mas,
         systematics=systematics,
     )
+
+
+def _known(
+    places: Sequence[tuple[float, float]], centre: tuple[float, float], level1: Level1Cube
+) -> list[Companion]:
+    """Known companions in the derotated image, without a flux."""
+    nothing = (0.0,) * len(level1.channels)
+    return [
+        Companion(
+            centre[0] - sep / level1.scale_mas * float(np.sin(np.radians(pa))),
+            centre[1] + sep / level1.scale_mas * float(np.cos(np.radians(pa))),
+            nothing,
+        )
+        for sep, pa in places
+    ]
 
 
 def _check_rotation(level1: Level1Cube, outer: float, fwhm: float) -> None:
@@ -223,12 +250,15 @@ def _check_rotation(level1: Level1Cube, outer: float, fwhm: float) -> None:
 
 
 def _warn_of_smear(level1: Level1Cube, outer: float, fwhm: float, job: Job) -> None:
-    """Say where injected companions are sharper than real ones, which turn while a frame is exposed."""
+    """Say where injected companions are sharper than real ones, if the turn within frames is unknown."""
+    if level1.smear_deg is not None or len(level1.angles_deg) < _FEWEST_FRAMES:
+        return
     turn = float(np.median(np.abs(np.diff(np.unwrap(level1.angles_deg, period=360.0)))))
     moved = float(np.radians(turn)) * outer
     if moved > _SMEAR_FWHM * fwhm:
         job.log.warning(
-            "rotation within a frame is not modelled: far out, companions are smeared, injected ones are not",
+            "rotation within a frame is not modelled (DEROTATION has no SMEAR): far out, companions are "
+            "smeared, injected ones are not",
             deg_per_frame=round(turn, 3),
             px_at_outer=round(moved, 2),
             from_mas=round(_SMEAR_FWHM * fwhm / float(np.radians(turn)) * level1.scale_mas),
@@ -247,6 +277,7 @@ def _channels(level1: Level1Cube, half: int) -> Sequence[Channel]:
             fwhm=facts.fwhm_px,
             star_flux=facts.star_flux,
             wavelength_um=facts.wavelength_um,
+            smear_deg=level1.smear_deg,
         )
         for c, facts in enumerate(level1.joined or level1.channels)
     ]
@@ -271,9 +302,11 @@ def _systematics(given: Systematics, parameters: Level2Parameters) -> Systematic
     )
 
 
-def _maps(found: Found, limits: tuple[float, float]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _maps(
+    found: Found, limits: tuple[float, float], known: Sequence[Companion]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Small-sample statistic and significance where it was searched; noise without the companions."""
-    scene, places = found.scene, [(d.companion.x, d.companion.y) for d in found.detections]
+    scene, places = found.scene, [(c.x, c.y) for c in (*(d.companion for d in found.detections), *known)]
     images = [r.image for r in found.original]
     planes = [
         (image, clean.image, channel.fwhm)
@@ -284,151 +317,3 @@ def _maps(found: Found, limits: tuple[float, float]) -> tuple[NDArray[np.float32
     snr = np.stack([p[0] for p in pairs])
     snr[:, ~_between(snr.shape[-1], *limits)] = np.nan
     return snr, significance(snr, np.stack([p[1] for p in pairs])).astype(np.float32)
-
-
-def _contrast_rows(
-    level1: Level1Cube,
-    found: Found,
-    limits: tuple[float, float],
-    parameters: Level2Parameters,
-    job: Job,
-) -> tuple[ContrastRow, ...]:
-    known = [np.isfinite(c.star_flux) for c in level1.channels]
-    if not any(known):
-        job.log.warning("no contrast: the star's flux is unknown (STAR_FLUX is NaN)", cube=level1.name)
-        return ()
-    step = parameters.step_fwhm * found.scene.fwhm
-    radii = np.arange(limits[0], limits[1] + 1e-9, step)
-    companions = [d.companion for d in found.detections]
-    points = contrast_curve(found.scene, [float(r) for r in radii], companions, parameters.branches, _NSIGMA)
-    return tuple(
-        ContrastRow(
-            channel=p.channel,
-            wavelength=_wavelength(level1, found, p.channel),
-            sep=p.radius * level1.scale_mas,
-            contrast=p.contrast,
-            dmag=_magnitude(p.contrast),
-            nsigma=_NSIGMA,
-            dof=p.dof,
-            throughput=p.throughput,
-            small_sample=True,
-            throughput_corr=True,
-            coronagraph_corr=False,
-        )
-        for p in points
-        if (all(known) if p.channel < 0 else known[p.channel])
-    )
-
-
-def _wavelength(level1: Level1Cube, found: Found, channel: int) -> float:
-    values = [c.wavelength_um for c in level1.channels]
-    return float(np.dot(found.scene.weights, values)) if channel < 0 else values[channel]
-
-
-def _magnitude(contrast: float) -> float:
-    return float(-2.5 * np.log10(contrast)) if contrast > 0 else float("nan")
-
-
-def _candidate_rows(
-    level1: Level1Cube, found: Found, injections: int, systematics: Systematics, job: Job
-) -> tuple[CandidateRow, ...]:
-    companions = [d.companion for d in found.detections]
-    rows: list[CandidateRow] = []
-    for number, detection in enumerate(found.detections, start=1):
-        wanted = injections if detection.good else 0  # no error without a fit
-        copies = injected_deviations(found.scene, detection.companion, companions, wanted)
-        job.log.info(
-            "candidate",
-            number=number,
-            fitted=detection.good,
-            snr=detection.snr[-1],
-            copies=len(copies.radial),
-            copies_failed=copies.failed,
-            copies_poor=copies.poor,
-        )
-        if not detection.good:
-            job.log.warning(
-                "candidate without a good fit: no contrast and no errors are given",
-                number=number,
-                converged=detection.fitted,
-                left=round(detection.left, 2),
-                wanted=f"at most {POOR:g} times the noise, squared",
-            )
-        rows += _rows_of(level1, found, (number, detection), copies, systematics)
-        job.progress(0.3 + 0.4 * number / len(companions))
-    return tuple(rows)
-
-
-def _rows_of(
-    level1: Level1Cube,
-    found: Found,
-    numbered: tuple[int, Detection],
-    copies: Deviations,
-    systematics: Systematics,
-) -> list[CandidateRow]:
-    """Rows of one candidate: the stack, then the channels; the place is the same in all."""
-    number, detection = numbered
-    scale, companion = level1.scale_mas, detection.companion
-    cx, cy = found.scene.channels[0].centre
-    radial, tangential = (spread(v, copies.independent) for v in (copies.radial, copies.tangential))
-    dx, dy = companion.x - cx, companion.y - cy
-    fitted = float(np.hypot(dx, dy))
-    radius = fitted - np.nan_to_num(radial.bias)
-    angle = float(np.arctan2(-dx, dy)) - np.nan_to_num(tangential.bias) / fitted
-    centre = systematics.centre_mas / scale
-    relative = systematics.pixel_scale_mas / scale
-    ra, dec = sky_of_offset(
-        level1.facts.ra_deg or 0.0,
-        level1.facts.dec_deg or 0.0,
-        radius * np.sin(angle) * scale,
-        radius * np.cos(angle) * scale,
-    )
-    pa_err = np.sqrt(
-        (tangential.error**2 + centre**2) / radius**2 + np.radians(systematics.true_north_deg) ** 2
-    )
-    shared = {
-        "candidate": number,
-        "sep": radius * scale,
-        "sep_err": float(np.sqrt(radial.error**2 + centre**2 + (radius * relative) ** 2)) * scale,
-        "pa": float(np.degrees(angle)) % 360.0,
-        "pa_err": float(np.degrees(pa_err)),
-        "ra": ra,
-        "dec": dec,
-        "x": cx - radius * float(np.sin(angle)),
-        "y": cy + radius * float(np.cos(angle)),
-        "n_injections": len(copies.radial),
-    }
-    rows = []
-    for channel in (-1, *range(len(level1.channels))):
-        contrast, error = _photometry(level1, found, detection, copies, channel)
-        rows.append(
-            CandidateRow(
-                **shared,
-                channel=channel,
-                wavelength=_wavelength(level1, found, channel),
-                contrast=contrast,
-                contrast_err=error,
-                dmag=_magnitude(contrast),
-                dmag_err=2.5 / float(np.log(10)) * error / contrast if contrast > 0 else float("nan"),
-                snr=detection.snr[channel],
-                significance=detection.significance[channel],
-            )
-        )
-    return rows
-
-
-def _photometry(
-    level1: Level1Cube, found: Found, detection: Detection, copies: Deviations, channel: int
-) -> tuple[float, float]:
-    """Contrast and its error: bias of the copies taken off, the star's own error added."""
-    star = np.array([c.star_flux for c in level1.channels])
-    star_error = np.nan_to_num([c.star_flux_err for c in level1.channels])
-    flux = np.array(detection.companion.flux)
-    share = found.scene.weights if channel < 0 else np.eye(len(star))[channel]
-    total, reference = float(share @ flux), float(np.sum(share[share > 0] * star[share > 0]))
-    if not detection.good:
-        return float("nan"), float("nan")
-    relative = spread(copies.flux @ (share * flux) / total, copies.independent)
-    contrast = total / reference / (1 + np.nan_to_num(relative.bias))
-    star_relative = float(share @ star_error) / reference
-    return float(contrast), float(contrast * np.hypot(relative.error, star_relative))

@@ -17,10 +17,15 @@ __all__ = ["Method", "level2_recipe"]
 _MAKES = (
     ProductKind.RESIDUAL,
     ProductKind.IMAGE,
+    ProductKind.CORRECTED,
     ProductKind.SNR,
     ProductKind.SIGNIFICANCE,
     ProductKind.CONTRAST,
+    ProductKind.CONTRAST_ECSV,
+    ProductKind.CONTRAST_VOTABLE,
     ProductKind.CANDIDATES,
+    ProductKind.CANDIDATES_ECSV,
+    ProductKind.CANDIDATES_VOTABLE,
 )
 _P = TypeVar("_P", bound=Level2Parameters)
 

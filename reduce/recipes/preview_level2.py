@@ -8,14 +8,66 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from hcvo.headers.level2_tables import CandidateRow, ContrastRow
+from reduce.kernels.channels import noise_level
 
-__all__ = ["candidates_figure", "contrast_figure", "image_figure"]
+__all__ = ["candidates_figure", "contrast_figure", "image_figure", "image_limits", "significance_limits"]
 
 _STACK = -1
+_DEEP, _HIGH, _HIGHEST = (
+    -5.0,
+    10.0,
+    25.0,
+)  # sigmas: noise is dark, what is worth a look is not, planets differ
+_BRIGHT = 15.0  # of the noise, from which an image is white
+
+
+def significance_limits(image: NDArray[np.floating]) -> tuple[float, float]:
+    """Darkest and brightest value of a map of sigmas: -5, and the highest there is, from 10 to 25.
+
+    Parameters
+    ----------
+    image : NDArray[np.floating]
+        (y, x); NaN = no data.
+
+    Returns
+    -------
+    tuple[float, float]
+        For `image_figure`.
+    """
+    finite = image[np.isfinite(image)]
+    highest = float(finite.max()) if finite.size else 0.0
+    return _DEEP, min(max(_HIGH, highest), _HIGHEST)
+
+
+def image_limits(image: NDArray[np.floating]) -> tuple[float, float]:
+    """Darkest and brightest value of an image: 5 times the noise below its median, 15 times above.
+
+    Parameters
+    ----------
+    image : NDArray[np.floating]
+        (y, x); NaN = no data.
+
+    Returns
+    -------
+    tuple[float, float]
+        For `image_figure`; the noise is the robust deviation of all pixels.
+    """
+    finite = image[np.isfinite(image)]
+    if not finite.size:
+        return 0.0, 1.0
+    middle, noise = float(np.median(finite)), noise_level(image)
+    if noise == 0.0:
+        return float(finite.min()), float(finite.max())
+    return middle + _DEEP * noise, middle + _BRIGHT * noise
 
 
 def image_figure(
-    image: NDArray[np.floating], scale_mas: float, rows: Sequence[CandidateRow], title: str, label: str
+    image: NDArray[np.floating],
+    scale_mas: float,
+    rows: Sequence[CandidateRow],
+    title: str,
+    label: str,
+    limits: tuple[float, float],
 ) -> Figure:
     """Picture of an image, north up and east left, candidates in circles.
 
@@ -31,6 +83,8 @@ def image_figure(
         Above.
     label : str
         At the colour bar.
+    limits : tuple[float, float]
+        Values drawn darkest and brightest.
 
     Returns
     -------
@@ -40,12 +94,11 @@ def image_figure(
     figure = Figure(figsize=(7.0, 6.0), layout="constrained")
     axes = figure.subplots()
     half = image.shape[0] / 2 * scale_mas / 1000
-    finite = image[np.isfinite(image)]
-    low, high = np.percentile(finite, [1, 99.8]) if finite.size else (0.0, 1.0)
+    low, high = limits
     shown = axes.imshow(
         image, origin="lower", extent=(half, -half, -half, half), cmap="inferno", vmin=low, vmax=high
     )
-    figure.colorbar(shown, ax=axes, label=label)
+    figure.colorbar(shown, ax=axes, label=label, extend="both")
     axes.plot(0, 0, marker="+", color="white", markersize=8)
     axes.set(xlabel="east (arcsec)", ylabel="north (arcsec)", title=title)
     _mark(axes, rows, half)
@@ -73,7 +126,8 @@ def candidates_figure(
     Figure
         Ready to be saved.
     """
-    figure = image_figure(significance, scale_mas, rows, title, "significance, channels combined")
+    limits = significance_limits(significance)
+    figure = image_figure(significance, scale_mas, rows, title, "significance, channels combined", limits)
     lines = [
         f"{r.candidate}: {r.sep:.1f} ± {r.sep_err:.1f} mas, {r.pa:.2f} ± {r.pa_err:.2f}°, "
         f"Δm {r.dmag:.2f} ± {r.dmag_err:.2f}, {r.significance:.1f} sigma"

@@ -145,7 +145,7 @@
 
 							def link(self, row, semantics):
 								qualifier = row["dataproduct_type"]
-								if row["kind"] == "contrast":
+								if row["kind"].startswith("contrast"):
 									qualifier = "spatial-profile"
 								return self.makeLink(self.address(row["accref"]),
 									description=row["obs_title"], semantics=semantics,
@@ -211,9 +211,12 @@
 				<setup>
 					<code>
 						# How a file made by the same process relates to the others of it.
-						BESIDE = {"contrast": "#derivation", "candidates": "#derivation",
-							"snr": "#auxiliary", "significance": "#auxiliary", "psf": "#auxiliary"}
-						MEASURED = ("snr", "significance", "contrast", "candidates")
+						TABLES = tuple(kind + form for kind in ("contrast", "candidates")
+							for form in ("", "-ecsv", "-votable"))
+						BESIDE = dict.fromkeys(TABLES, "#derivation")
+						BESIDE.update({"snr": "#auxiliary", "significance": "#auxiliary", "psf": "#auxiliary",
+							"corrected": "#derivation"})
+						MEASURED = ("snr", "significance", "corrected") + TABLES
 					</code>
 				</setup>
 				<code>

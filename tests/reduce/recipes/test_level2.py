@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import structlog
 from astropy.io import fits
+from astropy.table import Table
 from astropy.wcs import WCS
 from matplotlib import image as png
 
 from hcvo.errors import InputError, ReductionError
 from hcvo.headers.level2_tables import read_candidates, read_contrast
+from hcvo.headers.page import product_cards
 from hcvo.headers.product import read_product_facts
 from hcvo.model.product import ProductKind
 from reduce.recipe import Recipe
@@ -72,15 +74,18 @@ def reduced(
 def test_every_product_is_made_and_sound(reduced: FolderJob, cube: Path) -> None:
     assert set(reduced.made) == {ProductKind(kind) for kind in _RECIPES["pca"][0].makes}
     for kind, output in reduced.made.items():
-        with fits.open(output.path, checksum=True) as hdus:
-            hdus.verify("exception")
-            for hdu in hdus:
-                assert {"CHECKSUM", "DATASUM"} <= set(hdu.header)
-            facts = read_product_facts(hdus[0].header)
+        facts = read_product_facts(product_cards(output.path))
         assert facts.kind == kind
         assert facts.level == 3
         assert facts.process_id == 7
         assert facts.provenance == (cube.name,)
+        assert output.path.suffix == kind.suffix
+        if kind.mime:
+            continue
+        with fits.open(output.path, checksum=True) as hdus:
+            hdus.verify("exception")
+            for hdu in hdus:
+                assert {"CHECKSUM", "DATASUM"} <= set(hdu.header)
         assert output.preview is not None
         assert output.preview.name == output.path.with_suffix(".png").name
         assert png.imread(output.preview).shape[0] >= 400
@@ -156,6 +161,35 @@ def test_the_curve_has_every_channel_and_says_how_it_was_made(reduced: FolderJob
     assert min(r.contrast for r in found) > faintest
 
 
+def test_text_tables_hold_what_the_fits_tables_hold(reduced: FolderJob) -> None:
+    for kind, rows in (
+        ("contrast", read_contrast(reduced.made[ProductKind.CONTRAST].path)),
+        ("candidates", read_candidates(reduced.made[ProductKind.CANDIDATES].path)),
+    ):
+        for form, told in (("ecsv", "ascii.ecsv"), ("votable", "votable")):
+            table = Table.read(reduced.made[ProductKind(f"{kind}-{form}")].path, format=told)
+            assert len(table) == len(rows)
+            for name in ("channel", "sep", "contrast", "dmag"):
+                found: np.ndarray = np.ma.filled(np.ma.asarray(table[name], float), np.nan)
+                np.testing.assert_array_equal(found, [getattr(r, name) for r in rows])
+
+
+def test_the_image_over_its_throughput_is_that_of_the_curve(reduced: FolderJob) -> None:
+    planes, header = fits.getdata(reduced.made[ProductKind.CORRECTED].path, header=True)
+    residual = fits.getdata(reduced.made[ProductKind.RESIDUAL].path)
+    image = fits.getdata(reduced.made[ProductKind.IMAGE].path)
+    rows = read_contrast(reduced.made[ProductKind.CONTRAST].path)
+    side = np.arange(_SIZE) - _SIZE // 2
+    radius = np.hypot(side[None], side[:, None]) * _SCALE
+    assert planes.shape == (3, _SIZE, _SIZE)
+    for plane, before, channel in zip(planes, (*residual, image), (0, 1, -1), strict=True):
+        own = [r for r in rows if r.channel == channel]
+        through = np.interp(radius, [r.sep for r in own], [r.throughput for r in own])
+        wanted = np.isfinite(before) & (radius >= header["INNERMAS"]) & (radius <= header["OUTERMAS"])
+        np.testing.assert_array_equal(np.isfinite(plane), wanted)
+        np.testing.assert_allclose(plane[wanted] * through[wanted], before[wanted], rtol=1e-4)
+
+
 def test_significance_of_the_map_at_a_candidate_is_above_the_threshold(reduced: FolderJob) -> None:
     plane = fits.getdata(reduced.made[ProductKind.SIGNIFICANCE].path)[-1]
     for row in read_candidates(reduced.made[ProductKind.CANDIDATES].path):
@@ -179,6 +213,8 @@ def test_without_a_star_flux_there_is_no_contrast_and_it_is_said(tmp_path: Path)
         job = run(cadi.RECIPE, {"cube": path}, cadi.CadiParameters(injections=6), tmp_path, 2)
     assert any("no contrast" in entry["event"] for entry in logs)
     assert ProductKind.CONTRAST not in job.made
+    assert ProductKind.CONTRAST_ECSV not in job.made
+    assert np.isfinite(fits.getdata(job.made[ProductKind.CORRECTED].path)).any()
     rows = read_candidates(job.made[ProductKind.CANDIDATES].path)
     assert len(rows) == 6
     for row in rows:
@@ -224,6 +260,9 @@ def test_the_same_input_gives_the_same_arrays(cube: Path, tmp_path: Path) -> Non
     given = pca.PcaParameters(components=2, injections=4, step_fwhm=4.0)
     first, second = (run(pca.RECIPE, {"cube": cube}, given, tmp_path / str(k), 3).made for k in range(2))
     for kind, output in first.items():
+        if kind.mime:
+            assert output.path.read_bytes() == second[kind].path.read_bytes()
+            continue
         with fits.open(output.path) as one, fits.open(second[kind].path) as other:
             for a, b in zip(one, other, strict=True):
                 assert a.data is None or a.data.tobytes() == b.data.tobytes()
@@ -312,6 +351,8 @@ def test_rotation_within_a_frame_is_warned_of(cube: Path, tmp_path: Path) -> Non
         folder = tmp_path / str(number)
         folder.mkdir()
         path = _changed(cube, folder, step * np.arange(_FRAMES))
+        with fits.open(path) as hdus:
+            assert "SMEAR" not in hdus["DEROTATION"].data.names
         with structlog.testing.capture_logs() as logs:
             run(cadi.RECIPE, {"cube": path}, cadi.CadiParameters(injections=4, step_fwhm=6.0), folder)
         assert any("rotation within a frame" in entry["event"] for entry in logs) is warned
@@ -334,3 +375,57 @@ def test_a_fit_that_leaves_much_gives_no_contrast_and_is_told_of(tmp_path: Path)
     for row in rows:
         numbers = [row.contrast, row.contrast_err, row.dmag, row.dmag_err, row.sep_err, row.pa_err]
         assert np.isnan(numbers).all() == (row.candidate in poor)
+
+
+def test_known_companions_are_no_noise(cube: Path, tmp_path: Path) -> None:
+    """Nothing is searched for: what was planted is noise unless it is known."""
+    given = {"max_candidates": 0, "step_fwhm": 4.0}
+    known = tuple((sep * _SCALE, pa) for sep, pa, _ in _PLANTED)
+    curves, levels, cards = [], [], []
+    y, x = np.indices((_SIZE, _SIZE)) - _SIZE // 2
+    (sep, pa, _), angle = _PLANTED[0], np.arctan2(-x, y)
+    across = (np.abs(np.hypot(x, y) - sep) < 1) & (np.cos(angle - np.radians(pa)) < 0)
+    for number, places in enumerate(((), known)):
+        job = run(
+            cadi.RECIPE,
+            {"cube": cube},
+            cadi.CadiParameters.model_validate(given | {"known": places}),
+            tmp_path / str(number),
+        )
+        curves.append([r for r in read_contrast(job.made[ProductKind.CONTRAST].path) if r.channel == -1])
+        plane, header = fits.getdata(job.made[ProductKind.SNR].path, header=True)
+        cards.append(header["NKNOWN"])
+        levels.append(np.nanmean(np.abs(plane[-1][across])))
+    assert cards == [0, 2]
+    assert levels[1] > 1.3 * levels[0]
+    near = [number for number, r in enumerate(curves[0]) if abs(r.sep / _SCALE - 14) <= FWHM]
+    assert near
+    for number in near:
+        assert curves[1][number].contrast < 0.7 * curves[0][number].contrast
+
+
+def test_where_the_turn_within_frames_is_told_injections_are_drawn_out(tmp_path: Path, cube: Path) -> None:
+    """Throughput far out falls by what the arc takes out of an aperture; without it there is a warning."""
+    through, warned = [], []
+    for number, smear in enumerate((None, 0.0, 6.0)):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = _changed(cube, folder, 4.0 * np.arange(_FRAMES))
+        if smear is not None:
+            with fits.open(path) as hdus:
+                table = hdus["DEROTATION"]
+                column = fits.Column("SMEAR", "D", "deg", array=np.full(_FRAMES, smear))
+                hdus["DEROTATION"] = fits.BinTableHDU.from_columns(
+                    [*table.columns, column], name="DEROTATION", header=None
+                )
+                hdus.writeto(path, overwrite=True)
+        given = cadi.CadiParameters(max_candidates=0, step_fwhm=5.0, combine="mean")
+        with structlog.testing.capture_logs() as logs:
+            made = run(cadi.RECIPE, {"cube": path}, given, folder).made
+        warned.append(any("rotation within a frame" in entry["event"] for entry in logs))
+        last = [r for r in read_contrast(made[ProductKind.CONTRAST].path) if r.channel == -1][-1]
+        through.append(last.throughput)
+        assert fits.getheader(made[ProductKind.IMAGE].path)["SMEARED"] is (smear is not None)
+    assert warned == [True, False, False]
+    assert through[1] == pytest.approx(through[0], rel=1e-6)
+    assert through[2] < 0.95 * through[1]

@@ -12,7 +12,9 @@ from reduce.kernels.characterise import Deviations, spread
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion, prepare_psf
 from reduce.recipes.level1_cube import ChannelFacts, Level1Cube, Systematics
-from reduce.recipes.level2 import _between, _channels, _magnitude, _photometry, _rows_of, _wavelength
+from reduce.recipes.level2 import _between, _channels
+from reduce.recipes.level2_candidates import _photometry, _rows_of
+from reduce.recipes.level2_curve import magnitude, wavelength
 from tests.reduce.recipes.facts import FACTS
 
 _WEIGHTS = np.array([0.75, 0.25])
@@ -144,7 +146,7 @@ def test_a_candidate_without_a_fit_has_no_contrast() -> None:
     assert all(np.isnan([r.contrast, r.contrast_err, r.dmag, r.dmag_err]).all() for r in rows)
 
 
-def test_a_negative_flux_has_no_magnitude() -> None:
+def test_a_negative_flux_has_nomagnitude() -> None:
     hole = Detection(
         Companion(7.0, 14.0, (-30.0, -10.0)), fitted=True, snr=(1.0,) * 3, significance=(1.0,) * 3
     )
@@ -162,10 +164,10 @@ def test_copies_too_few_for_a_bias_leave_the_place_as_fitted() -> None:
 
 
 def test_magnitudes_grow_with_faintness() -> None:
-    assert _magnitude(1e-4) == pytest.approx(10.0)
-    assert np.isnan(_magnitude(0.0))
-    assert np.isnan(_magnitude(-1.0))
-    assert _wavelength(_level1(), _found(_detection()), 1) == 1.7
+    assert magnitude(1e-4) == pytest.approx(10.0)
+    assert np.isnan(magnitude(0.0))
+    assert np.isnan(magnitude(-1.0))
+    assert wavelength(_level1(), _found(_detection()), 1) == 1.7
 
 
 @pytest.mark.parametrize(("half", "begin", "end"), [(4, 6, 15), (10, 0, 21), (40, 0, 21)])
