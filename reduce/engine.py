@@ -9,13 +9,12 @@ import structlog
 
 from hcvo.errors import InputError, ReductionError
 from hcvo.model.frame import RawFrame
-from hcvo.model.product import ProductKind
 from reduce.associate import Made, Plan, Task, plan
 from reduce.process import Run, run_recipe
 from reduce.progress import Bar
-from reduce.recipe import Recipe, Recorder
+from reduce.recipe import Recipe, Recorder, SourceFile
 from reduce.recipes import REGISTRY
-from reduce.selection import Choice, check_recipes, selected
+from reduce.selection import Choice, check_recipes, follows, references_of, selected
 from reduce.task_inputs import Inputs, inputs_of, left_out, stopped_by
 
 __all__ = ["Level", "Summary", "in_order", "reduce_frames", "run_plan", "run_recipe"]
@@ -23,7 +22,6 @@ __all__ = ["Level", "Summary", "in_order", "reduce_frames", "run_plan", "run_rec
 Level = Literal["level1", "level2"]
 _Parameters = Mapping[str, Mapping[str, object]]
 _OF_LEVEL1 = frozenset({"quality"})  # what is made of a cube and still is level 1
-_KINDS = frozenset(str(kind) for kind in ProductKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +130,8 @@ def reduce_frames(  # noqa: PLR0913 - what the commands offer, each by name
     followers = selected(REGISTRY, choice.algorithms)
     made = plan(frames, target)
     on_plan(made)
-    made = _with_followers(made, followers, until)
+    wanted = any(one.consumes[1:] for one in followers if follows(one))
+    made = _with_followers(made, followers, until, references_of(choice) if wanted else ())
     return run_plan(
         made,
         REGISTRY,
@@ -278,18 +277,26 @@ def _count(inputs: Inputs) -> int:
     return sum(map(len, inputs.values()))
 
 
-def _with_followers(planned: Plan, recipes: Iterable[Recipe], until: Level = "level2") -> Plan:
+def _with_followers(
+    planned: Plan,
+    recipes: Iterable[Recipe],
+    until: Level = "level2",
+    references: Sequence[SourceFile] = (),
+) -> Plan:
     """Add the recipes that live on products alone: one task for each task that makes their input."""
     tasks = list(planned.tasks)
     by_name = {recipe.name: recipe for recipe in recipes}
     for recipe in in_order(by_name.values()):
-        if len(recipe.consumes) != 1 or not recipe.consumes[0].classes <= _KINDS:
+        if not follows(recipe):
             continue  # planned by association, or started by hand
         if until == "level1" and not recipe.makes <= _OF_LEVEL1:
             continue
         consume = recipe.consumes[0]
         for task in list(tasks):
             for kind in sorted(consume.classes & by_name[task.recipe].makes):
-                made = (Made(task.key, kind),)
-                tasks.append(Task(f"{recipe.name} of {task.key}", recipe.name, {consume.role: made}))
+                inputs: dict[str, tuple[Made | SourceFile, ...]] = {consume.role: (Made(task.key, kind),)}
+                for beside in recipe.consumes[1:]:
+                    others = (one.key for one in planned.tasks if one.recipe == task.recipe and one != task)
+                    inputs[beside.role] = tuple(references) or tuple(Made(o, kind, without=0) for o in others)
+                tasks.append(Task(f"{recipe.name} of {task.key}", recipe.name, inputs))
     return Plan(tuple(tasks), planned.refusals)

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hcvo.errors import ConfigError
 from hcvo.model.product import ProductKind
-from reduce.recipe import Recipe
+from hcvo.store import sha256_of
+from reduce.recipe import Recipe, SourceFile
 
-__all__ = ["ALL", "Choice", "algorithms_in", "check_recipes", "selected"]
+__all__ = ["ALL", "Choice", "algorithms_in", "check_recipes", "follows", "references_of", "selected"]
 
 ALL = "all"
 """Stands for every algorithm."""
+
+_KINDS = frozenset(str(kind) for kind in ProductKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +27,13 @@ class Choice:
         Of level 2, by name; None takes those that run without being named.
     parameters : Mapping[str, Mapping[str, object]]
         Recipe name to parameters that differ from the defaults.
+    references : Sequence[Path]
+        Level 1 cubes of other stars, for algorithms that take some; empty lets them be found.
     """
 
     algorithms: Sequence[str] | None = None
     parameters: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    references: Sequence[Path] = ()
 
 
 def algorithms_in(recipes: Iterable[Recipe]) -> list[str]:
@@ -102,6 +109,47 @@ def check_recipes(recipes: Iterable[Recipe], parameters: Mapping[str, object]) -
         raise ConfigError(
             f"parameters for {', '.join(unknown)}: no such recipe; there are {', '.join(known)}"
         )
+
+
+def follows(recipe: Recipe) -> bool:
+    """Whether a recipe lives on products alone: one main input, and others that it can go without.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Any.
+
+    Returns
+    -------
+    bool
+        False for those that association plans, or that are started by hand.
+    """
+    first, *others = recipe.consumes
+    return first.classes <= _KINDS and all(one.classes <= _KINDS and one.minimum == 0 for one in others)
+
+
+def references_of(choice: Choice) -> list[SourceFile]:
+    """Cubes of other stars that were given, as a recipe takes them.
+
+    Parameters
+    ----------
+    choice : Choice
+        With their paths.
+
+    Returns
+    -------
+    list[SourceFile]
+        In the order given.
+
+    Raises
+    ------
+    ConfigError
+        If one is no file.
+    """
+    lost = [path for path in choice.references if not path.is_file()]
+    if lost:
+        raise ConfigError(f"reference {lost[0]}: no such file; wanted a level 1 cube of another star")
+    return [SourceFile(path.absolute(), sha256_of(path), path.name) for path in choice.references]
 
 
 def _is_algorithm(recipe: Recipe) -> bool:

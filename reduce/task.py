@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hcvo.model.frame import RawFrame
+from reduce.recipe import SourceFile
 
 __all__ = ["Made", "Raw", "Task"]
 
@@ -39,13 +40,13 @@ class Task:
         Unique in the plan, in words.
     recipe : str
         Name of the recipe.
-    inputs : Mapping[str, tuple[Raw | Made, ...]]
-        Role to inputs.
+    inputs : Mapping[str, tuple[Raw | Made | SourceFile, ...]]
+        Role to inputs; a source file is one that was given.
     instead : Task | None
         Run of the same recipe when this one fails: with less.
     """
 
     key: str
     recipe: str
-    inputs: Mapping[str, tuple[Raw | Made, ...]]
+    inputs: Mapping[str, tuple[Raw | Made | SourceFile, ...]]
     instead: "Task | None" = None

@@ -60,12 +60,14 @@ def _lost(task: Task, runs: Mapping[str, Run]) -> list[Made]:
     return list({one.task: one for one in made if one.task not in runs}.values())
 
 
-def _files(used: Sequence[Raw | Made], runs: Mapping[str, Run]) -> list[SourceFile]:
+def _files(used: Sequence[Raw | Made | SourceFile], runs: Mapping[str, Run]) -> list[SourceFile]:
     files: list[SourceFile] = []
     for one in used:
         if isinstance(one, Raw):
             frame = one.frame
             files.append(SourceFile(frame.path, frame.sha256, frame.dp_id, one.level, frame.obs_id))
+        elif isinstance(one, SourceFile):
+            files.append(one)
         elif one.task in runs:
             made = [output for output in runs[one.task].outputs if output.kind == one.kind]
             files.extend(_product(output, one.level) for output in made)

@@ -135,6 +135,7 @@ def cube(  # noqa: PLR0913 - one argument an option
     until: Level,
     algorithms: str | None,
     preset: str | None,
+    references: tuple[Path, ...],
     set_: tuple[str, ...],
     release: str,
     dry_run: bool,
@@ -145,7 +146,7 @@ def cube(  # noqa: PLR0913 - one argument an option
     Angles follow PA on the sky = PA on the detector + angle. The files stay where they are; the cube
     becomes a level 1 product of the archive. Without --star-flux no contrast is stated.
     """
-    choice = chosen(algorithms, preset, set_)
+    choice = chosen(algorithms, preset, set_, references)
     settings = load_settings()
     if ra_deg is None or dec_deg is None:
         ra_deg, dec_deg = position_of(settings, target, date)

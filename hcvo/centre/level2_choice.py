@@ -1,6 +1,7 @@
 """What a user may choose of level 2 on the command line: algorithms, a science case, parameters."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -28,13 +29,25 @@ _PRESET = click.option(
 )
 
 
+_REFERENCES = click.option(
+    "--references",
+    multiple=True,
+    metavar="PATH",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Level 1 cube of another star for pca_rdi; may be given many times.  [default: the other cubes of "
+    "the run, or those of the catalogue that fit]",
+)
+
+
 def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options --algorithms, --preset and --set."""
-    return _ALGORITHMS(_PRESET(set_option(command)))
+    """Give a command the options --algorithms, --preset, --references and --set."""
+    return _ALGORITHMS(_PRESET(_REFERENCES(set_option(command))))
 
 
-def chosen(algorithms: str | None, preset: str | None, set_: Sequence[str]) -> Choice:
-    """Read the three options, each over the one before: a site's files, the preset, the user's words.
+def chosen(
+    algorithms: str | None, preset: str | None, set_: Sequence[str], references: Sequence[Path] = ()
+) -> Choice:
+    """Read the options, each over the one before: a site's files, the preset, the user's words.
 
     Parameters
     ----------
@@ -44,6 +57,8 @@ def chosen(algorithms: str | None, preset: str | None, set_: Sequence[str]) -> C
         A science case.
     set_ : Sequence[str]
         ``recipe.parameter=value``.
+    references : Sequence[Path]
+        Cubes of other stars.
 
     Returns
     -------
@@ -61,4 +76,4 @@ def chosen(algorithms: str | None, preset: str | None, set_: Sequence[str]) -> C
     selected(REGISTRY, names)
     parameters = with_presets(parse_parameters(set_), _SITE, case)
     check_recipes(REGISTRY, parameters)
-    return Choice(names, parameters)
+    return Choice(names, parameters, tuple(references))

@@ -71,6 +71,7 @@ def reduce(  # noqa: PLR0913 - one for each option
     until: Literal["level1", "level2"],
     algorithms: str | None,
     preset: str | None,
+    references: tuple[Path, ...],
     set_: tuple[str, ...],
     show_plan: bool,
     as_json: bool,
@@ -93,7 +94,7 @@ def reduce(  # noqa: PLR0913 - one for each option
     if conditions is not None and (show_plan or dry_run):
         raise click.UsageError("--conditions goes without --plan and --dry-run")
     shown = _Shown(plan=show_plan, as_json=as_json, dry_run=dry_run, conditions=conditions)
-    choice = chosen(algorithms, preset, set_)
+    choice = chosen(algorithms, preset, set_, references)
     if folder is None:
         if out is not None:
             raise click.UsageError("--out goes with FOLDER; products of the catalogue go into its store")

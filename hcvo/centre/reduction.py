@@ -1,7 +1,7 @@
 """Reduction driven from the catalogue: frames out of it, processes and products back into it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 
@@ -11,6 +11,7 @@ from hcvo.catalogue.setup import answering, setup_django
 from hcvo.centre.catalogue_recorder import CatalogueRecorder
 from hcvo.centre.missing import enter_missing
 from hcvo.centre.recovery import recover
+from hcvo.centre.references import reference_sources
 from hcvo.config import Settings
 from hcvo.errors import HcvoError
 from hcvo.model.frame import RawFrame
@@ -20,7 +21,7 @@ from reduce.engine import Level, Summary, in_order, reduce_frames
 from reduce.process import run_recipe
 from reduce.recipe import Recipe, Recorder, SourceFile
 from reduce.recipes import REGISTRY
-from reduce.selection import Choice, selected
+from reduce.selection import Choice, follows, references_of, selected
 
 __all__ = ["Request", "frames_of", "level2_of", "plan_catalogue", "reduce_catalogue"]
 
@@ -128,7 +129,7 @@ def reduce_catalogue(settings: Settings, request: Request, *, progress: bool = T
                 staging=settings.staging,
                 logs=settings.logs / "processes",
                 until=request.until,
-                choice=request.choice,
+                choice=_with_references(settings, request.choice, framed),
                 progress=progress,
                 workers=request.workers,
             )
@@ -168,10 +169,14 @@ def level2_of(
     """
     summary = Summary(0, 0, 0, (), ())
     for recipe in _level2_recipes(choice):
+        inputs: dict[str, Sequence[SourceFile]] = {recipe.consumes[0].role: [cube]}
+        for beside in recipe.consumes[1:]:
+            own = Product.objects.filter(name=cube.name)
+            inputs[beside.role] = references_of(choice) or reference_sources(settings, own)
         try:
             run = run_recipe(
                 recipe,
-                {recipe.consumes[0].role: [cube]},
+                inputs,
                 choice.parameters.get(recipe.name),
                 recorder=recorder,
                 staging=settings.staging,
@@ -191,8 +196,17 @@ def _level2_recipes(choice: Choice) -> list[Recipe]:
     return [
         one
         for one in in_order(selected(REGISTRY, choice.algorithms))
-        if len(one.consumes) == 1 and one.consumes[0].classes == wanted
+        if follows(one) and one.consumes[0].classes == wanted
     ]
+
+
+def _with_references(settings: Settings, choice: Choice, observations: Sequence[Observation]) -> Choice:
+    """Cubes of the catalogue as references for cubes that are there, where some are wanted and none given."""
+    if choice.references or not any(one.consumes[1:] for one in _level2_recipes(choice)):
+        return choice
+    own = Product.objects.filter(observation__in=observations, kind=ProductKind.CUBE)
+    found = [source.path for source in reference_sources(settings, own)]
+    return replace(choice, references=found)
 
 
 def _with_frames(observations: Sequence[Observation]) -> list[Observation]:

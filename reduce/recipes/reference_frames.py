@@ -43,7 +43,8 @@ def read_references(
     level1 : Level1Cube
         The science cube.
     references : Sequence[SourceFile]
-        Level 1 cubes; those of the same star are left out with a warning.
+        Level 1 cubes; those of the same star, smaller ones, and those of another pixel scale or other
+        wavelengths are left out with a warning.
     size : int
         Side of the frames wanted, pixels, odd.
     job : Job
@@ -57,25 +58,40 @@ def read_references(
     Raises
     ------
     ReductionError
-        If no cube is left, or one is smaller, has another pixel scale or lacks a wavelength.
+        If no cube is left.
     """
     kept: list[list[NDArray[np.float32]]] = [[] for _ in level1.channels]
-    names = []
+    names, unfit = [], []
     for source in references:
         other = read_level1(source)
-        if _same_star(level1, other):
-            job.log.warning("reference left out: it is of the same star", cube=source.name)
+        why, order = _unfit(level1, other, size), _channels_of(level1, other)
+        if why or order is None:
+            unfit.append(f"{source.name} {why or _no_wavelength(level1, other)}")
             continue
-        cut = _cut(level1, other, size)
-        for channel, of in zip(kept, _channels_of(level1, other), strict=True):
+        middle = other.cube.shape[-1] // 2
+        cut = slice(middle - size // 2, middle + size // 2 + 1)
+        for channel, of in zip(kept, order, strict=True):
             channel.append(other.cube[of, :, cut, cut])
         names.append(source.name)
+    if unfit:
+        job.log.warning("references left out", why=unfit)
     if not names:
         raise ReductionError(
-            f"{level1.name}: {len(references)} reference cubes, none of another star; wanted at least one: "
-            "give --references, level 1 cubes of other stars in the same filter"
+            f"{level1.name}: {len(references)} reference cubes, none that fits; wanted a level 1 cube of "
+            f"another star in the same filter, give --references{''.join(f'; {text}' for text in unfit)}"
         )
     return ReferenceFrames(tuple(np.concatenate(frames) for frames in kept), tuple(names))
+
+
+def _unfit(level1: Level1Cube, other: Level1Cube, size: int) -> str:
+    """Why a cube is no reference, in words; '' if it may be one."""
+    if _same_star(level1, other):
+        return "is of the same star"
+    if other.cube.shape[-1] < size:
+        return f"has frames of {other.cube.shape[-1]} px, wanted at least {size}: lower outer_mas"
+    if abs(other.scale_mas / level1.scale_mas - 1) > _SAME_SCALE:
+        return f"has {other.scale_mas:g} mas/px, wanted {level1.scale_mas:g}"
+    return ""
 
 
 def _same_star(one: Level1Cube, other: Level1Cube) -> bool:
@@ -87,32 +103,18 @@ def _same_star(one: Level1Cube, other: Level1Cube) -> bool:
     return float(np.hypot(along, places[0][1] - places[1][1])) < _APART_DEG
 
 
-def _cut(level1: Level1Cube, other: Level1Cube, size: int) -> slice:
-    """Middle part of the reference's frames."""
-    middle, half = other.cube.shape[-1] // 2, size // 2
-    if middle < half:
-        raise ReductionError(
-            f"{other.name}: frames of {other.cube.shape[-1]} px, wanted at least {size} as in "
-            f"{level1.name}; lower outer_mas or give another reference"
-        )
-    if abs(other.scale_mas / level1.scale_mas - 1) > _SAME_SCALE:
-        raise ReductionError(
-            f"{other.name}: {other.scale_mas:g} mas/px, wanted {level1.scale_mas:g} as in {level1.name}"
-        )
-    return slice(middle - half, middle + half + 1)
-
-
-def _channels_of(level1: Level1Cube, other: Level1Cube) -> list[int]:
-    """For each channel the one of the reference with the same wavelength."""
+def _channels_of(level1: Level1Cube, other: Level1Cube) -> list[int] | None:
+    """For each channel the one of the reference with the same wavelength; None if one has none."""
     theirs = np.array([row.wavelength_um for row in other.channels])
     found = []
     for row in level1.channels:
         apart = np.abs(theirs / row.wavelength_um - 1)
-        if not np.nanmin(np.where(np.isfinite(apart), apart, np.inf)) <= _SAME_WAVELENGTH:
-            told = ", ".join(f"{w:g}" for w in theirs)
-            raise ReductionError(
-                f"{other.name}: channels at {told} um, wanted one at {row.wavelength_um:g} um as in "
-                f"{level1.name}; give a reference in the same filter"
-            )
+        if not (apart <= _SAME_WAVELENGTH).any():
+            return None
         found.append(int(np.nanargmin(apart)))
     return found
+
+
+def _no_wavelength(level1: Level1Cube, other: Level1Cube) -> str:
+    theirs, ours = (", ".join(f"{row.wavelength_um:g}" for row in cube.channels) for cube in (other, level1))
+    return f"has channels at {theirs} um, wanted {ours}"

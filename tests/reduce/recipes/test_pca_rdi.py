@@ -118,21 +118,21 @@ def test_the_frames_that_resemble_most_are_kept(stars: tuple[Path, Path, Path], 
 
 
 def test_without_references_it_is_refused(stars: tuple[Path, Path, Path], tmp_path: Path) -> None:
-    with pytest.raises(ReductionError, match="0 reference cubes, none of another star"):
+    with pytest.raises(ReductionError, match="0 reference cubes, none that fits"):
         reduced(stars[0], [], tmp_path)
 
 
 def test_the_star_itself_is_no_reference(stars: tuple[Path, Path, Path], tmp_path: Path) -> None:
     near = level1(tmp_path, "Alias", 4, ra_deg=190.5005)
-    with pytest.raises(ReductionError, match="2 reference cubes, none of another star"):
+    with pytest.raises(ReductionError, match=r"2 reference cubes, none that fits.*is of the same star"):
         reduced(stars[0], [stars[0], near], tmp_path)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"wavelength_um": (1.59, 1.62)}, "wanted one at 1.67 um"),
-        ({"pixel_scale_mas": 12.5}, "12.5 mas/px, wanted 12.25"),
+        ({"wavelength_um": (1.59, 1.62)}, r"channels at 1\.59, 1\.62 um, wanted 1\.59, 1\.67"),
+        ({"pixel_scale_mas": 12.5}, r"12\.5 mas/px, wanted 12\.25"),
         ({"size": 41}, "frames of 41 px, wanted at least"),
     ],
 )
