@@ -379,7 +379,7 @@ def test_a_fit_that_leaves_much_gives_no_contrast_and_is_told_of(tmp_path: Path)
 
 def test_known_companions_are_no_noise(cube: Path, tmp_path: Path) -> None:
     """Nothing is searched for: what was planted is noise unless it is known."""
-    given = {"max_candidates": 0, "step_fwhm": 4.0}
+    given = {"max_candidates": 0, "step_fwhm": 2.0}
     known = tuple((sep * _SCALE, pa) for sep, pa, _ in _PLANTED)
     curves, levels, cards = [], [], []
     y, x = np.indices((_SIZE, _SIZE)) - _SIZE // 2
