@@ -144,7 +144,7 @@ def _mean_over_time(values: NDArray[np.float32], out: NDArray[np.float32]) -> No
         total, count = 0.0, 0
         for t in range(values.shape[1]):
             if not np.isnan(values[p, t]):
-                total += values[p, t]
+                total += float(values[p, t])
                 count += 1
         out[p] = total / count if count > 0 else np.nan
 

@@ -53,19 +53,19 @@ def _ring(radius: float, number: int) -> RingPatches:
 @pytest.mark.parametrize("radius", [5, 12, 30])
 @pytest.mark.parametrize("degrees", [0.0, 40.0, 100.0])
 def test_the_overlap_is_the_mean_response_of_all_pairs_of_frames(radius: int, degrees: float) -> None:
-    angle = np.radians(np.linspace(10.0, 10.0 + degrees, 17))
-    found = track_overlap(_psf(), _DISC, _ring(radius, 40), angle)[radius]
+    angle = np.radians(np.linspace(10.0, 10.0 + degrees, 9))
+    found = track_overlap(_psf(), _DISC, _ring(radius, 12), angle)[radius]
     x, y = radius * np.cos(angle), radius * np.sin(angle)
     total = np.zeros(())
-    for t in range(17):
-        for s in range(17):
+    for t in range(9):
+        for s in range(9):
             seen = airy(_DX - (x[s] - x[t]), _DY - (y[s] - y[t])) / airy_flux()
             total = total + (seen @ _TEMPLATE) / (_TEMPLATE @ _TEMPLATE)
-    assert found == pytest.approx(float(total) / 17**2, abs=0.01)
+    assert found == pytest.approx(float(total) / 9**2, abs=0.01)
 
 
 def test_without_turn_the_mean_takes_all_and_far_apart_a_share_of_one_frame() -> None:
-    ring = _ring(40.0, 24)
+    ring = _ring(40.0, 6)
     assert track_overlap(_psf(), _DISC, ring, np.zeros(9))[40] == pytest.approx(1.0, abs=1e-6)
     turned = np.radians(np.arange(9) * 40.0)
     assert track_overlap(_psf(), _DISC, ring, turned)[40] == pytest.approx(1 / 9, abs=1e-6)
