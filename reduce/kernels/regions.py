@@ -98,32 +98,51 @@ def divide(shape: tuple[int, int], rings: Sequence[Ring]) -> Regions:
         Zones that come out the same are kept once.
     """
     y, x = np.indices(shape)
-    dx, dy = (x - shape[1] // 2).ravel(), (y - shape[0] // 2).ravel()
-    radius = np.hypot(dx, dy)
-    ring = np.clip(np.searchsorted([r.inner for r in rings[1:]], radius, side="right"), 0, len(rings) - 1)
-    number = np.zeros(radius.size, np.int32)
+    field = _Field.of((x - shape[1] // 2).ravel(), (y - shape[0] // 2).ravel())
+    number = np.zeros(y.size, np.int32)
     ring_of: list[int] = []
     zone_of: list[int] = []
     zones: dict[tuple[object, ...], int] = {}
     pixels: list[NDArray[np.int64]] = []
-    for place, one in enumerate(rings):
-        sector = _sector(dx, dy, one.sectors)
-        here = ring == place
-        number[here] = len(ring_of) + sector[here]
-        inside = np.zeros(radius.size, np.bool_)
-        for low, high in one.zone:
-            inside |= (radius >= low) & (radius < high)
-        for part in range(one.sectors):
-            key = (one.zone, one.sectors, part)
+    for place, ring in enumerate(rings):
+        low = ring.inner if place > 0 else 0.0
+        here = field.between(low, ring.outer if place < len(rings) - 1 else np.inf)
+        number[here] = len(ring_of) + field.sector(here, ring.sectors)
+        for part in range(ring.sectors):
+            key = (ring.zone, ring.sectors, part)
             if key not in zones:
                 zones[key] = len(pixels)
-                pixels.append(np.flatnonzero(inside & (sector == part)))
+                around = np.sort(np.concatenate([field.between(*span) for span in ring.zone]))
+                pixels.append(around[field.sector(around, ring.sectors) == part])
             ring_of.append(place)
             zone_of.append(zones[key])
     return Regions(number.reshape(shape), np.array(ring_of), np.array(zone_of), tuple(pixels))
 
 
-def _sector(dx: NDArray[np.int64], dy: NDArray[np.int64], sectors: int) -> NDArray[np.int64]:
-    """Number of the sector, counted from +y towards -x; mirrored pixels lie in mirrored sectors."""
-    part = np.rint(np.arctan2(np.abs(dx), dy) * sectors / (2 * np.pi)).astype(np.int64)
-    return np.where(dx > 0, sectors - part, part) % sectors
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """Pixels in order of distance: flat index, distance; and of each pixel azimuth / 360 deg, and its side.
+
+    Azimuth is counted from +y, 0 to 0.5 on both sides, so that mirrored pixels lie in mirrored sectors.
+    """
+
+    order: NDArray[np.int64]
+    radius: NDArray[np.float64]
+    turn: NDArray[np.float64]
+    right: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, dx: NDArray[np.int64], dy: NDArray[np.int64]) -> "_Field":
+        radius = np.hypot(dx, dy)
+        order = np.argsort(radius, kind="stable")
+        return cls(order, radius[order], np.arctan2(np.abs(dx), dy) / (2 * np.pi), dx > 0)
+
+    def between(self, low: float, high: float) -> NDArray[np.int64]:
+        """Pixels from a distance to below another."""
+        begin, end = np.searchsorted(self.radius, [low, high])
+        return self.order[begin:end]
+
+    def sector(self, pixels: NDArray[np.int64], sectors: int) -> NDArray[np.int64]:
+        """Number of the sector of each pixel, counted from +y towards -x."""
+        part = np.rint(self.turn[pixels] * sectors).astype(np.int64)
+        return np.asarray(np.where(self.right[pixels], sectors - part, part) % sectors)
