@@ -1,0 +1,69 @@
+"""Leading eigenvectors from those of a neighbouring matrix, against the whole decomposition."""
+
+import numpy as np
+import pytest
+from scipy import linalg
+
+from reduce.kernels.subspace import SMALL, block_size, leading
+
+
+def _matrix(rng: np.random.Generator, size: int, fall: float = 0.8) -> np.ndarray:
+    turn = np.linalg.qr(rng.normal(size=(size, size)))[0]
+    return np.asarray(turn * np.maximum(1e6 * fall ** np.arange(size), 1e-3) @ turn.T)
+
+
+def _projector(vectors: np.ndarray, count: int) -> np.ndarray:
+    return np.asarray(vectors[:, :count] @ vectors[:, :count].T)
+
+
+@pytest.mark.parametrize("size", [12, SMALL, SMALL + 40])
+def test_without_a_start_they_are_those_of_the_whole_decomposition(size: int) -> None:
+    matrix = _matrix(np.random.default_rng(1), size)
+    values, vectors = np.linalg.eigh(matrix)
+    ours = leading(matrix, 5)
+    assert ours.shape == (size, block_size(5, size))
+    assert np.allclose(_projector(ours, 5), _projector(vectors[:, ::-1], 5), atol=1e-8)
+    assert np.einsum("ik,ij,jk->k", ours[:, :5], matrix, ours[:, :5]) == pytest.approx(values[::-1][:5])
+
+
+@pytest.mark.parametrize("push", [0.0, 1e-4, 1e-2, 1.0, 30.0])
+def test_a_start_near_by_leads_to_the_same(push: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new direction stronger than all known ones is found as well."""
+    rng = np.random.default_rng(2)
+    size = SMALL + 60
+    matrix = _matrix(rng, size, 0.9)
+    start = leading(matrix, 8)
+    new = rng.normal(size=size)
+    changed = matrix + push * 1e6 * np.outer(new, new) / size
+    truth = np.linalg.eigh(changed)[1][:, ::-1]
+    monkeypatch.setattr(linalg, "eigh", _not_asked)
+    ours = leading(changed, 8, start)
+    assert np.allclose(_projector(ours, 8), _projector(truth, 8), atol=1e-4)
+    assert np.allclose(ours.T @ ours, np.eye(ours.shape[1]), atol=1e-8)
+
+
+def _not_asked(*_: object, **__: object) -> None:
+    raise AssertionError("the whole decomposition was asked for")
+
+
+def test_where_the_iteration_does_not_settle_the_whole_decomposition_is_taken() -> None:
+    """Eigenvalues that fall by less than nothing: no block is wide enough."""
+    rng = np.random.default_rng(3)
+    size = SMALL + 60
+    turn = np.linalg.qr(rng.normal(size=(size, size)))[0]
+    matrix = turn * np.linspace(1.0, 0.999, size) @ turn.T
+    start = np.linalg.qr(rng.normal(size=(size, block_size(3, size))))[0]
+    truth = np.linalg.eigh(matrix)[1][:, ::-1]
+    assert np.allclose(_projector(leading(matrix, 3, start), 3), _projector(truth, 3), atol=1e-6)
+
+
+def test_the_block_is_wider_than_what_is_wanted_but_no_wider_than_the_matrix() -> None:
+    assert block_size(5, 1000) == 45
+    assert block_size(5, 20) == 20
+
+
+def test_nothing_wanted_of_an_empty_signal() -> None:
+    assert leading(np.zeros((SMALL + 10, SMALL + 10)), 2, np.eye(SMALL + 10)[:, :42]).shape == (
+        SMALL + 10,
+        42,
+    )
