@@ -29,12 +29,14 @@ from tests.truth.level2_statistic import (
     noise_rows,
     tail_rows,
 )
+from tests.truth.level2_strategies import asdi_gains, asdi_rows, rdi_rows, rdi_throughputs
 
 __all__ = ["main", "parts_of"]
 
-_PULL_CUBES = 52
-_LIMIT_CUBES = 50
+_PULL_CUBES = 50
+_LIMIT_CUBES = 30
 _EVEN_CUBES = 20
+_STRATEGY_CUBES = 4
 _ALARM_IMAGES, _ALARM_BATCH = 200_000, 5_000
 _NOISE_BATCH = 250
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -63,7 +65,7 @@ class Part:
 
 
 def parts_of(name: str) -> list[Part]:
-    """Figures of one algorithm.
+    """Figures of one algorithm or strategy.
 
     Parameters
     ----------
@@ -75,6 +77,8 @@ def parts_of(name: str) -> list[Part]:
     list[Part]
         In the order in which they are shown.
     """
+    if name in _STRATEGIES:
+        return [_STRATEGIES[name]]
 
     def seeds(number: int) -> list[tuple[str, int]]:
         return [(name, seed) for seed in range(number)]
@@ -89,6 +93,12 @@ def parts_of(name: str) -> list[Part]:
     ]
 
 
+_STRATEGIES = {
+    "pca_asdi": Part("gain", asdi_gains, [(seed,) for seed in range(_STRATEGY_CUBES)], asdi_rows),
+    "pca_rdi": Part("near", rdi_throughputs, [(seed,) for seed in range(_STRATEGY_CUBES)], rdi_rows),
+}
+
+
 def _of_the_statistic() -> list[Part]:
     batches = [(seed, _ALARM_BATCH) for seed in range(_ALARM_IMAGES // _ALARM_BATCH)]
     return [
@@ -98,14 +108,15 @@ def _of_the_statistic() -> list[Part]:
 
 
 @click.command()
-@click.argument("algorithms", nargs=-1, type=click.Choice(list(METHODS)))
+@click.argument("algorithms", nargs=-1, type=click.Choice([*METHODS, *_STRATEGIES]))
 @click.option("--workers", type=int, default=2, show_default=True, help="Processes, one thread each.")
 @click.option(
     "--part", "wanted", multiple=True, help="Only these figures: pulls, limits, azimuth, noise, ..."
 )
 def main(*, algorithms: tuple[str, ...], workers: int, wanted: tuple[str, ...]) -> None:
     """Run the ALGORITHMS (all when none is given)."""
-    parts = [part for name in algorithms or METHODS for part in parts_of(name)]
+    names = algorithms or (*METHODS, *_STRATEGIES)
+    parts = [part for name in names for part in parts_of(name)]
     parts = [part for part in [*_of_the_statistic(), *parts] if not wanted or part.name in wanted]
     os.environ.update(dict.fromkeys(_THREADS, "1"))  # before the workers load BLAS
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:

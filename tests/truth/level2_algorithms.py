@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from reduce.recipe import Job, Recipe
-from reduce.recipes import cadi, loci, noadi, paco, pca, pca_annular, radial
+from reduce.recipes import cadi, loci, noadi, paco, pca, pca_annular, radial, tloci
 from reduce.recipes.level1_cube import Level1Cube
 from reduce.recipes.level2 import Level2Parameters
 from reduce.recipes.level2_recipe import Method
@@ -44,6 +44,7 @@ METHODS: dict[str, Entry] = {
     "radial": Entry(radial.RECIPE, radial._Radial),
     "cadi": Entry(cadi.RECIPE, cadi._Cadi),
     "loci": Entry(loci.RECIPE, loci._Loci),
+    "tloci": Entry(tloci.RECIPE, tloci._Tloci),
     "pca": Entry(pca.RECIPE, pca._Pca),
     "pca_annular": Entry(pca_annular.RECIPE, pca_annular._AnnularPca),
     "paco": Entry(paco.RECIPE, paco._Paco),

@@ -2,6 +2,7 @@
 
 import functools
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def reduced(sequence: Sequence1, name: str, **parameters: object) -> Level2:
 class Ready:
     """Channels, the algorithm set up for them, and the separations searched, pixels."""
 
-    channels: list[Channel]
+    channels: Sequence[Channel]
     algorithm: Algorithm
     inner: float
     outer: float
@@ -111,7 +112,7 @@ def ready(sequence: Sequence1, name: str) -> Ready:
     return Ready(channels, method(Setting(channels, mask, inner, outer)), inner, outer)
 
 
-def channels_of(sequence: Sequence1) -> list[Channel]:
+def channels_of(sequence: Sequence1) -> Sequence[Channel]:
     """A sequence as level 2 searches it: whole, but for the pixels at its edge."""
     fwhm = sequence.fwhm_px[0]
     return level2._channels(level1_of(sequence), int(np.ceil(sequence.plan.size // 2 + fwhm)))
