@@ -8,7 +8,7 @@ self-subtraction in full. `WholeReduction` makes any algorithm do, slowly.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from reduce.kernels.derotate import derotate
 from reduce.kernels.inject import Stamps, add_stamps
 from reduce.kernels.spline import coefficients
 
-__all__ = ["Parts", "Reduction", "Sequenced", "WholeReduction", "sequence"]
+__all__ = ["OwnSnr", "Parts", "Reduction", "Sequenced", "WholeReduction", "sequence"]
 
 Parts = Sequence[tuple[Stamps, float]]
 """Sources to inject: stamps of unit flux, and the flux."""
@@ -33,6 +33,15 @@ class Reduction(Protocol):
 
     def patch(self, parts: Parts, x: int, y: int, half: int) -> NDArray[np.float32]:
         """Pixels x - half .. x + half, y - half .. y + half of the image, had `parts` been in the data."""
+
+
+@runtime_checkable
+class OwnSnr(Protocol):
+    """A reduction whose algorithm has a signal to noise of its own, by its model of the noise."""
+
+    @property
+    def snr(self) -> NDArray[np.float32]:
+        """Signal to noise at each pixel (y, x), known companions in it; NaN = none."""
 
 
 @dataclass(frozen=True, slots=True)

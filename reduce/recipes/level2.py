@@ -13,6 +13,7 @@ from reduce.kernels.candidates import Found, search
 from reduce.kernels.channels import Algorithm, Channel, stack
 from reduce.kernels.inject import Companion, prepare_psf
 from reduce.kernels.joint import join
+from reduce.kernels.reduction import OwnSnr
 from reduce.kernels.snr import significance, snr_map
 from reduce.kernels.spectral import channel_images
 from reduce.recipe import Job, Parameters
@@ -113,6 +114,8 @@ class Level2:
         Separations searched.
     systematics : Systematics
         What went into the errors.
+    own_snr : NDArray[np.float32] | None
+        (channel, y, x) by the algorithm's own model of the noise; None where it has none.
     """
 
     residual: NDArray[np.float32]
@@ -126,6 +129,7 @@ class Level2:
     inner_mas: float
     outer_mas: float
     systematics: Systematics
+    own_snr: NDArray[np.float32] | None = None
 
 
 def run_level2(
@@ -207,6 +211,7 @@ def run_level2(
         image=stack([r.image for r in found.original], found.scene.weights),
         snr=snr,
         significance=sigma,
+        own_snr=_own_snr(found, (inner, outer)),
         weights=found.scene.weights,
         contrast=contrast_rows(level1, found, points, job),
         candidates=rows,
@@ -300,6 +305,15 @@ def _systematics(given: Systematics, parameters: Level2Parameters) -> Systematic
         chosen(parameters.pixel_scale_error_mas, given.pixel_scale_mas),
         chosen(parameters.true_north_error_deg, given.true_north_deg),
     )
+
+
+def _own_snr(found: Found, limits: tuple[float, float]) -> NDArray[np.float32] | None:
+    planes = [r.snr for r in found.original if isinstance(r, OwnSnr)]
+    if not planes:
+        return None
+    snr = np.stack(planes)
+    snr[:, ~_between(snr.shape[-1], *limits)] = np.nan
+    return snr
 
 
 def _maps(

@@ -44,6 +44,7 @@ class _Product:
     figure: Figure
     texts: tuple[ProductKind, ...] = ()
     rows: Table | None = None
+    own: NDArray[np.float32] | None = None  # the algorithm's own map beside the image: extension OWN_SNR
 
 
 def write_level2(
@@ -100,7 +101,7 @@ def _products(level1: Level1Cube, level2: Level2, algorithm: str) -> list[_Produ
         sky(ProductKind.RESIDUAL, "channel,y,x", "adu", level2.residual),
         sky(ProductKind.IMAGE, "y,x", "adu", level2.image),
         sky(ProductKind.CORRECTED, "channel,y,x", "adu", level2.corrected),
-        sky(ProductKind.SNR, "channel,y,x", "", level2.snr),
+        replace(sky(ProductKind.SNR, "channel,y,x", "", level2.snr), own=level2.own_snr),
         sky(ProductKind.SIGNIFICANCE, "channel,y,x", "", level2.significance),
     ]
     if level2.contrast:
@@ -138,6 +139,8 @@ def _write(
     facts = replace(facts, kind=product.kind, axes=product.axes, unit=product.unit)
     header = _header(facts, level1, product.image, cards)
     hdus = fits.HDUList([fits.PrimaryHDU(product.image, header)])
+    if product.own is not None:
+        hdus.append(fits.ImageHDU(product.own, _sky_header(facts, level1, product.own), name="OWN_SNR"))
     if product.table is not None:
         hdus.append(product.table)
     path = job.path_for(facts)
@@ -161,12 +164,16 @@ def _header(
 ) -> fits.Header:
     header = product_header(facts)
     if image is not None:
-        planes = ("CHANNEL",) if image.ndim > 2 else ()  # noqa: PLR2004 # planes above an image
-        ra, dec = facts.ra_deg or 0.0, facts.dec_deg or 0.0
-        header.update(celestial_header(image.shape[-1], level1.scale_mas, ra, dec, extra_axes=planes))
+        header.update(_sky_header(facts, level1, image))
     for keyword, value, comment in cards:
         header[keyword] = (value, comment)
     return header
+
+
+def _sky_header(facts: ProductFacts, level1: Level1Cube, image: NDArray[np.float32]) -> fits.Header:
+    planes = ("CHANNEL",) if image.ndim > 2 else ()  # noqa: PLR2004 # planes above an image
+    ra, dec = facts.ra_deg or 0.0, facts.dec_deg or 0.0
+    return celestial_header(image.shape[-1], level1.scale_mas, ra, dec, extra_axes=planes)
 
 
 def _cards(level1: Level1Cube, level2: Level2, parameters: Level2Parameters) -> list[Card]:
