@@ -318,6 +318,8 @@ def _add_images(
 
 def _products(first: _Injected, second: _Injected, groups: Sequence[slice]) -> list[NDArray[np.float64]]:
     """For each group (n, n): products of the frames of two sources, over the part they share."""
+    if first is second:
+        return [_cross(frames, frames) for frames in (first.pixels[group] for group in groups)]
     shared = _shared(first.boxes[0], second.boxes[0])
     if shared is None:
         nothing = np.zeros((len(first.pixels), len(first.pixels)))
@@ -328,7 +330,8 @@ def _products(first: _Injected, second: _Injected, groups: Sequence[slice]) -> l
 
 def _cross(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
     """Products (n, n) of the frames (n, y, x) of two stacks; small ones in float64."""
-    a, b = (stack.reshape(len(stack), -1) for stack in (first, second))
+    a = first.reshape(len(first), -1)
+    b = a if second is first else second.reshape(len(second), -1)  # of itself: half the work in BLAS
     if len(first) > SMALL:
         return (a @ b.T).astype(np.float64)
     return np.asarray(a.astype(np.float64) @ b.T.astype(np.float64))
