@@ -9,6 +9,7 @@ The frames are kept minus their temporal mean, with the mean as one frame more: 
 of the mean is a column of its own. So least squares on the raw frames lose no digits to the halo.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -29,6 +30,7 @@ from reduce.kernels.spline import coefficients
 __all__ = ["Frames", "RegionalReduction", "Solver", "lay_frames", "reduce_regions", "with_solver"]
 
 _BITS = 62  # zones told apart at a time when an injection changes them
+_SMALL = 8  # times the number of frames: pixels of a zone whose products cost less than their solution
 
 
 class Solver(Protocol):
@@ -101,8 +103,8 @@ class RegionalReduction:
         (time,).
     regions : Regions
         The field, divided.
-    grams : NDArray[np.float64]
-        (zone, time + 1, time + 1).
+    grams : Mapping[int, NDArray[np.float64]]
+        By zone (time + 1, time + 1); those of small zones are made anew when they are wanted.
     solve : Solver
         Gram matrix to mixing.
     how : str
@@ -114,7 +116,7 @@ class RegionalReduction:
     frames: Frames
     angles_deg: NDArray[np.floating]
     regions: Regions
-    grams: NDArray[np.float64]
+    grams: Mapping[int, NDArray[np.float64]]
     solve: Solver
     how: str
     image: NDArray[np.float32] = field(repr=False)
@@ -151,7 +153,8 @@ class RegionalReduction:
         weights = np.zeros((len(used), needed.shape[1], needed.shape[1] + 1), np.float32)
         for place, region in enumerate(used):
             zone, rows = int(self.regions.zone_of[region]), np.flatnonzero(needed[region])
-            weights[place, rows] = self.solve(grams.get(zone, self.grams[zone]), int(region), rows)
+            gram = grams[zone] if zone in grams else self._gram(zone)
+            weights[place, rows] = self.solve(gram, int(region), rows)
         return slot, weights
 
     def _changed(self, signal: "_Laid", used: NDArray[np.int64]) -> dict[int, NDArray[np.float64]]:
@@ -168,8 +171,11 @@ class RegionalReduction:
             totals = (inside.astype(np.float32) @ sums.reshape(len(sums), -1)).reshape(-1, *sums.shape[1:])
             for place in np.flatnonzero(inside.any(axis=1)):
                 zone = int(part[place])
-                changed[zone] = _updated(self.grams[zone], totals[place].astype(np.float64))
+                changed[zone] = _updated(self._gram(zone), totals[place].astype(np.float64))
         return changed
+
+    def _gram(self, zone: int) -> NDArray[np.float64]:
+        return self.grams[zone] if zone in self.grams else _zone_gram(self.frames, self.regions.zones[zone])
 
     def _groups(
         self, signal: "_Laid", zones: NDArray[np.int64]
@@ -394,11 +400,15 @@ def _sample(
         sample_box(planes[t], bad, t, (corner[0][t], corner[1][t]), turn, patch, shape, out[t])
 
 
+def _zone_gram(frames: Frames, zone: NDArray[np.int64]) -> NDArray[np.float64]:
+    return gram_matrix(frames.data.reshape(-1, frames.data.shape[2])[zone])
+
+
 def _image(
     frames: Frames,
     angles_deg: NDArray[np.floating],
     regions: Regions,
-    grams: NDArray[np.float64],
+    grams: Mapping[int, NDArray[np.float64]],
     solve: Solver,
     how: str,
 ) -> NDArray[np.float32]:
@@ -410,15 +420,14 @@ def _image(
     ends = np.cumsum(np.bincount(regions.number.ravel(), minlength=len(regions.ring_of)))
     rows = np.arange(columns - 1)
     for region, pixels in enumerate(np.split(order, ends[:-1])):
-        mixing = solve(grams[regions.zone_of[region]], region, rows)
-        residual[:, pixels] = mixing @ data[pixels].T
+        zone = int(regions.zone_of[region])
+        gram = grams[zone] if zone in grams else _zone_gram(frames, regions.zones[zone])
+        residual[:, pixels] = solve(gram, region, rows) @ data[pixels].T
     cube = residual.reshape(-1, ny, nx)
+    bad = np.zeros((0, 0, 0), np.bool_)
     for t, angle in enumerate(angles_deg):
-        bad = (
-            np.ascontiguousarray(frames.bad[None, :, :, t])
-            if frames.bad.size
-            else np.zeros((0, 0, 0), np.bool_)
-        )
+        if frames.bad.size:
+            bad = np.ascontiguousarray(frames.bad[None, :, :, t])
         cube[t] = rotate_splines(coefficients(cube[t : t + 1]), bad, np.array([angle]))[0]
     return combine(cube, how)
 
@@ -451,8 +460,8 @@ def reduce_regions(
         Image and patches.
     """
     frames = lay_frames(cube)
-    data = frames.data.reshape(-1, frames.data.shape[2])
-    grams = np.stack([gram_matrix(data[zone]) for zone in regions.zones])
+    kept = (n for n, zone in enumerate(regions.zones) if len(zone) >= _SMALL * len(cube))
+    grams = {number: _zone_gram(frames, regions.zones[number]) for number in kept}
     image = _image(frames, angles_deg, regions, grams, solve, how)
     return RegionalReduction(frames, angles_deg, regions, grams, solve, how, image)
 

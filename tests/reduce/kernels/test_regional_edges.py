@@ -127,6 +127,7 @@ def test_zones_by_the_hundred_change_as_one_by_one() -> None:
     given = Loci(area=0.4, width=0.6, ridge=0.02, least=2)
     fast = reduce_loci(channel, _LIMITS, given)
     assert len(fast.regions.zones) > 124
+    assert not fast.grams
     parts: Parts = [(channel.stamps(17.3, 16.6), 30.0)]
     injected = replace(channel, cube=channel.with_sources([(17.3, 16.6, 30.0)]).cube)
     wanted = reduce_loci(injected, _LIMITS, given).image[7:20, 8:21]
@@ -148,6 +149,13 @@ def test_mirrored_angles_give_the_mirrored_image(run: Callable[[Channel], Region
     mirrored = replace(channel, cube=channel.cube[:, :, ::-1].copy(), angles_deg=-_ANGLES)
     other = run(mirrored).image[:, ::-1]
     assert np.nanmax(np.abs(image - other)) <= 1e-5 * np.nanmax(np.abs(image))
+
+
+def test_products_of_zones_with_many_pixels_are_kept() -> None:
+    fast = reduce_tloci(_channel(), _LIMITS, Tloci(area=8.0, ridge=0.05, least=2))
+    sizes = np.array([len(zone) for zone in fast.regions.zones])
+    assert sizes.min() < 56 < sizes.max()
+    assert set(fast.grams) == set(np.flatnonzero(sizes >= 56))
 
 
 def test_frames_are_laid_out_minus_their_mean_with_the_mean_behind() -> None:
