@@ -10,6 +10,7 @@ from rich.progress import Progress
 
 from hcvo.centre.external_cube import CubeFiles, check_parameters, ingest_cube, position_of
 from hcvo.centre.level2_choice import choice_options, chosen
+from hcvo.centre.numbers import NUMBERS
 from hcvo.centre.show import show_summary
 from hcvo.config import load_settings
 from hcvo.model.release import ReleasePolicy
@@ -30,24 +31,6 @@ _RELEASE = click.option(
     help="When new rows become public: default (calibrations at once, raw frames after one year, products "
     "after two) or now (demo data).",
 )
-
-
-class _Numbers(click.ParamType[tuple[float, ...]]):
-    """Numbers parted by commas."""
-
-    name = "number[,number...]"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        """Text to numbers."""
-        try:
-            return tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a number, nor numbers parted by commas", param, ctx)
-
-
-_NUMBERS = _Numbers()
 
 
 @click.group()
@@ -96,12 +79,10 @@ def raw(*, places: tuple[Path, ...], release: str, dry_run: bool, as_json: bool)
 )
 @click.option("--psf", required=True, type=_FILE, help="Off-axis PSF: (y, x) or (channel, y, x).")
 @click.option("--pixel-scale-mas", required=True, type=float, help="Pixel scale, mas.")
-@click.option("--fwhm-px", required=True, type=_NUMBERS, help="FWHM, pixels; one, or one a channel.")
-@click.option(
-    "--star-flux", type=_NUMBERS, help="Star in an aperture of 1 FWHM, adu; without it no contrast."
-)
-@click.option("--wavelength-um", required=True, type=_NUMBERS, help="Wavelength, um; one a channel.")
-@click.option("--width-um", type=_NUMBERS, help="Width of the band, um; one, or one a channel.")
+@click.option("--fwhm-px", required=True, type=NUMBERS, help="FWHM, pixels; one, or one a channel.")
+@click.option("--star-flux", type=NUMBERS, help="Star in an aperture of 1 FWHM, adu; without it no contrast.")
+@click.option("--wavelength-um", required=True, type=NUMBERS, help="Wavelength, um; one a channel.")
+@click.option("--width-um", type=NUMBERS, help="Width of the band, um; one, or one a channel.")
 @click.option("--filter", "filter_", required=True, help="Name of the filter.")
 @click.option("--instrument", required=True, help="Instrument, e.g. NACO.")
 @click.option("--telescope", default="", help="Telescope, e.g. ESO-VLT-U4.")
@@ -109,7 +90,8 @@ def raw(*, places: tuple[Path, ...], release: str, dry_run: bool, as_json: bool)
 @click.option("--target", required=True, help="Name of the star.")
 @click.option("--ra", "ra_deg", type=float, help="Star at that date, ICRS, degrees; else by its name.")
 @click.option("--dec", "dec_deg", type=float, help="Star at that date, ICRS, degrees; else by its name.")
-@click.option("--center", type=_NUMBERS, help="x,y of the star, pixels from 0; else the middle.")
+@click.option("--center", type=NUMBERS, help="x,y of the star, pixels from 0; else the middle.")
+@click.option("--mask-mas", type=float, help="Radius of the coronagraph's mask, mas.")
 @click.option("--dit-s", type=float, help="Integration time of a frame, s.")
 @click.option("--programme", default="", help="Observing programme.")
 @click.option("--centre-error-mas", type=float, help="Error of the star's place, mas.")

@@ -20,9 +20,10 @@ from hcvo.model.names import url_safe
 from hcvo.model.product import ProductFacts, ProductKind
 from hcvo.store import write_aside
 from reduce.kernels.gaps import shifted
-from reduce.kernels.photometry import normalised
+from reduce.kernels.psf_shape import saturated_radius
 from reduce.product_file import image_hdu, table_hdu, write_preview
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
+from reduce.recipes.external_psf import prepared
 
 __all__ = ["RECIPE", "ExternalCubeParameters", "observation_name"]
 
@@ -53,6 +54,9 @@ class ExternalCubeParameters(Parameters):
     center: tuple[float, float] | None = Field(
         default=None, description="x, y of the star, 0-based pixels; None is the middle (n - 1)/2"
     )
+    mask_mas: float = Field(
+        default=0.0, ge=0, description="radius of the coronagraph's mask, mas; 0 none; level 2 starts outside"
+    )
     dit_s: float = Field(default=0.0, ge=0, description="integration time of a frame, s; 0 unknown")
     programme: str = Field(default="", pattern=_TEXT, description="observing programme")
     centre_error_mas: float = Field(
@@ -71,11 +75,15 @@ class ExternalCubeParameters(Parameters):
 
 @dataclass(frozen=True, slots=True)
 class _External:
-    """Arrays of the three files, checked: cube (channel, time, y, x), angles (time,), psf (channel, y, x)."""
+    """What the three files hold, checked: cube (channel, time, y, x), angles (time,), psf (channel, y, x).
+
+    `mask_px` is how far from the star nothing can be seen: mask or saturated core.
+    """
 
     cube: NDArray[np.float32]
     angles_deg: NDArray[np.float64]
     psf: NDArray[np.float32]
+    mask_px: float
 
 
 def observation_name(instrument: str, target: str, start: datetime) -> str:
@@ -95,7 +103,8 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
     external = _External(
         cube=_centred(cube, parameters, cube_file.path, job),
         angles_deg=_angles(angle_file.path, cube.shape[1]),
-        psf=_psfs(psf_file.path, parameters, len(cube)),
+        psf=_psfs(psf_file.path, parameters, len(cube), job),
+        mask_px=_mask(cube, parameters, cube_file.path, job),
     )
     if any(flux is None for flux in _spread(parameters.star_flux, len(cube))):
         job.log.warning(
@@ -145,25 +154,13 @@ def _angles(path: Path, frames: int) -> NDArray[np.float64]:
     return angles
 
 
-def _psfs(path: Path, parameters: ExternalCubeParameters, channels: int) -> NDArray[np.float32]:
+def _psfs(path: Path, parameters: ExternalCubeParameters, channels: int, job: Job) -> NDArray[np.float32]:
     psf = _load(path, "PSF")
     if psf.ndim == 2:  # noqa: PLR2004 # one channel
         psf = psf[None]
     if psf.ndim != 3 or len(psf) != channels:  # noqa: PLR2004 - channel, y, x
         raise InputError(f"{path}: PSF has axes {psf.shape}, wanted (y, x) or ({channels}, y, x)")
-    if psf.shape[1] != psf.shape[2] or psf.shape[1] % 2 == 0:
-        raise InputError(
-            f"{path}: PSF is {psf.shape[2]} x {psf.shape[1]} px, "
-            "wanted an odd square with the star in the middle"
-        )
-    if not np.isfinite(psf).all():
-        raise InputError(f"{path}: PSF has {int((~np.isfinite(psf)).sum())} pixels that are not numbers")
-    try:
-        return np.stack(
-            [normalised(p, f) for p, f in zip(psf, _spread(parameters.fwhm_px, channels), strict=True)]
-        )
-    except ValueError as error:
-        raise InputError(f"{path}: PSF cannot be normalised in an aperture of 1 FWHM: {error}") from error
+    return prepared(psf, _spread(parameters.fwhm_px, channels), path, job)
 
 
 def _check_channels(parameters: ExternalCubeParameters, channels: int, path: Path) -> None:
@@ -205,6 +202,24 @@ def _centred(
             for channel, width in zip(cube, widths, strict=True)
         ]
     )
+
+
+def _mask(cube: NDArray[np.float32], parameters: ExternalCubeParameters, path: Path, job: Job) -> float:
+    """Radius of the mask, or of the core if it is saturated and wider, pixels."""
+    ny, nx = cube.shape[2:]
+    centre = parameters.center or ((nx - 1) / 2, (ny - 1) / 2)
+    reach = _LEAST_FWHM / 2 * max(parameters.fwhm_px)
+    core = max(saturated_radius(channel, centre, reach) for channel in cube)
+    mask = parameters.mask_mas / parameters.pixel_scale_mas
+    if not core:
+        return mask
+    job.log.warning(
+        "the star's core is saturated: level 2 starts outside it",
+        cube=path.name,
+        radius_px=round(core, 1),
+        starts_px=round(max(mask, core + 1), 1),
+    )
+    return max(mask, core + 1)
 
 
 def _start(parameters: ExternalCubeParameters) -> datetime:
@@ -321,6 +336,9 @@ def _write(external: _External, facts: ProductFacts, parameters: ExternalCubePar
         )
     )
     header["COMMENT"] = "The CD matrix holds at the median derotation angle of the sequence."
+    if external.mask_px:
+        radius = external.mask_px * parameters.pixel_scale_mas
+        header["MASKRAD"] = (radius, "[mas] mask or saturated core")
     for keyword, value, comment in (
         ("CENTRERR", parameters.centre_error_mas, "[mas] error of the star's place"),
         ("PIXSCERR", parameters.pixel_scale_error_mas, "[mas] error of the pixel scale"),

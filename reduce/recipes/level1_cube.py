@@ -1,6 +1,6 @@
 """A level 1 cube file, read once into values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy.io import fits
@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 from hcvo.errors import HeaderError, InputError, ReductionError
 from hcvo.headers.product import read_product_facts
 from hcvo.model.product import ProductFacts
+from reduce.kernels.psf_shape import star_place
 from reduce.recipe import SourceFile
 
 __all__ = ["ChannelFacts", "Level1Cube", "Systematics", "read_level1"]
+
+_OFF_PX = 0.5  # of the PSF from its middle pixel, by which fitted places would be off too
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,8 @@ class Level1Cube:
         Names of other files that its reduction uses, for provenance.
     smear_deg : NDArray[np.float64] | None
         (time,) SMEAR: by how much the field turned within each frame; None where the table does not say.
+    empty : int
+        Planes left out because they hold no number in some channel.
     """
 
     facts: ProductFacts
@@ -79,6 +84,7 @@ class Level1Cube:
     spectrum: tuple[float, ...] = ()
     beside: tuple[str, ...] = ()
     smear_deg: NDArray[np.float64] | None = None
+    empty: int = 0
 
     @property
     def scale_mas(self) -> float:
@@ -124,7 +130,23 @@ def read_level1(source: SourceFile) -> Level1Cube:
             f"DEROTATION, CHANNELS and PSF ({error})"
         ) from error
     _check(level1)
-    return level1
+    return _without_empty(level1)
+
+
+def _without_empty(level1: Level1Cube) -> Level1Cube:
+    """Without the frames that hold no number in some channel: they tell nothing and count as frames."""
+    there = np.array([all(np.isfinite(c[t]).any() for c in level1.cube) for t in range(level1.cube.shape[1])])
+    if there.all():
+        return level1
+    if not there.any():
+        raise ReductionError(f"{level1.name}: none of {there.size} frames holds a number in every channel")
+    return replace(
+        level1,
+        cube=level1.cube[:, there],
+        angles_deg=level1.angles_deg[there],
+        smear_deg=None if level1.smear_deg is None else level1.smear_deg[there],
+        empty=int((~there).sum()),
+    )
 
 
 def _kept(hdus: fits.HDUList, name: str) -> NDArray[np.intp] | slice:
@@ -193,3 +215,21 @@ def _check(level1: Level1Cube) -> None:
             raise ReductionError(
                 f"{name}: FWHM of channel {channel.name} is {channel.fwhm_px} px, wanted more than 1"
             )
+    for channel, psf in zip(level1.channels, level1.psf, strict=True):
+        _check_psf(name, channel, psf)
+
+
+def _check_psf(name: str, channel: ChannelFacts, psf: NDArray[np.float32]) -> None:
+    """Refuse a PSF that injections would put beside their places."""
+    if psf.shape[0] != psf.shape[1] or psf.shape[0] % 2 == 0 or not np.isfinite(psf).all():
+        raise ReductionError(
+            f"{name}: PSF of channel {channel.name} is {psf.shape} with {int((~np.isfinite(psf)).sum())} "
+            "gaps, wanted an odd square without"
+        )
+    x, y = star_place(psf, channel.fwhm_px)
+    middle = psf.shape[0] // 2
+    if not np.hypot(x - middle, y - middle) <= _OFF_PX:
+        raise ReductionError(
+            f"{name}: PSF of channel {channel.name} stands at ({x:.2f}, {y:.2f}), wanted within {_OFF_PX} px "
+            f"of its middle pixel ({middle}, {middle}); make the PSF anew"
+        )

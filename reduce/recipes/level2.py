@@ -21,7 +21,7 @@ from reduce.recipes.level1_cube import Level1Cube, Systematics
 from reduce.recipes.level2_candidates import candidate_rows
 from reduce.recipes.level2_curve import contrast_rows, corrected_images, curve
 
-__all__ = ["Level2", "Level2Parameters", "Setting", "run_level2"]
+__all__ = ["Level2", "Level2Parameters", "Searched", "Setting", "run_level2", "searched"]
 
 _PSF_REACH = 4.0  # FWHM of the PSF's wings that injections carry
 _SMEAR_FWHM = 0.3  # turn from frame to frame at the outer edge from which injections are too sharp
@@ -132,15 +132,38 @@ class Level2:
     own_snr: NDArray[np.float32] | None = None
 
 
-def run_level2(
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """A cube reduced by one algorithm, its companions found.
+
+    Attributes
+    ----------
+    channels : Sequence[Channel]
+        The data.
+    found : Found
+        Detections and reductions.
+    inner_px, outer_px : float
+        Separations searched.
+    known : Sequence[Companion]
+        Companions that were told of, without a flux.
+    """
+
+    channels: Sequence[Channel]
+    found: Found
+    inner_px: float
+    outer_px: float
+    known: Sequence[Companion]
+
+
+def searched(
     level1: Level1Cube,
     parameters: Level2Parameters,
     algorithm: Callable[[Setting], Algorithm],
     job: Job,
     *,
     turning: bool = True,
-) -> Level2:
-    """Subtract the star, search, characterise, and measure the contrast reached.
+) -> Searched:
+    """Subtract the star and search for companions.
 
     Parameters
     ----------
@@ -157,8 +180,8 @@ def run_level2(
 
     Returns
     -------
-    Level2
-        Images and rows.
+    Searched
+        Reductions with and without what was found.
 
     Raises
     ------
@@ -166,6 +189,8 @@ def run_level2(
         If there are too few frames, too little rotation for what needs it, or the field is too small to
         search.
     """
+    if level1.empty:
+        job.log.warning("frames without any number are left out", frames=level1.empty, cube=level1.name)
     fwhm = float(np.mean([c.fwhm_px for c in level1.channels]))
     inner = max(parameters.inner_fwhm * fwhm, level1.mask_mas / level1.scale_mas)
     edge = level1.cube.shape[-1] // 2 - fwhm
@@ -196,27 +221,63 @@ def run_level2(
         job.log.warning("search ended with peaks left", why=found.untried)
     job.log.info("searched", candidates=len(found.detections), inner_px=inner, outer_px=outer)
     job.progress(0.3)
+    return Searched(channels, found, inner, outer, known)
+
+
+def run_level2(
+    level1: Level1Cube,
+    parameters: Level2Parameters,
+    algorithm: Callable[[Setting], Algorithm],
+    job: Job,
+    *,
+    turning: bool = True,
+) -> Level2:
+    """Subtract the star, search, characterise, and measure the contrast reached.
+
+    Parameters
+    ----------
+    level1 : Level1Cube
+        The data.
+    parameters : Level2Parameters
+        Of the recipe.
+    algorithm : Callable[[Setting], Algorithm]
+        Makes the algorithm for this cube.
+    job : Job
+        For log and progress.
+    turning : bool
+        The algorithm lives on the turn of the field.
+
+    Returns
+    -------
+    Level2
+        Images and rows.
+
+    See Also
+    --------
+    searched : a ReductionError of it is raised.
+    """
+    done = searched(level1, parameters, algorithm, job, turning=turning)
+    found, known, limits = done.found, done.known, (done.inner_px, done.outer_px)
     systematics = _systematics(level1.systematics, parameters)
     rows = candidate_rows(level1, found, parameters.injections, systematics, job, known)
     job.progress(0.7)
-    step = parameters.step_fwhm * found.scene.fwhm
-    points = curve(found, (inner, outer), step, parameters.branches, known)
+    points = curve(found, limits, parameters.step_fwhm * found.scene.fwhm, parameters.branches, known)
     job.progress(0.9)
-    snr, sigma = _maps(found, (inner, outer), known)
+    snr, sigma = _maps(found, limits, known)
     over = corrected_images(found, points)
-    over[:, ~_between(over.shape[-1], inner, outer)] = np.nan
+    over[:, ~_between(over.shape[-1], *limits)] = np.nan
     return Level2(
-        residual=channel_images(channels, found.original),
+        residual=channel_images(done.channels, found.original),
         corrected=over,
         image=stack([r.image for r in found.original], found.scene.weights),
         snr=snr,
         significance=sigma,
-        own_snr=_own_snr(found, (inner, outer)),
+        own_snr=_own_snr(found, limits),
         weights=found.scene.weights,
         contrast=contrast_rows(level1, found, points, job),
         candidates=rows,
-        inner_mas=inner * level1.scale_mas,
-        outer_mas=outer * level1.scale_mas,
+        inner_mas=limits[0] * level1.scale_mas,
+        outer_mas=limits[1] * level1.scale_mas,
         systematics=systematics,
     )
 

@@ -1,18 +1,18 @@
 """How a recipe of level 2 is made of an algorithm: read the cube, run what all share, write the products."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from hcvo.model.product import ProductKind
 from reduce.kernels.channels import Algorithm
 from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
 from reduce.recipes.joint_cube import joined
-from reduce.recipes.level1_cube import read_level1
+from reduce.recipes.level1_cube import Level1Cube, read_level1
 from reduce.recipes.level2 import Level2Parameters, Setting, run_level2
 from reduce.recipes.write_level2 import Card, write_level2
 
-__all__ = ["Method", "level2_recipe"]
+__all__ = ["Level2Recipe", "Method", "Prepared", "level2_recipe"]
 
 _MAKES = (
     ProductKind.RESIDUAL,
@@ -28,6 +28,7 @@ _MAKES = (
     ProductKind.CANDIDATES_VOTABLE,
 )
 _P = TypeVar("_P", bound=Level2Parameters)
+_Files = Mapping[str, Sequence[SourceFile]]
 
 
 class Method(Protocol):
@@ -40,6 +41,41 @@ class Method(Protocol):
         """What it chose, for the headers; asked after the algorithm ran."""
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A cube, and an algorithm set up for it.
+
+    Attributes
+    ----------
+    level1 : Level1Cube
+        The data.
+    parameters : Level2Parameters
+        What was asked.
+    method : Method
+        The algorithm.
+    turning : bool
+        It lives on the turn of the field.
+    """
+
+    level1: Level1Cube
+    parameters: Level2Parameters
+    method: Method
+    turning: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level2Recipe(Recipe):
+    """Recipe of one algorithm.
+
+    Attributes
+    ----------
+    prepare : Callable[[_Files, Parameters, Job], Prepared]
+        Reads the cube and sets the algorithm up: for those who measure it, e.g. `hcvo metrics`.
+    """
+
+    prepare: Callable[[_Files, Parameters, Job], Prepared]
+
+
 def level2_recipe(
     name: str,
     parameters: type[_P],
@@ -49,7 +85,7 @@ def level2_recipe(
     turning: Callable[[_P], bool] = lambda _: True,
     joint: Callable[[_P], Sequence[float]] | None = None,
     references: bool = False,
-) -> Recipe:
+) -> Level2Recipe:
     """Make the recipe of one algorithm.
 
     Parameters
@@ -73,12 +109,12 @@ def level2_recipe(
 
     Returns
     -------
-    Recipe
+    Level2Recipe
         Consumes a level 1 cube, makes all products of level 2.
     """
     cubes = frozenset({ProductKind.CUBE.value})
 
-    def run(files: Mapping[str, Sequence[SourceFile]], given: Parameters, job: Job) -> None:
+    def prepare(files: _Files, given: Parameters, job: Job) -> Prepared:
         assert isinstance(given, parameters)
         level1 = read_level1(files["cube"][0])
         if joint is not None:
@@ -86,14 +122,19 @@ def level2_recipe(
         others = tuple(files.get("reference", ()))
         level1 = replace(level1, beside=tuple(other.name for other in others))
         chosen = method(level1, given, job, *([others] if references else []))
-        level2 = run_level2(level1, given, chosen, job, turning=turning(given))
-        write_level2(level1, level2, given, job, (name, chosen.cards()))
+        return Prepared(level1, given, chosen, turning=turning(given))
 
-    return Recipe(
+    def run(files: _Files, given: Parameters, job: Job) -> None:
+        ready = prepare(files, given, job)
+        level2 = run_level2(ready.level1, ready.parameters, ready.method, job, turning=ready.turning)
+        write_level2(ready.level1, level2, ready.parameters, job, (name, ready.method.cards()))
+
+    return Level2Recipe(
         name=name,
         consumes=(Consume("cube", cubes, 1, 1), *([Consume("reference", cubes, 0)] if references else [])),
         makes=frozenset(kind.value for kind in _MAKES),
         parameters=parameters,
         run=run,
         on_request=on_request,
+        prepare=prepare,
     )

@@ -192,6 +192,7 @@ def _cards(level1: Level1Cube, level2: Level2, parameters: Level2Parameters) -> 
         ("CENTRERR", systematics.centre_mas, "[mas] star's place, in errors; 0 none"),
         ("PIXSCERR", systematics.pixel_scale_mas, "[mas] pixel scale, in errors; 0 none"),
         ("NORTHERR", systematics.true_north_deg, "[deg] true north, in errors; 0 none"),
+        ("NFREMPTY", level1.empty, "frames left out that hold no number"),
         ("SMEARED", level1.smear_deg is not None, "injections drawn out along their arcs"),
         ("STACKING", "weighted mean", "of channels, weights WEIGHTi"),
     ]

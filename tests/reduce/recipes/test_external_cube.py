@@ -138,6 +138,7 @@ def test_without_a_star_flux_it_says_that_there_will_be_no_contrast(tmp_path: Pa
     assert any("no contrast" in entry["event"] for entry in logs)
 
 
+_STAR = airy(*np.mgrid[-7:8, -7:8]).astype(np.float32)
 _BAD: list[tuple[dict[str, np.ndarray], str]] = [
     ({"angles": np.zeros(5, np.float32)}, r"angles.fits: angle vector has axes \(5,\), wanted \(6,\)"),
     ({"angles": np.full(6, np.nan, np.float32)}, "angle of frame 0 is nan, wanted a number"),
@@ -146,8 +147,10 @@ _BAD: list[tuple[dict[str, np.ndarray], str]] = [
     ({"cube": np.full((6, 41, 41), np.nan, np.float32)}, "6 frames hold no number at all"),
     ({"cube": np.ones((6, 15, 15), np.float32)}, "square of 15 px, wanted at least 24 px"),
     ({"psf": np.ones(9, np.float32)}, r"psf.fits: PSF has axes \(9,\), wanted \(y, x\)"),
-    ({"psf": np.ones((8, 8), np.float32)}, "PSF is 8 x 8 px, wanted an odd square"),
+    ({"psf": np.ones((8, 8), np.float32)}, r"PSF is 8 x 8 px with the star at .* wanted 6, 1.5 FWHM"),
     ({"psf": np.ones((9, 7), np.float32)}, "PSF is 7 x 9 px"),
+    ({"psf": np.minimum(_STAR, 0.5)}, "13 pixels of the PSF .* it is saturated"),
+    ({"psf": np.roll(_STAR, 5, 1)}, r"PSF is 15 x 15 px with the star at \(11.9, 7.0\)"),
     ({"psf": np.full((9, 9), np.nan, np.float32)}, "81 pixels that are not numbers"),
     ({"psf": np.zeros((9, 9), np.float32)}, "cannot be normalised"),
 ]
@@ -213,3 +216,39 @@ def test_beta_pictoris_b_is_where_it_was(shared_data: Path, tmp_path: Path) -> N
     assert 0 < planet.sep_err < 10
     assert 0 < planet.dmag_err < 0.3
     assert planet.n_injections >= 12
+
+
+@pytest.mark.parametrize(
+    ("size", "dx", "dy"), [(25, 0.8, 0.0), (25, 0.0, -3.0), (24, 0.0, 0.0), (25, 0.3, 0.2)]
+)
+def test_a_psf_off_its_middle_is_moved_there_with_a_warning(
+    tmp_path: Path, size: int, dx: float, dy: float
+) -> None:
+    y, x = np.mgrid[:size, :size] - (size - 1) / 2
+    files = _write(tmp_path, psf=(80 * airy(x - dx, y - dy)).astype(np.float32))
+    with structlog.testing.capture_logs() as logs:
+        job = run(external_cube.RECIPE, files, _parameters(), tmp_path / "out")
+    moved = max(abs(dx), abs(dy)) > 0.5 or size % 2 == 0
+    assert any("PSF was not centred" in entry["event"] for entry in logs) is moved
+    with fits.open(job.made[ProductKind.CUBE].path) as hdus:
+        (psf,) = hdus["PSF"].data
+    side = np.arange(len(psf)) - len(psf) // 2
+    truth = airy(side[None] - dx * (not moved), side[:, None] - dy * (not moved))
+    assert psf / psf.max() == pytest.approx(truth / truth.max(), abs=5e-3)
+    assert aperture_flux(psf, 4.0, len(psf) // 2, len(psf) // 2) == pytest.approx(1.0, rel=1e-3)
+
+
+def test_a_saturated_core_is_a_mask(tmp_path: Path) -> None:
+    y, x = np.mgrid[-20:21, -20:21]
+    cube = speckle_sequence(np.random.default_rng(1), _FRAMES, 41) + 1e5 * airy(x, y).astype(np.float32)
+    radii: list[float] = []
+    for top, given in ((1e9, {}), (3e4, {}), (3e4, {"mask_mas": 60.0}), (1e9, {"mask_mas": 20.0})):
+        files = _write(tmp_path, cube=np.minimum(cube, np.float32(top)))
+        folder = tmp_path / f"{len(radii)}"
+        with structlog.testing.capture_logs() as logs:
+            job = run(external_cube.RECIPE, files, _parameters(**given), folder)
+        assert any("saturated" in entry["event"] for entry in logs) is (top < 1e5)
+        radii.append(read_level1(source(job.made[ProductKind.CUBE].path)).mask_mas / 12.0)
+    assert radii[0] == 0.0
+    assert 2.2 < radii[1] - 1 < 3.2  # an Airy pattern of FWHM 4 px is 0.3 of its peak at 2.7 px
+    assert radii[2:] == pytest.approx([5.0, 20 / 12])

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from hcvo.headers.page import product_cards
 from hcvo.headers.product import read_product_facts
 from hcvo.model.product import ProductKind
 from reduce.recipe import Recipe
-from reduce.recipes import cadi, external_cube, pca
+from reduce.recipes import cadi, external_cube, noadi, pca, radial
 from reduce.recipes.external_cube import ExternalCubeParameters
 from reduce.recipes.level2 import Level2Parameters
 from tests.reduce.kernels.planted import FWHM, airy, airy_flux, speckle_sequence, track
@@ -326,6 +327,68 @@ def test_a_sequence_without_rotation_or_frames_is_refused(
     given = parameters.model_validate({"components": 1} if name == "pca" and len(angles) > 1 else {})
     with pytest.raises(ReductionError, match=words):
         run(recipe, {"cube": _changed(cube, tmp_path, angles)}, given, tmp_path)
+
+
+def _edited(cube: Path, folder: Path, change: Callable[[fits.HDUList], None]) -> Path:
+    with fits.open(cube) as hdus:
+        change(hdus)
+        hdus.writeto(folder / cube.name)
+    return folder / cube.name
+
+
+def test_frames_without_numbers_are_left_out_and_told(cube: Path, tmp_path: Path) -> None:
+    def gap(hdus: fits.HDUList) -> None:
+        hdus[0].data[1, 3] = np.nan  # in one channel
+        hdus[0].data[:, 9] = np.nan
+
+    path = _edited(cube, tmp_path, gap)
+    given = cadi.CadiParameters(max_candidates=0, step_fwhm=6.0)
+    with structlog.testing.capture_logs() as logs:
+        made = run(cadi.RECIPE, {"cube": path}, given, tmp_path).made
+    assert [entry["frames"] for entry in logs if "without any number" in entry["event"]] == [2]
+    residual, header = fits.getdata(made[ProductKind.RESIDUAL].path, header=True)
+    assert header["NFREMPTY"] == 2
+    kept = np.delete(np.arange(_FRAMES), [3, 9])
+    (tmp_path / "less").mkdir()
+
+    def less(hdus: fits.HDUList) -> None:
+        hdus[0].data = hdus[0].data[:, kept]
+        hdus["DEROTATION"].data = hdus["DEROTATION"].data[kept]
+
+    whole = run(cadi.RECIPE, {"cube": _edited(cube, tmp_path / "less", less)}, given, tmp_path / "2").made
+    np.testing.assert_array_equal(residual, fits.getdata(whole[ProductKind.RESIDUAL].path))
+
+    def nothing(hdus: fits.HDUList) -> None:
+        hdus[0].data[0] = np.nan
+
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ReductionError, match="none of 14 frames holds a number in every channel"):
+        run(cadi.RECIPE, {"cube": _edited(cube, tmp_path / "none", nothing)}, given, tmp_path)
+
+
+def test_a_psf_off_its_middle_is_refused(cube: Path, tmp_path: Path) -> None:
+    def roll(hdus: fits.HDUList) -> None:
+        hdus["PSF"].data = np.roll(hdus["PSF"].data, 1, axis=2)
+
+    with pytest.raises(
+        ReductionError, match=r"PSF of channel 1.59 um stands at \(15.00, 14.00\), wanted within 0.5"
+    ):
+        run(cadi.RECIPE, {"cube": _edited(cube, tmp_path, roll)}, cadi.CadiParameters(), tmp_path)
+
+
+@pytest.mark.parametrize("recipe", [noadi.RECIPE, radial.RECIPE])
+def test_what_lives_on_no_rotation_takes_a_still_sequence(cube: Path, tmp_path: Path, recipe: Recipe) -> None:
+    given = {"max_candidates": 0, "step_fwhm": 6.0}
+    for number, angles in enumerate((np.full(_FRAMES, 33.0), np.array([40.0]))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        path = _changed(cube, folder, angles)
+        made = run(recipe, {"cube": path}, recipe.parameters.model_validate(given), folder).made
+        assert ProductKind.SIGNIFICANCE in made
+        rows = read_contrast(made[ProductKind.CONTRAST].path)
+        assert np.isfinite([r.throughput for r in rows]).all()
+        if recipe is noadi.RECIPE:
+            assert [r.throughput for r in rows] == pytest.approx(np.ones(len(rows)), abs=0.05)
 
 
 def test_search_and_curve_begin_outside_the_mask(cube: Path, tmp_path: Path) -> None:
