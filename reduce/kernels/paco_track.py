@@ -42,8 +42,8 @@ def lagrange_weights(place: float, out: NDArray[np.float64]) -> None:
 
 @compiled
 def _start(place: float, low: int, high: int) -> int:
-    """First of the pixels around a place; -1 if it lies outside low..high."""
-    if not low - _EDGE <= place <= high + _EDGE:
+    """First of the pixels around a place; -1 if it lies outside low..high or these are too few."""
+    if high - low < NODES - 1 or not low - _EDGE <= place <= high + _EDGE:
         return -1
     return min(max(int(np.floor(place)) - NODES // 2 + 1, low), high - NODES + 1)
 

@@ -280,6 +280,16 @@ def test_without_turn_there_is_no_signal_to_noise(cube: np.ndarray, psf: Psf) ->
     assert np.nanmax(np.abs(reduction.image)) < 1e-3 * np.abs(cube).max()
 
 
+def test_frames_that_hold_hardly_a_patch(cube: np.ndarray, angles: np.ndarray, psf: Psf) -> None:
+    """Patches reach 3 pixels; a value between pixels is made of 6 x 6 of them."""
+    for size, known in ((11, False), (13, True)):
+        cut = cube[:, 20 - size // 2 : 21 + size // 2, 20 - size // 2 : 21 + size // 2]
+        image = reduce_paco(cut, angles, psf, FWHM).image
+        assert image.shape == (size, size)
+        assert np.isfinite(image[size // 2, size // 2]) == known
+        assert np.isnan(image[0]).all()
+
+
 def test_the_shrinkage_tells_white_noise_from_speckles(psf: Psf, angles: np.ndarray) -> None:
     white = np.random.default_rng(2).normal(size=(_FRAMES, 31, 31)).astype(np.float32)
     speckles = speckle_sequence(np.random.default_rng(2), _FRAMES, 31)
