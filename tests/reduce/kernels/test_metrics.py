@@ -82,7 +82,7 @@ def test_false_positives_fall_with_the_threshold_as_noise_does() -> None:
 def test_only_what_is_between_the_separations_and_off_companions_is_false() -> None:
     scene = _scene(channels=1)
     y, x = np.indices((_SIZE, _SIZE))
-    spot = 50.0 * airy(x - 60.0, y - 40.0)
+    spot = 3.0 * airy(x - 60.0, y - 40.0)
     bright = Scene(
         scene.channels,
         [reduce_noadi((scene.channels[0].cube + spot).astype(np.float32), np.zeros(1))],
