@@ -122,7 +122,15 @@ def tloci_rings(limits: tuple[float, float], fwhm: float, given: Tloci) -> list[
         If a ring has no room for a zone.
     """
     edges = ring_edges(*limits, given.width * fwhm)
-    return [_ring(low, high, limits, fwhm, given) for low, high in pairwise(edges)]
+    rings = [_ring(low, high, limits, fwhm, given) for low, high in pairwise(edges)]
+    for ring in rings:
+        if not ring.zone:
+            raise ValueError(
+                f"separations {limits[0]:.1f} to {limits[1]:.1f} px leave no zone beside the ring "
+                f"{ring.inner:.1f} to {ring.outer:.1f} px, {given.gap * fwhm:.1f} px away from it; "
+                "wanted a smaller gap or a larger field"
+            )
+    return rings
 
 
 def _ring(low: float, high: float, limits: tuple[float, float], fwhm: float, given: Tloci) -> Ring:
@@ -130,11 +138,6 @@ def _ring(low: float, high: float, limits: tuple[float, float], fwhm: float, giv
     sides = ((low - gap - depth, low - gap), (high + gap, high + gap + depth))
     zone = tuple((max(a, limits[0]), min(b, limits[1])) for a, b in sides)
     zone = tuple((a, b) for a, b in zone if b - a >= 1.0)
-    if not zone:
-        raise ValueError(
-            f"separations {limits[0]:.1f} to {limits[1]:.1f} px leave no zone beside the ring {low:.1f} to "
-            f"{high:.1f} px, {gap:.1f} px away from it; wanted a smaller gap or a larger field"
-        )
     cores = sum(b**2 - a**2 for a, b in zone) / (fwhm / 2) ** 2
     return Ring(low, high, max(1, round(cores / given.area)), zone)
 
