@@ -23,7 +23,7 @@ from reduce.recipes.write_level2 import Card
 __all__ = ["RECIPE", "RdiParameters"]
 
 _MOST = 60  # modes tried at most
-_AT_FWHM = 2.0  # separation at which the throughput is asked for
+_AT_FWHM = 1.7  # separation at which the throughput is asked for: 2 lambda/D behind an apodised pupil
 _AZIMUTHS = np.radians([25.0, 145.0, 265.0])
 
 
@@ -39,7 +39,7 @@ class RdiParameters(Level2Parameters):
         default=0.8,
         ge=0,
         lt=1,
-        description="at 2 FWHM, or the inner separation if that is larger; limits the number chosen",
+        description="at 1.7 FWHM, or the inner separation if that is larger; limits the number chosen",
     )
     library_frames: int = Field(
         default=300,
