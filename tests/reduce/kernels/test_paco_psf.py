@@ -109,6 +109,19 @@ def test_a_ring_is_looked_at_along_itself_and_both_ways() -> None:
     assert found[0] > 1.3 * found[1]
 
 
+def test_a_ring_is_looked_at_along_its_tangent() -> None:
+    """A filter that sees what lies towards +x and +y: along the ring at (-y, x) of it, across at (y, x)."""
+    corner = np.where((_DX == 2) & (_DY == 2), 1.0, 0.0)
+    angle = np.radians([0.0, 17.0])
+    found = []
+    for y, x in ((7, 7), (-7, 7), (-7, -7), (7, -7)):
+        patches = RingPatches(np.array([y]), np.array([x]), corner[None].astype(np.float32))
+        found.append(track_overlap(_psf(), _DISC, patches, angle)[10])
+    assert found[0] == pytest.approx(found[2], abs=1e-6)
+    assert found[1] == pytest.approx(found[3], abs=1e-6)
+    assert found[1] > 1.3 * found[0]
+
+
 def test_patches_are_chosen_evenly_from_every_ring() -> None:
     y, x = (side.ravel() for side in np.mgrid[-20:21, -20:21])
     weights = np.stack([1.0 + y, 1.0 * x], axis=1).astype(np.float32)

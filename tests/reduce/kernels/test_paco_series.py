@@ -49,13 +49,14 @@ def test_a_signal_is_added_where_it_meets_the_pixels(cube: np.ndarray) -> None:
 
 
 def test_the_mean_of_what_is_there_is_subtracted() -> None:
-    values = np.array([[1.0, 2.0, 6.0, 3.0], [1.0, np.nan, 5.0, np.nan], [np.nan] * 4], np.float32)
-    series = Series(np.array([0, 1, 2]), np.arange(3, dtype=np.int32)[None], values)
+    there = [[1.0, 2.0, 6.0, 3.0], [1.0, np.nan, 5.0, np.nan], [np.nan] * 4, [np.nan, 3.0, np.nan, np.nan]]
+    values = np.array(there, np.float32)
+    series = Series(np.arange(4), np.arange(4, dtype=np.int32)[None], values)
     mean, scale, bad = centre_series(series)
-    np.testing.assert_allclose(mean, [3.0, 3.0, np.nan])
-    np.testing.assert_allclose(scale, [1.0, np.sqrt(2.0), 0.0])
-    np.testing.assert_allclose(series.values, [[-2, -1, 3, 0], [-2, 0, 2, 0], [0, 0, 0, 0]])
-    np.testing.assert_array_equal(bad, np.isnan([[1.0] * 4, [1.0, np.nan, 1.0, np.nan], [np.nan] * 4]))
+    np.testing.assert_allclose(mean, [3.0, 3.0, np.nan, 3.0])
+    np.testing.assert_allclose(scale, [1.0, np.sqrt(2.0), 0.0, 2.0])
+    np.testing.assert_allclose(series.values, [[-2, -1, 3, 0], [-2, 0, 2, 0], [0, 0, 0, 0], [0, 0, 0, 0]])
+    np.testing.assert_array_equal(bad, np.isnan(there))
 
 
 def test_a_mean_that_is_given_is_subtracted_instead() -> None:
@@ -94,3 +95,6 @@ def test_patches_are_weighted_and_gaps_found(cube: np.ndarray) -> None:
         patches = cube[:, row + disc.dy, column + disc.dx].astype(np.float64)
         np.testing.assert_allclose(out[q], patches @ weights[q], rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(np.argwhere(gaps), [[0, 2], [1, 0], [1, 2], [2, 5]])
+    lone = np.zeros((3, 6), np.bool_)
+    find_gaps(bad, series.number, targets, np.array([_SHAPE[2]]), lone)  # the pixel above each target
+    np.testing.assert_array_equal(np.argwhere(lone), [[1, 2]])
