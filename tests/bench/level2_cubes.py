@@ -44,6 +44,7 @@ SHAPES: Mapping[str, Shape] = {
     "small-empty": Shape(64, 201, peaks=()),
     "full": Shape(100, 513),
     "ifs": Shape(32, 151, channels=39, scale_mas=7.46),
+    "agree": Shape(40, 101),
     "tiny": Shape(64, 41, peaks=(60.0,)),
 }
 

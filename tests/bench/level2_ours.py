@@ -22,6 +22,7 @@ from reduce.kernels.joint import join
 from reduce.kernels.loci import Loci, reduce_loci
 from reduce.kernels.paco import reduce_paco
 from reduce.kernels.pca import pca_images, reduce_pca
+from reduce.kernels.shear import derotate_exact
 from reduce.kernels.snr import snr_map
 from reduce.kernels.tloci import Tloci, reduce_tloci
 from tests.bench.level2_turns import serve
@@ -144,6 +145,7 @@ def _paco(given: _Given) -> _Job:
 
 OURS: Mapping[str, Way] = {
     "derotation": Way("derotate, cubic B-spline", _of_cube(derotate)),
+    "derotation, exact": Way("derotate_exact, three shears", _of_cube(derotate_exact)),
     "temporal median": Way("temporal_median", _median),
     "cADI": Way("cadi_residual, derotate, combine", _of_cube(_cadi)),
     "cADI, ready for injections": Way("reduce_cadi", _of_cube(reduce_cadi)),
