@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reduce.kernels.channels import Channel
+from reduce.kernels.channels import Channel, noise_level
 from reduce.kernels.inject import Psf, Stamps, companion_stamps, inject
 
-__all__ = ["JointChannel", "channel_stamps", "join", "mean_contrast"]
+__all__ = ["JointChannel", "channel_stamps", "join", "mean_contrast", "noise_weights"]
 
 _KEPT = 4  # places whose stamps are kept: a fit asks for the same again with another flux
 
@@ -197,3 +197,28 @@ def mean_contrast(
     total = np.tensordot(weights, np.where(there, images, 0.0), axes=1)
     norm = np.tensordot(weights * spectrum, there, axes=1)
     return np.where(norm > 0, total / np.where(norm > 0, norm, 1.0), np.nan).astype(np.float32)
+
+
+def noise_weights(
+    images: Sequence[NDArray[np.floating]], spectrum: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weights of the mean over channels: best for a companion of this spectrum.
+
+    Parameters
+    ----------
+    images : Sequence[NDArray[np.floating]]
+        (y, x) one a channel.
+    spectrum : NDArray[np.float64]
+        (channel,) of a companion.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        (channel,) spectrum / noise**2, by the robust deviation of each image; 0 for an image in which
+        nothing is left or there, and the spectrum itself if that holds for all.
+    """
+    noise = np.array([noise_level(image) for image in images])
+    there = noise > 0
+    if not there.any():
+        return np.array(spectrum, np.float64)
+    return np.asarray(np.where(there, spectrum, 0.0) / np.where(there, noise, 1.0) ** 2)

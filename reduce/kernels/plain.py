@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reduce.kernels.cadi import CadiReduction, reduce_cadi
-from reduce.kernels.channels import Channel, noise_level
-from reduce.kernels.joint import JointChannel, channel_stamps, mean_contrast
+from reduce.kernels.channels import Channel
+from reduce.kernels.joint import JointChannel, channel_stamps, mean_contrast, noise_weights
 from reduce.kernels.reduction import Parts, Reduction
 
 __all__ = ["PlainJoint", "plain_adi"]
@@ -64,6 +64,6 @@ def plain_adi(channel: Channel) -> Reduction:
     starts = range(0, len(channel.cube), times)
     reductions = [reduce_cadi(channel.cube[s : s + times], channel.angles_deg[:times]) for s in starts]
     images = np.stack([r.image for r in reductions])
-    weights = channel.spectrum / np.array([noise_level(image) for image in images]) ** 2
+    weights = noise_weights([r.image for r in reductions], channel.spectrum)
     image = mean_contrast(images, weights, channel.spectrum)
     return PlainJoint(reductions, weights, channel.spectrum, times, image)

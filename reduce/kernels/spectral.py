@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from reduce.kernels.channels import Channel, noise_level
+from reduce.kernels.channels import Channel
 from reduce.kernels.combine import combine, temporal_mean
 from reduce.kernels.inject import MARGIN, Stamps, add_stamps
-from reduce.kernels.joint import JointChannel, mean_contrast
+from reduce.kernels.joint import JointChannel, mean_contrast, noise_weights
 from reduce.kernels.local import merged
 from reduce.kernels.lowrank import (
     Box,
@@ -389,7 +389,7 @@ def reduce_groups(
         images.append(less_image(data, turns, (left[part], subtracted), how))
     weights, spectrum = weighing
     if weights is None:
-        weights = spectrum / np.array([noise_level(image) for image in images]) ** 2
+        weights = noise_weights(images, spectrum)
     return JointReduction(stretched, groups, rule, modes, weights, spectrum, how, np.stack(images))
 
 

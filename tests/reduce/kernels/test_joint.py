@@ -8,7 +8,7 @@ import pytest
 from reduce.kernels.cadi import CadiReduction, reduce_cadi
 from reduce.kernels.channels import Channel, noise_level
 from reduce.kernels.inject import prepare_psf
-from reduce.kernels.joint import channel_stamps, join, mean_contrast
+from reduce.kernels.joint import channel_stamps, join, mean_contrast, noise_weights
 from reduce.kernels.plain import PlainJoint, plain_adi
 from tests.reduce.kernels.planted import airy, airy_flux
 
@@ -166,3 +166,21 @@ def test_a_patch_of_plain_adi_is_the_image_of_the_injected_data(channels: list[C
     patch = before.patch([(joint.stamps(26.4, 20.3), 40.0)], 26, 20, 5)
     assert np.max(np.abs(patch - truth)) <= 1e-4
     assert np.allclose(before.patch([], 26, 20, 5), before.image[15:26, 21:32], atol=1e-5)
+
+
+def test_weights_are_best_for_the_spectrum_and_nothing_for_empty_images() -> None:
+    rng = np.random.default_rng(4)
+    images = [rng.normal(size=(20, 20)) * level for level in (1.0, 3.0)]
+    spectrum = np.array([1.0, 2.0, 0.5])
+    weights = noise_weights([*images, np.zeros((20, 20))], spectrum)
+    noise = [noise_level(image) for image in images]
+    assert weights == pytest.approx([1 / noise[0] ** 2, 2 / noise[1] ** 2, 0.0])
+    gone = noise_weights([images[0], images[1], np.full((20, 20), np.nan)], spectrum)
+    assert np.array_equal(gone, weights)
+    assert np.array_equal(noise_weights([np.zeros((20, 20))] * 3, spectrum), spectrum)
+
+
+def test_plain_adi_of_one_frame_leaves_nothing_and_warns_of_nothing(channels: list[Channel]) -> None:
+    single = [replace(c, cube=c.cube[:1], angles_deg=ANGLES[:1]) for c in channels]
+    plain = plain_adi(join(single))
+    assert not np.nan_to_num(plain.image).any()
