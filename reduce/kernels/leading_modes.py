@@ -45,7 +45,8 @@ class LeadingModes:
         """As `regional.Solver`: the temporal mean of all frames is subtracted first."""
         frames = len(gram) - 1
         block = gram[:frames, :frames]
-        centred = block - block.mean(axis=0) - block.mean(axis=1)[:, None] + block.mean()
+        mean = block.mean(axis=0)
+        centred = block - mean - mean[:, None] + mean.mean()
         shares = np.zeros((len(rows), frames))
         allowed = self.references.allowed[self.ring_of[region]]
         if self.components:
@@ -69,8 +70,7 @@ def _shares_of_rows(
         used = np.flatnonzero(allowed[t])
         if used.size == 0:
             continue
-        block = np.empty((used.size + 1, used.size + 1))
-        block[0, 0] = gram[t, t]
+        block = np.empty((used.size + 1, used.size + 1))  # what a frame has with itself is not needed
         for i in range(used.size):
             block[i + 1, 0] = gram[used[i], t]
             for j in range(i + 1):

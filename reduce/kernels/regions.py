@@ -99,14 +99,14 @@ def divide(shape: tuple[int, int], rings: Sequence[Ring]) -> Regions:
     """
     y, x = np.indices(shape)
     field = _Field.of((x - shape[1] // 2).ravel(), (y - shape[0] // 2).ravel())
-    number = np.zeros(y.size, np.int32)
+    number = np.empty(y.size, np.int32)
+    begins = [0.0, *(ring.inner for ring in rings[1:]), np.inf]
     ring_of: list[int] = []
     zone_of: list[int] = []
     zones: dict[tuple[object, ...], int] = {}
     pixels: list[NDArray[np.int64]] = []
     for place, ring in enumerate(rings):
-        low = ring.inner if place > 0 else 0.0
-        here = field.between(low, ring.outer if place < len(rings) - 1 else np.inf)
+        here = field.between(begins[place], begins[place + 1])
         number[here] = len(ring_of) + field.sector(here, ring.sectors)
         for part in range(ring.sectors):
             key = (ring.zone, ring.sectors, part)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reduce.kernels.leading_modes import LeadingModes
+from reduce.kernels.leading_modes import LeadingModes, _eigenvector, _leading
 from reduce.kernels.references import ReferenceFrames
 
 
@@ -105,3 +105,47 @@ def test_some_rows_alone_are_those_of_all() -> None:
     solver, gram = _solver(_NEAR >= 2, 3), _gram(pixels, pixels.mean(axis=0))
     rows = np.array([7, 0])
     np.testing.assert_array_equal(solver(gram, 1, rows), solver(gram, 1, np.arange(9))[rows])
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e6])
+def test_the_unit_of_light_does_not_matter(scale: float) -> None:
+    pixels = _pixels()
+    solver = _solver(_NEAR >= 2, 5)
+    once, other = (solver(_gram(f * pixels, f * pixels.mean(axis=0)), 1, np.arange(9)) for f in (1.0, scale))
+    np.testing.assert_allclose(once, other, atol=1e-5)
+
+
+def _tridiagonal(seed: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    diagonal, beside = rng.normal(size=size), rng.normal(size=size)
+    matrix = np.diag(diagonal) + np.diag(beside[: size - 1], 1) + np.diag(beside[: size - 1], -1)
+    values, vectors = np.linalg.eigh(matrix)
+    return diagonal, beside, values, vectors
+
+
+@pytest.mark.parametrize(("seed", "size"), [(1, 2), (2, 3), (3, 8), (4, 8), (5, 8)])
+def test_leading_eigenvalues_are_found_by_bisection(seed: int, size: int) -> None:
+    diagonal, beside, values, _ = _tridiagonal(seed, size)
+    for count in (1, 2, size):
+        np.testing.assert_allclose(_leading(diagonal, beside, count), values[::-1][:count], atol=1e-11)
+
+
+@pytest.mark.parametrize(("seed", "size"), [(1, 2), (2, 3), (3, 8), (4, 8), (5, 8)])
+def test_eigenvectors_are_found_wherever_they_are_large(seed: int, size: int) -> None:
+    diagonal, beside, values, vectors = _tridiagonal(seed, size)
+    out = np.empty(size)
+    for value, wanted in zip(values, vectors.T, strict=True):
+        square = _eigenvector(diagonal, beside, value, out)
+        assert square == pytest.approx(np.sum(out**2), rel=1e-12)
+        assert abs(out @ wanted) == pytest.approx(np.sqrt(square), rel=1e-10)
+
+
+def test_parts_that_do_not_touch_have_their_own_eigenvectors() -> None:
+    diagonal, beside = np.array([3.0, 1.0, 5.0, 2.0]), np.array([0.5, 0.0, 0.25, 9.0])
+    matrix = np.diag(diagonal) + np.diag(beside[:3], 1) + np.diag(beside[:3], -1)
+    values, vectors = np.linalg.eigh(matrix)
+    found, out = _leading(diagonal, beside, 4), np.empty(4)
+    np.testing.assert_allclose(found, values[::-1], atol=1e-11)
+    for value, wanted in zip(values, vectors.T, strict=True):
+        square = _eigenvector(diagonal, beside, value, out)
+        assert abs(out @ wanted) == pytest.approx(np.sqrt(square), rel=1e-10)

@@ -82,3 +82,15 @@ def test_zones_that_are_the_same_are_kept_once() -> None:
 
 def test_the_middle_of_a_ring() -> None:
     assert Ring(2.0, 5.0, 1, ()).middle == 3.5
+
+
+def test_odd_and_narrow_sectors_hold_the_pixels_beside_the_axis() -> None:
+    zone = ((0.0, 5.0),)
+    number = divide((41, 41), [Ring(0.0, 5.0, 3, zone), Ring(5.0, 30.0, 40, zone)]).number - np.int32(3)
+    assert number[20 + 8, 20] == 0
+    assert number[20 + 8, 20 + 1] == 39
+    assert number[20 + 8, 20 - 1] == 1
+    assert number[20, 20] == -3
+    assert number[20 - 4, 20] == 2 - 3  # the border of two sectors belongs to the one towards -x
+    assert number[20 - 4, 20 + 1] == 2 - 3
+    assert number[20 - 4, 20 - 1] == 1 - 3
