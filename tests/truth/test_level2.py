@@ -116,6 +116,11 @@ def test_companions_without_errors_count_as_missed() -> None:
     assert not found.ok
 
 
+def test_an_algorithm_that_leaves_the_star_is_reported_only() -> None:
+    rows = pull_rows("noadi", recoveries(shift=1.0))
+    assert all(row.ok and row.goal == "stated" for row in rows)
+
+
 def test_the_limit_is_judged_by_median_and_share() -> None:
     spread = stats.norm.ppf((np.arange(100) + 0.5) / 100)
     at = [AtLimit(np.full((8, 6), 5.0 + one), np.full(6, 5.0 + one)) for one in spread]
