@@ -1,9 +1,12 @@
 """One side of a race as seen from the course: a process that runs its job when told to."""
 
+import contextlib
 import json
 import math
 import os
+import signal
 import subprocess
+import threading
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -11,6 +14,8 @@ from typing import Self
 from hcvo.config import CHECKOUT
 
 __all__ = ["Side"]
+
+_LIMIT_S = 1200.0  # a run that takes longer counts as failed
 
 
 class Side:
@@ -24,12 +29,10 @@ class Side:
         Starts a process that serves as `level2_turns` says.
     threads : int
         Of BLAS and OpenMP.
-    share : float
-        Part of the job that it does: seconds are divided by it.
     """
 
-    def __init__(self, words: str, command: Sequence[str], threads: int, share: float = 1.0) -> None:
-        self.words, self.share = words, share
+    def __init__(self, words: str, command: Sequence[str], threads: int) -> None:
+        self.words = words
         self.seconds: list[float] = []
         self.peak_mib = float("nan")
         one = {f"{name}_NUM_THREADS": str(threads) for name in ("OPENBLAS", "OMP", "MKL", "NUMBA")}
@@ -42,6 +45,7 @@ class Side:
             bufsize=1,
             cwd=CHECKOUT,
             env=os.environ | one,
+            start_new_session=True,
         )
 
     def __enter__(self) -> Self:
@@ -51,8 +55,13 @@ class Side:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
+        self._kill()
         self._process.wait()
+
+    def _kill(self) -> None:
+        """End the process and the ones it started, which hold its output open."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     @property
     def best(self) -> float:
@@ -60,18 +69,21 @@ class Side:
         return min(self.seconds, default=float("nan"))
 
     def turn(self) -> float:
-        """Run once; the seconds it took, share not counted, 0 when it cannot."""
+        """Run once, for `_LIMIT_S` at most; the seconds it took, 0 when it cannot."""
         if self._process.poll() is not None or self._process.stdin is None:
             return 0.0
         try:
             self._process.stdin.write("go\n")
         except BrokenPipeError:
             return 0.0
+        limit = threading.Timer(_LIMIT_S, self._kill)
+        limit.start()
         took = self._answer("seconds")
+        limit.cancel()
         if math.isnan(took):
             self.seconds = []
             return 0.0
-        self.seconds.append(took / self.share)
+        self.seconds.append(took)
         return took
 
     def finish(self) -> None:

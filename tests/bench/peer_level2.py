@@ -24,15 +24,11 @@ _Job = Callable[[], Any]
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One way a peer can do a job: its words, how many processes it starts, what prepares it.
-
-    `share` is the part of the job that is done; what it takes is divided by it.
-    """
+    """One way a peer can do a job: its words, how many processes it starts, what prepares it."""
 
     words: str
     processes: int
     prepare: Callable[[Mapping[str, Any]], _Job]
-    share: float = 1.0
 
 
 def _module(name: str) -> Any:  # noqa: ANN401 - the peers' modules are not there when this is checked
@@ -178,13 +174,12 @@ def _candidate(given: Mapping[str, Any]) -> _Job:
     )
 
 
-def _asdi(given: Mapping[str, Any], channels: int | None = None) -> _Job:
+def _asdi(given: Mapping[str, Any]) -> _Job:
     reduce = _module("vip_hci.psfsub").pca
-    kept = slice(None, None, 1 if channels is None else len(given["cube"]) // channels)
-    wavelengths = given["wavelengths"][kept]
+    wavelengths = given["wavelengths"]
     return partial(
         reduce,
-        given["cube"][kept],
+        given["cube"],
         given["angles"],
         scale_list=wavelengths.max() / wavelengths,
         ncomp=20,
