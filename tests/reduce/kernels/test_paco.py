@@ -178,6 +178,23 @@ def test_the_units_of_the_cube_do_not_matter(
     scaled = reduce_paco((cube * factor).astype(np.float32), angles, psf, FWHM)
     assert np.nanmax(np.abs(scaled.snr - reduced.snr)) < 5e-3
     assert np.nanmax(np.abs(scaled.image / factor - reduced.image)) < 5e-3 * np.nanstd(reduced.image)
+    holed = cube.copy()
+    holed[5, 28, 9:13] = holed[11, 12, 25] = np.nan
+    truth = reduce_paco(holed, angles, psf, FWHM)
+    scaled = reduce_paco((holed * factor).astype(np.float32), angles, psf, FWHM)
+    assert np.nanmax(np.abs(scaled.raw_snr - truth.raw_snr)) < 5e-3
+
+
+def test_frames_need_not_be_square(
+    cube: np.ndarray, angles: np.ndarray, psf: Psf, reduced: PacoReduction
+) -> None:
+    y, x = np.indices((_SIZE, _SIZE)) - 20
+    near = np.hypot(x, y) < 9
+    for cut in (np.s_[3:-3, :], np.s_[:, 3:-3]):
+        part = reduce_paco(cube[(slice(None), *cut)], angles, psf, FWHM)
+        np.testing.assert_allclose(part.image[near[cut]], reduced.image[cut][near[cut]], rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(part.snr[near[cut]], reduced.snr[cut][near[cut]], atol=0.05)
+        assert part.rings.y.dtype.kind == part.rings.x.dtype.kind == "i"
 
 
 def test_only_what_is_wanted_is_reduced(
