@@ -1,7 +1,9 @@
 """The engine: orders recipes by what they consume and make, runs each task, goes on when one fails."""
 
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Literal
 
@@ -10,11 +12,11 @@ import structlog
 from hcvo.errors import InputError, ReductionError
 from hcvo.model.frame import RawFrame
 from reduce.associate import Made, Plan, Task, plan
-from reduce.process import Run, run_recipe
+from reduce.process import Begun, Run, begin, concluded, run_recipe
 from reduce.progress import Bar
 from reduce.recipe import Recipe, Recorder, SourceFile
 from reduce.recipes import REGISTRY
-from reduce.selection import Choice, check_recipes, follows, references_of, selected
+from reduce.selection import Choice, algorithms_in, check_recipes, follows, references_of, selected
 from reduce.task_inputs import Inputs, inputs_of, left_out, stopped_by
 
 __all__ = ["Level", "Summary", "in_order", "reduce_frames", "run_plan", "run_recipe"]
@@ -89,6 +91,7 @@ def reduce_frames(  # noqa: PLR0913 - what the commands offer, each by name
     choice: Choice | None = None,
     progress: bool = True,
     workers: int = 1,
+    cluster: str = "",
     on_plan: Callable[[Plan], object] = lambda _: None,
 ) -> Summary:
     """Reduce frames: associate, then run every task and the level 2 recipes on every cube.
@@ -112,7 +115,10 @@ def reduce_frames(  # noqa: PLR0913 - what the commands offer, each by name
     progress : bool
         Show a progress bar where standard error is a terminal.
     workers : int
-        Processes that a recipe may use for its files; products do not depend on it.
+        Processes that a recipe may use for its files, and level 2 processes side by side; products do not
+        depend on it.
+    cluster : str
+        Address of a Dask scheduler for the processes of level 2; '' keeps them on this machine.
     on_plan : Callable[[Plan], object]
         Told the plan before anything runs.
 
@@ -141,10 +147,11 @@ def reduce_frames(  # noqa: PLR0913 - what the commands offer, each by name
         parameters=choice.parameters,
         progress=progress,
         workers=workers,
+        cluster=cluster,
     )
 
 
-def run_plan(
+def run_plan(  # noqa: PLR0913 - what reduce_frames offers, each by name
     planned: Plan,
     recipes: Iterable[Recipe],
     recorder: Recorder,
@@ -154,6 +161,7 @@ def run_plan(
     parameters: _Parameters | None = None,
     progress: bool = False,
     workers: int = 1,
+    cluster: str = "",
 ) -> Summary:
     """Run the tasks of a plan.
 
@@ -174,7 +182,10 @@ def run_plan(
     progress : bool
         Show a progress bar where standard error is a terminal.
     workers : int
-        Processes that a recipe may use for its files; products do not depend on it.
+        Processes that a recipe may use for its files, and level 2 processes side by side; products do not
+        depend on it.
+    cluster : str
+        Address of a Dask scheduler for the processes of level 2; '' keeps them on this machine.
 
     Returns
     -------
@@ -185,21 +196,86 @@ def run_plan(
     rank = {name: position for position, name in enumerate(by_name)}
     tasks = sorted(planned.tasks, key=lambda task: rank[task.recipe])
     state = _State(list(planned.refusals))
-    place = _Place(recorder, staging, logs, workers)
+    place = _Place(recorder, staging, logs, workers, parameters or {})
+    apart = set(algorithms_in(REGISTRY)) if workers > 1 or cluster else set()
     with Bar(tasks, show=progress) as bar:
-        for task in tasks:
-            _run_task(task, by_name[task.recipe], place, parameters or {}, state, bar)
+        for together, group in groupby(tasks, lambda task: task.recipe in apart):
+            if together:
+                _side_by_side(list(group), by_name, place, state, bar, cluster)
+                continue
+            for task in group:
+                _run_task(task, by_name[task.recipe], place, state, bar)
     return state.summary()
+
+
+def _side_by_side(
+    tasks: Sequence[Task],
+    by_name: Mapping[str, Recipe],
+    place: "_Place",
+    state: "_State",
+    bar: Bar,
+    address: str,
+) -> None:
+    """Run tasks that do not wait for each other on a cluster; all is recorded here."""
+    from reduce.side_by_side import cluster  # noqa: PLC0415 - Dask takes a second to load, few need it
+
+    begun: list[tuple[Task, Begun]] = []
+    for task in tasks:
+        found = _begun(task, by_name[task.recipe], place, state)
+        if isinstance(found, Begun):
+            begun.append((task, found))
+        else:
+            bar.finished(task)
+    waiting = dict(enumerate(begun))
+    try:
+        with cluster(min(place.workers, max(len(begun), 1)), address) as workers:
+            for number, result in workers.each([process for _, process in begun]):
+                task, process = waiting.pop(number)
+                try:
+                    with concluded(process, place.recorder):
+                        outputs = place.recorder.finish(process.process_id, result())
+                        state.runs[task.key] = Run(tuple(outputs), reused=False)
+                except Exception as error:  # noqa: BLE001 - the engine's loop, as in _done
+                    state.fail(task, error)
+                bar.finished(task)
+    finally:
+        for _, process in waiting.values():
+            place.recorder.fail(process.process_id, "stopped before it ended")
+            shutil.rmtree(process.staging / str(process.process_id), ignore_errors=True)
+
+
+def _begun(task: Task, recipe: Recipe, place: "_Place", state: "_State") -> Begun | None:
+    """A task recorded as running; None where it was done before or cannot run."""
+    if missing := stopped_by(task, state.runs):
+        state.refusals.append(f"{task.key}: not run, because this failed: {'; '.join(missing)}")
+        return None
+    try:
+        found = begin(
+            recipe,
+            inputs_of(task, recipe, state.runs, state.unusable),
+            place.parameters.get(recipe.name),
+            recorder=place.recorder,
+            staging=place.staging,
+            logs=place.logs,
+        )
+    except Exception as error:  # noqa: BLE001 - the engine's loop, as in _done
+        state.fail(task, error)
+        return None
+    if isinstance(found, Run):
+        state.runs[task.key] = found
+        return None
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a task runs: recorder, folders, and how many processes it may use."""
+    """Where and with what a task runs: recorder, folders, processes that it may use, parameters by recipe."""
 
     recorder: Recorder
     staging: Path
     logs: Path
     workers: int
+    parameters: _Parameters
 
 
 @dataclass(slots=True)
@@ -210,6 +286,12 @@ class _State:
     runs: dict[str, Run] = field(default_factory=dict)
     unusable: set[Path] = field(default_factory=set)  # raw files that some recipe could not read
     failed: int = 0
+
+    def fail(self, task: Task, error: Exception) -> None:
+        """Count a process that failed, and tell of it."""
+        self.failed += 1
+        self.refusals.append(f"{task.key}: {error}")
+        structlog.get_logger().warning("process failed", task=task.key, error=str(error))
 
     def summary(self) -> Summary:
         reused = sum(run.reused for run in self.runs.values())
@@ -222,13 +304,12 @@ def _run_task(
     task: Task,
     recipe: Recipe,
     place: _Place,
-    parameters: _Parameters,
     state: _State,
     bar: Bar,
 ) -> None:
     """Run a task, or what is planned instead of it when it fails."""
     attempt: Task | None = task
-    while attempt is not None and not _done(attempt, recipe, place, parameters, state, bar):
+    while attempt is not None and not _done(attempt, recipe, place, state, bar):
         attempt = attempt.instead
     bar.finished(task)
 
@@ -237,7 +318,6 @@ def _done(
     task: Task,
     recipe: Recipe,
     place: _Place,
-    parameters: _Parameters,
     state: _State,
     bar: Bar,
 ) -> bool:
@@ -254,7 +334,7 @@ def _done(
             state.runs[task.key] = run_recipe(
                 recipe,
                 inputs,
-                parameters.get(recipe.name),
+                place.parameters.get(recipe.name),
                 recorder=place.recorder,
                 staging=place.staging,
                 logs=place.logs,

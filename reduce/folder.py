@@ -24,6 +24,7 @@ def reduce_folder(
     choice: Choice | None = None,
     progress: bool = True,
     workers: int = 1,
+    cluster: str = "",
 ) -> Summary:
     """Reduce every frame of a folder into another.
 
@@ -42,7 +43,10 @@ def reduce_folder(
     progress : bool
         Show a progress bar where standard error is a terminal.
     workers : int
-        Processes that a recipe may use for its files; products do not depend on it.
+        Processes that a recipe may use for its files, and level 2 processes side by side; products do not
+        depend on it.
+    cluster : str
+        Address of a Dask scheduler for the processes of level 2; '' keeps them on this machine.
 
     Returns
     -------
@@ -75,6 +79,7 @@ def reduce_folder(
             choice=choice,
             progress=progress,
             workers=workers,
+            cluster=cluster,
         )
     return replace(summary, refusals=(*bad, *summary.refusals))
 

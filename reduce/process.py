@@ -2,7 +2,8 @@
 
 import shutil
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +21,7 @@ from reduce.environment import code_version, host, libraries
 from reduce.foreign_error import in_our_words, warnings_into
 from reduce.recipe import Parameters, Recipe, Recorder, SourceFile
 
-__all__ = ["Run", "run_recipe"]
+__all__ = ["Begun", "Run", "begin", "concluded", "run_recipe", "work"]
 
 _Inputs = Mapping[str, Sequence[SourceFile]]
 
@@ -113,6 +114,74 @@ def run_recipe(
     An error of another family becomes one of ours: `reduce.foreign_error.told`. ConfigError for an impossible
     parameter and ReductionError for a wrong number of inputs come before anything is recorded.
     """
+    begun = begin(recipe, inputs, parameters, recorder=recorder, staging=staging, logs=logs)
+    if isinstance(begun, Run):
+        return begun
+    with concluded(begun, recorder):
+        outputs = _execute(recipe, begun, _Means(on_progress, workers))
+        return Run(tuple(recorder.finish(begun.process_id, outputs)), reused=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A process that is recorded as running; goes to other programs by pickle.
+
+    Attributes
+    ----------
+    recipe : str
+        Name of its recipe.
+    process_id : int
+        Its number.
+    key : ProcessKey
+        What it does.
+    inputs : Mapping[str, Sequence[SourceFile]]
+        Files by role.
+    chosen : Parameters
+        All parameters.
+    staging, log_path : Path
+        Where its files and its log go.
+    """
+
+    recipe: str
+    process_id: int
+    key: ProcessKey
+    inputs: _Inputs
+    chosen: Parameters
+    staging: Path
+    log_path: Path
+
+
+def begin(
+    recipe: Recipe,
+    inputs: _Inputs,
+    parameters: Mapping[str, object] | Parameters | None,
+    *,
+    recorder: Recorder,
+    staging: Path,
+    logs: Path,
+) -> Begun | Run:
+    """Record that a process begins, or find the one that did the same before.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What will run.
+    inputs : _Inputs
+        Files by role.
+    parameters : Mapping[str, object] | Parameters | None
+        Those that differ from the defaults, or all of them.
+    recorder : Recorder
+        Where it is recorded.
+    staging : Path
+        Folder for files being written, on the file system of their final place.
+    logs : Path
+        Folder of log files, one a process.
+
+    Returns
+    -------
+    Begun | Run
+        A run when there is nothing to do; else what `work` wants, to be done within `concluded`.
+    """
     chosen = _chosen(recipe, parameters)
     _check_inputs(recipe, inputs)
     key = ProcessKey(recipe.name, code_version(), chosen.model_dump(mode="json"), _key_inputs(inputs))
@@ -121,33 +190,66 @@ def run_recipe(
         return Run(tuple(found), reused=True)
     log_path = logs / f"{recipe.name}-{key.digest[:12]}.jsonl"
     process_id = recorder.begin(key, log_path)
-    means = _Means(on_progress, workers)
+    return Begun(recipe.name, process_id, key, inputs, chosen, staging, log_path)
+
+
+@contextmanager
+def concluded(begun: Begun, recorder: Recorder) -> Iterator[None]:
+    """Record a process as failed, in our words, if what is done within fails; clear its folder in any case.
+
+    Parameters
+    ----------
+    begun : Begun
+        The process.
+    recorder : Recorder
+        Where it is recorded.
+
+    Yields
+    ------
+    None
+        To the work and to `Recorder.finish`.
+
+    Raises
+    ------
+    BaseException
+        What stopped it.
+    """
     try:
-        with in_our_words(log_path):
-            outputs = _execute(recipe, inputs, chosen, key, process_id, staging, log_path, means)
-            return Run(tuple(recorder.finish(process_id, outputs)), reused=False)
+        with in_our_words(begun.log_path):
+            yield
     except BaseException as error:
-        recorder.fail(process_id, f"{type(error).__name__}: {error}")
+        recorder.fail(begun.process_id, f"{type(error).__name__}: {error}")
         raise
     finally:
-        shutil.rmtree(staging / str(process_id), ignore_errors=True)
+        shutil.rmtree(begun.staging / str(begun.process_id), ignore_errors=True)
 
 
-def _execute(
-    recipe: Recipe,
-    inputs: _Inputs,
-    chosen: Parameters,
-    key: ProcessKey,
-    process_id: int,
-    staging: Path,
-    log_path: Path,
-    means: _Means,
-) -> list[Output]:
-    folder = staging / str(process_id)
+def work(recipe: Recipe, begun: Begun) -> list[Output]:
+    """Do a process that was begun, in this program or another, on the same file systems.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Its recipe.
+    begun : Begun
+        What to do.
+
+    Returns
+    -------
+    list[Output]
+        Files in the staging folder, for `Recorder.finish`.
+    """
+    with in_our_words(begun.log_path):
+        return _execute(recipe, begun, _Means(lambda _: None, 1))
+
+
+def _execute(recipe: Recipe, begun: Begun, means: _Means) -> list[Output]:
+    key, chosen = begun.key, begun.chosen
+    folder = begun.staging / str(begun.process_id)
     folder.mkdir(parents=True)
-    log, stream = process_log(log_path)
-    log = log.bind(process=process_id, recipe=recipe.name)
-    job = _Job(process_id, key.version, log, folder, *means)
+    log, stream = process_log(begun.log_path)
+    log = log.bind(process=begun.process_id, recipe=recipe.name)
+    job = _Job(begun.process_id, key.version, log, folder, *means)
     try:
         log.info(
             "begin", version=key.version, host=host(), libraries=dict(libraries()), parameters=key.parameters
@@ -155,7 +257,7 @@ def _execute(
         for read in sorted(key.inputs):
             log.info("input", role=read.role, name=read.name, sha256=read.sha256)
         with threadpool_limits(limits=1), warnings_into(log):
-            recipe.run(inputs, chosen, job)
+            recipe.run(begun.inputs, chosen, job)
         _check_outputs(recipe, job.outputs)
         log.info("end", products=len(job.outputs))
     except BaseException as error:

@@ -59,7 +59,14 @@ __all__ = ["reduce"]
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Processes for the files of a sequence; the products are the same on any number.",
+    help="Processes for the files of a sequence, and of level 2 side by side; the products are the same "
+    "on any number.",
+)
+@click.option(
+    "--cluster",
+    default="",
+    metavar="ADDRESS",
+    help="Dask scheduler, tcp://host:port, whose workers do level 2; they see the same folders.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would run, run nothing, write nothing.")
 def reduce(  # noqa: PLR0913 - one for each option
@@ -77,6 +84,7 @@ def reduce(  # noqa: PLR0913 - one for each option
     as_json: bool,
     conditions: Path | None,
     workers: int,
+    cluster: str,
     dry_run: bool,
 ) -> None:
     """Reduce raw frames to level 1 cubes and level 2 images, contrast curves and candidates.
@@ -100,11 +108,11 @@ def reduce(  # noqa: PLR0913 - one for each option
             raise click.UsageError("--out goes with FOLDER; products of the catalogue go into its store")
         if night is None and target is None:
             raise click.UsageError("give FOLDER, or --night or --target to take frames from the catalogue")
-        _from_catalogue(night, target, until, choice, workers, shown)
+        _from_catalogue(night, target, until, choice, (workers, cluster), shown)
     else:
         if night is not None:
             raise click.UsageError("--night goes with the catalogue; leave out FOLDER")
-        _from_folder(folder, out, target, until, choice, workers, shown)
+        _from_folder(folder, out, target, until, choice, (workers, cluster), shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +134,7 @@ def _from_folder(
     target: str | None,
     until: Level,
     choice: Choice,
-    workers: int,
+    means: tuple[int, str],
     shown: _Shown,
 ) -> None:
     if shown or shown.conditions:
@@ -145,7 +153,8 @@ def _from_folder(
             target=target,
             until=until,
             choice=choice,
-            workers=workers,
+            workers=means[0],
+            cluster=means[1],
         )
     )
 
@@ -155,13 +164,13 @@ def _from_catalogue(
     target: str | None,
     until: Level,
     choice: Choice,
-    workers: int,
+    means: tuple[int, str],
     shown: _Shown,
 ) -> None:
     from hcvo.centre import reduction  # noqa: PLC0415 - a folder is reduced with no Django imported
 
     settings = load_settings()
-    request = reduction.Request(night.date() if night else None, target, until, choice, workers)
+    request = reduction.Request(night.date() if night else None, target, until, choice, *means)
     if shown.conditions:
         _draw(reduction.frames_of(settings, request), [], shown.conditions)
     elif shown:

@@ -1,6 +1,6 @@
 """Reduction driven from the catalogue: frames out of it, processes and products back into it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
@@ -16,8 +16,8 @@ from hcvo.config import Settings
 from hcvo.errors import HcvoError
 from hcvo.model.frame import RawFrame
 from hcvo.model.product import ProductKind
-from reduce.associate import Plan, plan
-from reduce.engine import Level, Summary, in_order, reduce_frames
+from reduce.associate import Plan, Task, plan
+from reduce.engine import Level, Summary, in_order, reduce_frames, run_plan
 from reduce.process import run_recipe
 from reduce.recipe import Recipe, Recorder, SourceFile
 from reduce.recipes import REGISTRY
@@ -41,7 +41,9 @@ class Request:
     choice : Choice
         Algorithms and parameters.
     workers : int
-        Processes that a recipe may use for its files.
+        Processes that a recipe may use for its files, and level 2 processes side by side.
+    cluster : str
+        Address of a Dask scheduler for the processes of level 2; '' keeps them on this machine.
     """
 
     night: date | None
@@ -49,6 +51,7 @@ class Request:
     until: Level
     choice: Choice
     workers: int = 1
+    cluster: str = ""
 
 
 def plan_catalogue(settings: Settings, request: Request, *, enter: bool = False) -> Plan:
@@ -132,12 +135,44 @@ def reduce_catalogue(settings: Settings, request: Request, *, progress: bool = T
                 choice=_with_references(settings, request.choice, framed),
                 progress=progress,
                 workers=request.workers,
+                cluster=request.cluster,
             )
         if request.until == "level2":
-            for cube in _external_cubes(observations):
-                source = SourceFile(settings.store / cube.accref, cube.sha256, cube.name, cube.match_level)
-                summary = _added(summary, level2_of(settings, source, request.choice, recorder))
+            tasks = _level2_tasks(settings, _external_cubes(observations), request.choice)
+            after = run_plan(
+                Plan(tuple(tasks), ()),
+                REGISTRY,
+                recorder,
+                settings.staging,
+                settings.logs / "processes",
+                parameters=request.choice.parameters,
+                progress=progress,
+                workers=request.workers,
+                cluster=request.cluster,
+            )
+            summary = _added(summary, after)
     return summary
+
+
+def _level2_tasks(settings: Settings, cubes: Sequence[Product], choice: Choice) -> Iterator[Task]:
+    """Every level 2 recipe wanted on cubes that came from elsewhere."""
+    for cube in cubes:
+        source = SourceFile(settings.store / cube.accref, cube.sha256, cube.name, cube.match_level)
+        for recipe in _level2_recipes(choice):
+            yield Task(
+                f"{recipe.name} of {cube.name}", recipe.name, _inputs(settings, recipe, source, choice)
+            )
+
+
+def _inputs(
+    settings: Settings, recipe: Recipe, cube: SourceFile, choice: Choice
+) -> dict[str, tuple[SourceFile, ...]]:
+    """A cube, and what stands beside it, by role."""
+    inputs: dict[str, tuple[SourceFile, ...]] = {recipe.consumes[0].role: (cube,)}
+    for beside in recipe.consumes[1:]:
+        own = Product.objects.filter(name=cube.name)
+        inputs[beside.role] = tuple(references_of(choice) or reference_sources(settings, own))
+    return inputs
 
 
 def level2_of(
@@ -169,10 +204,7 @@ def level2_of(
     """
     summary = Summary(0, 0, 0, (), ())
     for recipe in _level2_recipes(choice):
-        inputs: dict[str, Sequence[SourceFile]] = {recipe.consumes[0].role: [cube]}
-        for beside in recipe.consumes[1:]:
-            own = Product.objects.filter(name=cube.name)
-            inputs[beside.role] = references_of(choice) or reference_sources(settings, own)
+        inputs = _inputs(settings, recipe, cube, choice)
         try:
             run = run_recipe(
                 recipe,

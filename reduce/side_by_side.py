@@ -1,0 +1,130 @@
+"""Processes side by side on a Dask cluster: on this machine, or wherever its workers are.
+
+Only the work itself goes there; what is recorded, and when products become visible, stays with
+the program that planned it. Workers see the same file systems and run the same code, one process
+each at a time, BLAS at one thread: products are those of a run without a cluster, bit by bit.
+"""
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
+
+from hcvo.errors import ReductionError
+from hcvo.model.provenance import Output
+from reduce.environment import code_version
+from reduce.process import Begun, work
+from reduce.recipes import REGISTRY
+
+__all__ = ["Cluster", "cluster"]
+
+_PATIENCE = "30s"  # for the first answer of a cluster
+
+
+class Cluster:
+    """Workers that wait for processes."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def each(self, processes: Sequence[Begun]) -> Iterator[tuple[int, Callable[[], list[Output]]]]:
+        """Do processes, and give each when it has ended, in any order.
+
+        Parameters
+        ----------
+        processes : Sequence[Begun]
+            Of recipes of ours.
+
+        Yields
+        ------
+        tuple[int, Callable[[], list[Output]]]
+            Its place among the processes, and what gives its outputs or raises what stopped it.
+        """
+        futures = [self._client.submit(_work, begun, pure=False) for begun in processes]
+        places = {future.key: place for place, future in enumerate(futures)}
+        try:
+            for future in as_completed(futures):
+                yield places[future.key], partial(_result, future)
+        finally:
+            self._client.cancel(futures)
+
+
+@contextmanager
+def cluster(workers: int, address: str = "") -> Iterator[Cluster]:
+    """A cluster for as long as it is wanted.
+
+    Parameters
+    ----------
+    workers : int
+        Processes on this machine.
+    address : str
+        Of a Dask scheduler, ``tcp://host:port``; then `workers` does not count.
+
+    Yields
+    ------
+    Cluster
+        Ready.
+
+    Raises
+    ------
+    ReductionError
+        If the scheduler does not answer, has no workers, or they run other code.
+    """
+    if address:
+        with _distant(address) as client:
+            yield Cluster(client)
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="hcvo-dask-") as folder,
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            dashboard_address=None,
+            memory_limit=None,
+            local_directory=folder,
+            silence_logs=logging.ERROR,
+        ) as here,
+        Client(here) as client,
+    ):
+        yield Cluster(client)
+
+
+@contextmanager
+def _distant(address: str) -> Iterator[Client]:
+    try:
+        client = Client(address, timeout=_PATIENCE)
+    except (OSError, ValueError) as error:
+        raise ReductionError(
+            f"cluster {address}: no answer ({error}); wanted the address of a running Dask scheduler, "
+            "tcp://host:port"
+        ) from error
+    with client:
+        versions = set(client.run(code_version).values())
+        if versions != {code_version()}:
+            told = ", ".join(sorted(versions)) or "none at all"
+            raise ReductionError(
+                f"cluster {address}: its workers run {told}, wanted {code_version()} as here; "
+                "start workers with this version of hcvo"
+            )
+        yield client
+
+
+def _result(future: "Future[list[Output]]") -> list[Output]:
+    try:
+        outputs: list[Output] = future.result()
+    except KilledWorker as error:
+        raise ReductionError(
+            "its worker was killed, as happens when memory runs out; take fewer --workers"
+        ) from error
+    return outputs
+
+
+def _work(begun: Begun) -> list[Output]:
+    """Runs on a worker."""
+    recipe = next(recipe for recipe in REGISTRY if recipe.name == begun.recipe)
+    return work(recipe, begun)
