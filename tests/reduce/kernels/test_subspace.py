@@ -67,3 +67,26 @@ def test_nothing_wanted_of_an_empty_signal() -> None:
         SMALL + 10,
         42,
     )
+
+
+def test_weak_directions_are_as_good_as_strong_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eigenvalues from 1e6 down to 8e3; the start is off by a thousandth."""
+    rng = np.random.default_rng(5)
+    size = SMALL + 60
+    values = np.maximum(1e6 * 0.5 ** np.arange(size), 1e-3)
+    turn = np.linalg.qr(rng.normal(size=(size, size)))[0]
+    start = np.linalg.qr(turn[:, :48] + 1e-3 * rng.normal(size=(size, 48)) / np.sqrt(size))[0]
+    monkeypatch.setattr(linalg, "eigh", _not_asked)
+    ours = leading(turn * values @ turn.T, 8, start)
+    assert np.allclose(_projector(ours, 8), _projector(turn, 8), atol=1e-6)
+
+
+def test_directions_without_anything_in_them_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(6)
+    size = SMALL + 60
+    turn = np.linalg.qr(rng.normal(size=(size, size)))[0]
+    matrix = turn[:, :3] * np.array([9.0, 4.0, 1.0]) @ turn[:, :3].T
+    start = np.linalg.qr(turn[:, :46] + 0.1 * rng.normal(size=(size, 46)) / np.sqrt(size))[0]
+    monkeypatch.setattr(linalg, "eigh", _not_asked)
+    ours = leading(matrix, 6, start)
+    assert np.allclose(_projector(ours, 3), _projector(turn, 3), atol=1e-6)
