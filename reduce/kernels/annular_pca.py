@@ -31,12 +31,15 @@ class AnnularPca:
         Of a ring, about: rings share the field evenly.
     least : int
         References a frame has at least, see `references.references`.
+    most : int
+        References a frame has at most, those nearest in time: the cost grows with their cube.
     """
 
     components: int
     distance: float = 1.0
     width: float = 4.0
     least: int = 5
+    most: int = 100
 
 
 def reduce_annular_pca(
@@ -64,7 +67,8 @@ def reduce_annular_pca(
     rings = [Ring(low, high, 1, ((low, high),)) for low, high in pairwise(edges)]
     regions = divide((channel.cube.shape[1], channel.cube.shape[2]), rings)
     radii, distance = [ring.middle for ring in rings], given.distance * channel.fwhm
-    allowed = choose_references(channel.cube, channel.angles_deg, radii, distance, given.least)
+    counts = (given.least, given.most)
+    allowed = choose_references(channel.cube, channel.angles_deg, radii, distance, *counts)
     solve = LeadingModes(allowed, regions.ring_of, given.components)
     return reduce_regions(channel.cube, channel.angles_deg, regions, solve, how)
 

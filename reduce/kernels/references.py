@@ -33,6 +33,7 @@ def choose_references(
     radii: Sequence[float],
     distance: float,
     least: int,
+    most: int | None = None,
 ) -> ReferenceFrames:
     """ReferenceFrames of every frame in rings of the field.
 
@@ -48,6 +49,8 @@ def choose_references(
         By which they must have moved, pixels.
     least : int
         As `references`.
+    most : int | None
+        References of a frame at most: those nearest to it in time; None is all.
 
     Returns
     -------
@@ -57,7 +60,20 @@ def choose_references(
     usable = np.array([np.isfinite(frame).mean() >= _HALF for frame in cube])
     found = [references(angles_deg, radius, distance, least, usable) for radius in radii]
     relaxed = [radius for radius, (_, short) in zip(radii, found, strict=True) if short]
-    return ReferenceFrames(np.stack([allowed for allowed, _ in found]), max(relaxed, default=0.0))
+    allowed = np.stack([_nearest(of_ring, most) for of_ring, _ in found])
+    return ReferenceFrames(allowed, max(relaxed, default=0.0))
+
+
+def _nearest(allowed: NDArray[np.bool_], most: int | None) -> NDArray[np.bool_]:
+    """Of the references (time, time) of each frame the nearest in time; of two equally far the earlier."""
+    if most is None or most >= len(allowed):
+        return allowed
+    place = np.arange(len(allowed))
+    away = np.where(allowed, np.abs(place[:, None] - place[None]), 2 * len(allowed))
+    order = np.argsort(away, axis=1, kind="stable")[:, :most]
+    kept = np.zeros_like(allowed)
+    np.put_along_axis(kept, order, values=True, axis=1)
+    return kept & allowed
 
 
 def moved(angles_deg: NDArray[np.floating], radius: float) -> NDArray[np.float64]:

@@ -44,6 +44,11 @@ class AnnularPcaParameters(Level2Parameters):
         ge=1,
         description="references of a frame at least; where fewer have turned far enough, the farthest turned",
     )
+    most_references: int = Field(
+        default=_DEFAULT.most,
+        ge=1,
+        description="references of a frame at most, those nearest in time; the cost grows with their cube",
+    )
 
 
 class _AnnularPca:
@@ -58,6 +63,7 @@ class _AnnularPca:
             parameters.separation_fwhm,
             parameters.width_fwhm,
             parameters.least_references,
+            parameters.most_references,
         )
         if self.given.components >= frames:
             raise ReductionError(
@@ -100,6 +106,7 @@ class _AnnularPca:
             ("PCADELT", given.distance, "[FWHM] a companion moved in references"),
             ("PCARING", given.width, "[FWHM] width of a ring, about"),
             ("PCALEAST", given.least, "references of a frame at least"),
+            ("PCAMOST", given.most, "references of a frame at most"),
             ("PCARELAX", self.relaxed_px, "[pix] references are nearer than asked to here"),
         ]
 

@@ -73,3 +73,16 @@ def test_rings_have_their_own_references_and_the_outermost_relaxed_one_is_told()
         np.testing.assert_array_equal(found.allowed[ring], references(_ANGLES, radius, 6.0, 3, usable)[0])
     assert found.relaxed_px == 8.0
     assert choose_references(cube, _ANGLES, (40.0, 80.0), 6.0, 1).relaxed_px == 0.0
+
+
+def test_of_many_references_the_nearest_in_time_are_kept() -> None:
+    angles = np.arange(7) * 10.0
+    cube = np.zeros((7, 2, 2))
+    every = choose_references(cube, angles, (20.0,), 6.0, 1).allowed[0]  # two steps and more
+    three = choose_references(cube, angles, (20.0,), 6.0, 1, 3).allowed[0]
+    for t, wanted in enumerate(([2, 3, 4], [3, 4, 5], [0, 4, 5], [0, 1, 5], [1, 2, 6], [1, 2, 3], [2, 3, 4])):
+        np.testing.assert_array_equal(np.flatnonzero(three[t]), wanted)
+    for most in (6, 7, None):
+        np.testing.assert_array_equal(
+            choose_references(cube, angles, (20.0,), 6.0, 1, most).allowed[0], every
+        )

@@ -84,7 +84,14 @@ def test_what_was_planted_is_found_and_the_settings_stand_in_the_header(
     cards = {
         "loci": {"LOCIRIDG": 0.02, "LOCIAREA": 300.0, "LOCIDELT": 0.5, "LOCILEAS": 4, "LOCIASP": 1.0},
         "tloci": {"TLOCRIDG": 0.02, "TLOCLOSS": 0.3, "TLOCGAP": 0.5, "TLOCAREA": 50.0, "TLOCLEAS": 4},
-        "pca_annular": {"NCOMP": 3, "NCOMPAUT": False, "PCADELT": 1.0, "PCARING": 4.0, "PCALEAST": 4},
+        "pca_annular": {
+            "NCOMP": 3,
+            "NCOMPAUT": False,
+            "PCADELT": 1.0,
+            "PCARING": 4.0,
+            "PCALEAST": 4,
+            "PCAMOST": 100,
+        },
     }[name]
     assert {card: header[card] for card in cards} == cards
     relaxed = header[{"loci": "LOCIRELX", "tloci": "TLOCRELX", "pca_annular": "PCARELAX"}[name]]
