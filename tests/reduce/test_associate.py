@@ -11,6 +11,7 @@ from hcvo.model.frame import CardValue, RawFrame
 from reduce.associate import GroupPlan, Made, Plan, Raw, Task, plan
 from reduce.instruments import sphere_irdis_match as irdis
 from reduce.match import Index
+from reduce.recipe import SourceFile
 from reduce.recipes import REGISTRY
 from tests.reduce.planned_frames import CALIBRATION, frame, long_index, night
 
@@ -38,7 +39,17 @@ def _group(made: Plan) -> GroupPlan:
 
 
 def _levels(made: Plan, recipe: str, role: str) -> set[int]:
-    return {one.level for one in _task(made, recipe).inputs[role]}
+    return {_level(one) for one in _task(made, recipe).inputs[role]}
+
+
+def _level(one: Raw | Made | SourceFile) -> int:
+    assert not isinstance(one, SourceFile)
+    return one.level
+
+
+def _kind(one: Made | SourceFile) -> str:
+    assert isinstance(one, Made)
+    return one.kind
 
 
 def test_a_whole_night_is_associated() -> None:
@@ -75,7 +86,7 @@ def test_every_task_gives_its_recipe_what_it_declares() -> None:
             for role, consume in consumes.items():
                 used = task.inputs.get(role, ())
                 assert consume.minimum <= len(used) <= consume.maximum, (task.recipe, role)
-                kinds = {one.frame.frame_class if isinstance(one, Raw) else one.kind for one in used}
+                kinds = {one.frame.frame_class if isinstance(one, Raw) else _kind(one) for one in used}
                 assert kinds <= consume.classes, (task.recipe, role)
 
 
@@ -194,12 +205,7 @@ def test_a_shared_calibration_says_nothing_of_who_asks_for_it() -> None:
         for task in plan(frames, target).tasks:
             assert both[task.key] == task
     masters = [task for task in both.values() if task.recipe.startswith("ird_master")]
-    darks = {
-        level
-        for task in masters
-        if "dark" in task.inputs
-        for level in (one.level for one in task.inputs["dark"])
-    }
+    darks = {level for task in masters if "dark" in task.inputs for level in map(_level, task.inputs["dark"])}
     assert len(masters) == 4  # sky, darks of 2 and 16 s, flat
     assert darks == {0}
 

@@ -13,6 +13,7 @@ from hcvo.model.observation import observation_id
 from ingest.raw import ingest_raw
 from reduce.associate import Made, Raw, plan
 from reduce.classify import read_raw_frame
+from reduce.recipe import SourceFile
 from tests.ingest import frames
 
 FLAT = ("CALIB", "FLAT,LAMP", "IMAGE", "IRDIS")
@@ -39,7 +40,7 @@ def _calibrations(folder: Path) -> list[Path]:
     return [frames.write_frame(folder, cards) for cards in (*flats, dark)]
 
 
-def _science(task_inputs: tuple[Raw | Made, ...]) -> set[str]:
+def _science(task_inputs: tuple[Raw | Made | SourceFile, ...]) -> set[str]:
     return {one.frame.dp_id for one in task_inputs if isinstance(one, Raw)}
 
 
