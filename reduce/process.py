@@ -103,16 +103,11 @@ def run_recipe(
     Run
         Products where they now lie.
 
-    Raises
-    ------
-    BaseException
-        What stopped the recipe, after it is recorded and the recipe's files are removed: an error of hcvo's
-        family, or the end of the program.
-
     Notes
     -----
-    An error of another family becomes one of ours: `reduce.foreign_error.told`. ConfigError for an impossible
-    parameter and ReductionError for a wrong number of inputs come before anything is recorded.
+    What stops the recipe is raised after it is recorded and the recipe's files are removed: see `concluded`.
+    ConfigError for an impossible parameter and ReductionError for a wrong number of inputs come before
+    anything is recorded.
     """
     begun = begin(recipe, inputs, parameters, recorder=recorder, staging=staging, logs=logs)
     if isinstance(begun, Run):

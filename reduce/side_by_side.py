@@ -68,10 +68,9 @@ def cluster(workers: int, address: str = "") -> Iterator[Cluster]:
     Cluster
         Ready.
 
-    Raises
-    ------
-    ReductionError
-        If the scheduler does not answer, has no workers, or they run other code.
+    See Also
+    --------
+    hcvo.errors.ReductionError : raised if the scheduler does not answer or its workers run other code.
     """
     if address:
         with _distant(address) as client:

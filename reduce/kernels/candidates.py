@@ -19,8 +19,9 @@ from reduce.kernels.aperture import aperture_flux, aperture_map
 from reduce.kernels.channels import Algorithm, Channel, channel_weights, reduce_without, stack
 from reduce.kernels.fit import POOR, Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion
+from reduce.kernels.joint import JointChannel
 from reduce.kernels.plain import plain_adi
-from reduce.kernels.reduction import Parts, Reduction
+from reduce.kernels.reduction import Parts, Pictured, picture
 from reduce.kernels.snr import Rings, prepare_rings, ring_noise, significance
 
 __all__ = ["Detection", "Found", "local_maxima", "search"]
@@ -73,8 +74,8 @@ class Found:
     ----------
     detections : tuple[Detection, ...]
         Most significant first.
-    original : Sequence[Reduction]
-        Reductions of the data as they are.
+    original : Sequence[Pictured]
+        Images of the data as they are; for channels joined into one the whole reduction.
     scene : Scene
         Reductions with every detection subtracted.
     untried : str
@@ -82,7 +83,7 @@ class Found:
     """
 
     detections: tuple[Detection, ...]
-    original: Sequence[Reduction]
+    original: Sequence[Pictured]
     scene: Scene
     untried: str = ""
 
@@ -161,8 +162,10 @@ def search(
     Found
         Detections and the reductions with and without them.
     """
-    original = reduce_without(channels, (), algorithm)
-    scene = Scene(channels, original, channel_weights(channels, original))
+    reductions = reduce_without(channels, (), algorithm)
+    joint = any(isinstance(channel, JointChannel) for channel in channels)
+    original: Sequence[Pictured] = list(reductions) if joint else [picture(r) for r in reductions]
+    scene = Scene(channels, reductions, channel_weights(channels, reductions))
     detections: list[Detection] = []
     doubtful, untried = 0, ""
     while seed := _seed(
@@ -180,7 +183,7 @@ def search(
             untried = f"{limit} companions were asked for at most"
             break
         detections.append(_fit_peak(scene, detections, seed.x, seed.y))
-        scene = _without(scene, detections, algorithm)
+        scene = _renewed(scene, detections, algorithm)
         if not seed.exact:
             doubtful += _rate(scene, detections[-1], detections, excluded).significance[-1] <= threshold
     kept, scene = _settle(scene, detections, algorithm, threshold, (inner, outer), excluded)
@@ -203,14 +206,14 @@ def _settle(
     rated = [_rate(scene, d, detections, excluded) for d in detections]
     kept = [d for d in rated if d.significance[-1] > threshold]
     if len(kept) < len(rated):
-        scene = _without(scene, kept, algorithm)
+        scene = _renewed(scene, kept, algorithm)
     if len(kept) > 1:
         kept = [_refine(scene, d) for d in kept]
-        scene = _without(scene, kept, algorithm)
+        scene = _renewed(scene, kept, algorithm)
     rated = [_rate(scene, d, kept, excluded) for d in kept]
     final = [d for d in rated if d.significance[-1] > threshold and _within(scene, d.companion, limits)]
     final.sort(key=lambda d: -d.significance[-1])
-    return final, _without(scene, final, algorithm) if len(final) < len(rated) else scene
+    return final, _renewed(scene, final, algorithm) if len(final) < len(rated) else scene
 
 
 def _within(scene: Scene, companion: Companion, limits: tuple[float, float]) -> bool:
@@ -221,6 +224,20 @@ def _within(scene: Scene, companion: Companion, limits: tuple[float, float]) -> 
 def _without(scene: Scene, detections: Sequence[Detection], algorithm: Algorithm) -> Scene:
     companions = [d.companion for d in detections]
     return replace(scene, reductions=reduce_without(scene.channels, companions, algorithm))
+
+
+def _renewed(scene: Scene, detections: Sequence[Detection], algorithm: Algorithm) -> Scene:
+    """The same with other detections subtracted; the scene given is used up.
+
+    A channel's old reduction goes before its new one is made: of large cubes both would not fit into memory.
+    """
+    held = scene.reductions
+    assert isinstance(held, list)
+    for number, channel in enumerate(scene.channels):
+        del held[number]
+        sources = [(d.companion.x, d.companion.y, -d.companion.flux[number]) for d in detections]
+        held.insert(number, algorithm(channel.with_sources(sources)))
+    return Scene(scene.channels, held, scene.weights)
 
 
 def _seed(

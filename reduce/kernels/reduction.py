@@ -18,7 +18,17 @@ from reduce.kernels.derotate import derotate
 from reduce.kernels.inject import Stamps, add_stamps
 from reduce.kernels.spline import coefficients
 
-__all__ = ["OwnSnr", "Parts", "Reduction", "Sequenced", "WholeReduction", "sequence"]
+__all__ = [
+    "OwnSnr",
+    "Parts",
+    "Picture",
+    "Pictured",
+    "Reduction",
+    "Sequenced",
+    "WholeReduction",
+    "picture",
+    "sequence",
+]
 
 Parts = Sequence[tuple[Stamps, float]]
 """Sources to inject: stamps of unit flux, and the flux."""
@@ -42,6 +52,46 @@ class OwnSnr(Protocol):
     @property
     def snr(self) -> NDArray[np.float32]:
         """Signal to noise at each pixel (y, x), known companions in it; NaN = none."""
+
+
+class Pictured(Protocol):
+    """What is left of a reduction when nothing is injected any more."""
+
+    @property
+    def image(self) -> NDArray[np.float32]:
+        """Combined, derotated residual (y, x)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image alone (y, x); what made it may go."""
+
+    image: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureWithSnr(Picture):
+    """The same with the algorithm's own signal to noise (y, x)."""
+
+    snr: NDArray[np.float32]
+
+
+def picture(reduction: Reduction) -> Picture:
+    """The images of a reduction without the data behind them.
+
+    Parameters
+    ----------
+    reduction : Reduction
+        Of one channel.
+
+    Returns
+    -------
+    Picture
+        With `snr` where the reduction has one.
+    """
+    if isinstance(reduction, OwnSnr):
+        return PictureWithSnr(reduction.image, reduction.snr)
+    return Picture(reduction.image)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +171,11 @@ def sequence(cube: NDArray[np.floating], reference: NDArray[np.float32]) -> Sequ
     values = np.asarray(cube, np.float32) - reference
     bad = ~np.isfinite(values)
     values[bad] = 0.0
+    data = np.ascontiguousarray(values.transpose(1, 2, 0))
+    values = coefficients(values)  # its like is not kept: a channel may fill a good part of the memory
     return Sequenced(
-        data=np.ascontiguousarray(values.transpose(1, 2, 0)),
-        spline=np.ascontiguousarray(coefficients(values).transpose(1, 2, 0)),
+        data=data,
+        spline=np.ascontiguousarray(values.transpose(1, 2, 0)),
         bad=np.ascontiguousarray(bad.transpose(1, 2, 0)) if bad.any() else np.zeros((0, 0, 0), np.bool_),
         reference=reference,
     )

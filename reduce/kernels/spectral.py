@@ -32,7 +32,7 @@ from reduce.kernels.lowrank import (
     reach_of_patch,
     values_of,
 )
-from reduce.kernels.reduction import Parts, Reduction
+from reduce.kernels.reduction import Parts, Pictured
 from reduce.kernels.rescale import covered, rescale, rescaled_stamps
 from reduce.kernels.spline import coefficients
 from reduce.kernels.subspace import SMALL
@@ -393,14 +393,14 @@ def reduce_groups(
     return JointReduction(stretched, groups, rule, modes, weights, spectrum, how, np.stack(images))
 
 
-def channel_images(channels: Sequence[Channel], reductions: Sequence[Reduction]) -> NDArray[np.float32]:
+def channel_images(channels: Sequence[Channel], reductions: Sequence[Pictured]) -> NDArray[np.float32]:
     """Images of all channels in adu, also of those that were reduced as one.
 
     Parameters
     ----------
     channels : Sequence[Channel]
         The data.
-    reductions : Sequence[Reduction]
+    reductions : Sequence[Pictured]
         One for each of them.
 
     Returns
