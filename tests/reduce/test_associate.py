@@ -1,6 +1,5 @@
 """Plans: tasks in which nothing is missing, levels that reach the cube, refusals that say why."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -13,7 +12,7 @@ from reduce.instruments import sphere_irdis_match as irdis
 from reduce.match import Index
 from reduce.recipe import SourceFile
 from reduce.recipes import REGISTRY
-from tests.reduce.planned_frames import CALIBRATION, frame, long_index, night
+from tests.reduce.planned_frames import CALIBRATION, frame, night
 
 _CENTER, _FLUX, _FLAT = "IRD_STAR_CENTER_WAFFLE_RAW", "IRD_FLUX_RAW", "IRD_FLAT_FIELD_RAW"
 
@@ -340,24 +339,6 @@ def test_groups_of_one_block_share_its_name() -> None:
     named = [one for task in made.tasks if task.recipe == "ird_level1" for one in task.inputs["observation"]]
     assert {one.frame.dp_id for one in named if isinstance(one, Raw)} == {"SPHER.IRD_SCIENCE_DBI_RAW.0.0"}
     assert len({group.observation for group in made.groups}) == 1
-
-
-def test_the_cost_of_a_plan_grows_as_the_number_of_frames() -> None:
-    """Four times the frames, at most eight times the time; ten thousand take less than two seconds."""
-    few, many = long_index(83), long_index(332)
-    assert len(many) > 10_000 - 200
-    times = []
-    for frames in (few, many):
-        runs = []
-        for _ in range(3):
-            begin = time.process_time()
-            made = plan(frames)
-            runs.append(time.process_time() - begin)
-            assert not made.refusals
-        times.append(min(runs))
-    print(f"{len(few)} frames: {times[0]:.3f} s; {len(many)} frames: {times[1]:.3f} s")  # noqa: T201 - the number wanted
-    assert times[1] < 8 * times[0]
-    assert times[1] < 2.0
 
 
 _UNNAMED: dict[str, object] = {"ob_id": None, "cards": {}, "category": "SCIENCE"}
