@@ -145,6 +145,7 @@ def _paco(given: _Given) -> _Job:
 
 OURS: Mapping[str, Way] = {
     "derotation": Way("derotate, cubic B-spline", _of_cube(derotate)),
+    "derotation, coarse": Way("derotate, cubic B-spline", _of_cube(derotate)),
     "derotation, exact": Way("derotate_exact, three shears", _of_cube(derotate_exact)),
     "temporal median": Way("temporal_median", _median),
     "cADI": Way("cadi_residual, derotate, combine", _of_cube(_cadi)),
