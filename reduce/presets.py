@@ -1,7 +1,7 @@
 """Parameters over the recipes' defaults: a site's, then those of a science case, then what a user gives."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from hcvo.errors import ConfigError
 __all__ = ["Preset", "preset_names", "read_preset", "with_presets"]
 
 _Parameters = Mapping[str, Mapping[str, object]]
+_EVERY = "level2"  # stands for every algorithm
 _CASES = "presets"
 """Folder of the science cases, below that of the site's files."""
 
@@ -88,7 +89,7 @@ def read_preset(name: str, folder: Path) -> Preset:
 
 
 def with_presets(
-    given: _Parameters, folder: Path, preset: Preset | None = None
+    given: _Parameters, folder: Path, preset: Preset | None = None, algorithms: Sequence[str] = ()
 ) -> dict[str, dict[str, object]]:
     """Add the parameters of a site and of a science case to those that a user gave.
 
@@ -100,16 +101,20 @@ def with_presets(
         Holds ``<recipe>.toml``, each a flat table of parameters; may be absent. These come last.
     preset : Preset | None
         Of the science case; it wins over the site.
+    algorithms : Sequence[str]
+        What the name 'level2' stands for; in each layer, what is said of one of them wins over it.
 
     Returns
     -------
     dict[str, dict[str, object]]
         Recipe name to parameters that differ from the defaults.
     """
-    merged = {path.stem: _read(path) for path in sorted(folder.glob("*.toml"))}
-    for layer in (preset.parameters if preset else {}, given):
-        for recipe, parameters in layer.items():
-            merged.setdefault(recipe, {}).update(parameters)
+    site = {path.stem: _read(path) for path in sorted(folder.glob("*.toml"))}
+    merged: dict[str, dict[str, object]] = {}
+    for layer in (site, preset.parameters if preset else {}, given):
+        for recipe in sorted(layer, key=lambda name: name != _EVERY):
+            for name in algorithms if recipe == _EVERY else (recipe,):
+                merged.setdefault(name, {}).update(layer[recipe])
     return merged
 
 

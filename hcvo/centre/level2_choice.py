@@ -74,6 +74,6 @@ def chosen(
     if algorithms is not None:
         names = tuple(name for name in (part.strip() for part in algorithms.split(",")) if name)
     selected(REGISTRY, names)
-    parameters = with_presets(parse_parameters(set_), _SITE, case)
+    parameters = with_presets(parse_parameters(set_), _SITE, case, algorithms_in(REGISTRY))
     check_recipes(REGISTRY, parameters)
     return Choice(names, parameters, tuple(references))

@@ -2,9 +2,12 @@
 
 import os
 import pwd
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+from hcvo.config import CHECKOUT
 
 _PROGRAM = "from hcvo.cli import main; main()"
 _CACHE = (
@@ -55,3 +58,19 @@ def test_numba_has_a_cache_of_ours_without_a_home(tmp_path: Path) -> None:
     done = run(str(uid), script=_CACHE, HOME="/nonexistent", XDG_CACHE_HOME="")
     cache = Path(done.stdout.strip())
     assert (cache.stat().st_uid, cache.stat().st_mode & 0o777) == (uid, 0o700)
+
+
+def test_every_option_that_the_readme_shows_exists() -> None:
+    """`hcvo <command> ... --option` in its blocks of commands, against the command's own help."""
+    text = (CHECKOUT / "README.md").read_text().replace("\\\n", " ")
+    shown: dict[tuple[str, ...], set[str]] = {}
+    for words in re.findall(r"^(?:build/venv/bin/)?hcvo (.*)$", text, re.MULTILINE):
+        called = words.partition("  #")[0].split()
+        command = tuple(called[: 2 if called[0] in {"ingest", "site", "store", "simulate"} else 1])
+        shown.setdefault(command, set()).update(word for word in called if word.startswith("--"))
+    assert ("reduce",) in shown
+    assert ("metrics",) in shown
+    for command, options in shown.items():
+        done = run(*command, "--help")
+        assert done.returncode == 0, done.stderr
+        assert options <= set(re.findall(r"--[a-z-]+", done.stdout)), command

@@ -29,6 +29,16 @@ def test_the_science_case_stands_between_site_and_user(tmp_path: Path) -> None:
     assert case.parameters["pca"] == {"branches": 6, "injections": 8}
 
 
+def test_level2_stands_for_every_algorithm_and_yields_to_each(tmp_path: Path) -> None:
+    (tmp_path / "cadi.toml").write_text("branches = 5\n")
+    case = Preset("", ("pca",), {"pca": {"branches": 6}, "level2": {"branches": 4, "threshold": 3.0}})
+    made = with_presets({"level2": {"injections": 7}}, tmp_path, case, ["cadi", "pca"])
+    assert made == {
+        "cadi": {"branches": 4, "threshold": 3.0, "injections": 7},
+        "pca": {"branches": 6, "threshold": 3.0, "injections": 7},
+    }
+
+
 def test_a_science_case_is_read(tmp_path: Path) -> None:
     (tmp_path / "presets").mkdir()
     file = tmp_path / "presets" / "ring.toml"
@@ -73,7 +83,7 @@ def test_the_science_cases_that_come_with_us_are_valid(name: str) -> None:
     case = read_preset(name, SITE)
     recipes = {recipe.name: recipe for recipe in selected(REGISTRY, case.algorithms)}
     assert case.about.endswith(".")
-    for recipe, values in case.parameters.items():
+    for recipe, values in with_presets({}, SITE / "none", case, case.algorithms).items():
         recipes[recipe].parameters(**values)
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from urllib.parse import quote
 
+import click
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -144,6 +145,18 @@ def test_parameters_are_read_as_yaml() -> None:
         "pca": {"components": 12, "mask": [1, 2]},
         "cadi": {"combine": "mean"},
     }
+
+
+def test_parameters_may_stand_in_a_file(tmp_path: Path) -> None:
+    table, words = tmp_path / "known.txt", tmp_path / "known.yaml"
+    table.write_text("# separation, angle\n452.0, 211.2\n\n800 12.5  # the other\n")
+    words.write_text("[[452, 211.2]]")
+    made = parse_parameters([f"level2.known=@{table}", f"pca.known=@{words}"])
+    assert made == {"level2": {"known": [[452.0, 211.2], [800.0, 12.5]]}, "pca": {"known": [[452, 211.2]]}}
+    for bad in (tmp_path / "none.txt", tmp_path / "odd.txt"):
+        (tmp_path / "odd.txt").write_text("here and there")
+        with pytest.raises(click.BadParameter, match="nor a file of it"):
+            parse_parameters([f"pca.known=@{bad}"])
 
 
 def test_store_check_removes_only_when_told(site: Settings) -> None:

@@ -1,0 +1,118 @@
+"""How much faster level 2 is on two workers: the same processes one after another, then side by side.
+
+Rows for ``make bench-level2``: `rows()`; alone: ``python -m tests.bench.scale_level2``. Each run has its own
+folder, so that nothing is reused; the least of the rounds counts, in turn. On a busy machine the ratio is that
+of what is left of two cores: further rows say how many cores the runs had.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from hcvo.model.product import ProductKind
+from hcvo.report import Row, publish_report
+from hcvo.store import sha256_of
+from reduce.associate import Plan, Task
+from reduce.engine import run_plan
+from reduce.file_recorder import FileRecorder
+from reduce.recipe import SourceFile
+from reduce.recipes import REGISTRY, external_cube
+from reduce.recipes.external_cube import ExternalCubeParameters
+from tests.reduce.kernels.planted import FWHM, airy, speckle_sequence
+from tests.reduce.recipes.folder_job import run
+
+__all__ = ["rows"]
+
+_ROUNDS, _CUBES, _GOAL = 2, 6, 1.7
+_SIZE, _FRAMES = 151, 40
+_ALGORITHMS = ("cadi", "pca")
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """Seconds of a run, and cores that it had."""
+
+    seconds: float
+    cores: float
+
+
+def _cube(folder: Path, number: int) -> SourceFile:
+    y, x = np.mgrid[-12:13, -12:13]
+    arrays = {
+        "cube": speckle_sequence(np.random.default_rng(number), _FRAMES, _SIZE),
+        "angles": np.linspace(0.0, 50.0, _FRAMES),
+        "psf": airy(x, y),
+    }
+    for role, array in arrays.items():
+        fits.writeto(folder / f"{role}.fits", np.asarray(array, np.float32))
+    given = ExternalCubeParameters(
+        pixel_scale_mas=12.25,
+        fwhm_px=(FWHM,),
+        star_flux=(2e6,),
+        wavelength_um=(1.6,),
+        filter="H",
+        instrument="SPHERE",
+        date=f"2018-04-2{number}",
+        target="A star",
+        ra_deg=10.0,
+        dec_deg=-20.0,
+    )
+    files = {role: folder / f"{role}.fits" for role in arrays}
+    path = run(external_cube.RECIPE, files, given, folder).made[ProductKind.CUBE].path
+    return SourceFile(path, sha256_of(path), path.name)
+
+
+def _timed(cubes: list[SourceFile], out: Path, workers: int) -> _Timed:
+    recorder = FileRecorder(out)
+    tasks = tuple(
+        Task(f"{name} of {cube.name}", name, {"cube": (cube,)}) for cube in cubes for name in _ALGORITHMS
+    )
+    begin, before = time.perf_counter(), os.times()
+    where = (recorder, recorder.staging, out / "logs")
+    summary = run_plan(Plan(tasks, ()), REGISTRY, *where, workers=workers)
+    assert summary.done == len(tasks), summary.refusals
+    seconds, after = time.perf_counter() - begin, os.times()
+    used = sum(after[:4]) - sum(before[:4])
+    return _Timed(seconds, used / seconds)
+
+
+def rows() -> list[Row]:
+    """Time the processes on one and two workers.
+
+    Returns
+    -------
+    list[Row]
+        The ratio against its goal, and the cores that each had.
+    """
+    best: dict[int, _Timed] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        cubes = []
+        for number in range(_CUBES):
+            (folder / f"cube{number}").mkdir()
+            cubes.append(_cube(folder / f"cube{number}", number))
+        _timed(cubes[:1], folder / "warm", 1)  # compiles
+        for turn in range(_ROUNDS):
+            for workers in (1, 2):
+                timed = _timed(cubes, folder / f"{turn}-{workers}", workers)
+                if workers not in best or timed.seconds < best[workers].seconds:
+                    best[workers] = timed
+    ratio = best[1].seconds / best[2].seconds
+    case = f"{_CUBES} cubes x {' and '.join(_ALGORITHMS)}, two workers"
+    return [
+        Row(case, "times faster than one", round(ratio, 2), "", f">= {_GOAL:g}", ratio >= _GOAL),
+        *(
+            Row(case, f"cores that {workers} had", round(timed.cores, 2), "", "", ok=True)
+            for workers, timed in sorted(best.items())
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(0 if publish_report("scale-level2", rows()) else 1)
