@@ -1,8 +1,8 @@
 """How much faster level 2 is on two workers: the same processes one after another, then side by side.
 
 Rows for ``make bench-level2``: `rows()`; alone: ``python -m tests.bench.scale_level2``. Each run has its own
-folder, so that nothing is reused; the least of the rounds counts, in turn. On a busy machine the ratio is that
-of what is left of two cores: further rows say how many cores the runs had.
+folder, so that nothing is reused; the least of the rounds counts, in turn. On a busy machine the ratio is
+that of what is left of two cores: further rows say how many cores the runs had.
 """
 
 import os
