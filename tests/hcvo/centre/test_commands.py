@@ -192,7 +192,17 @@ def test_an_external_cube_brings_its_companion(site: Settings, tmp_path: Path) -
         assert abs(found.sep_mas - SEP_PX * SCALE_MAS) < min(3 * found.sep_err, 0.3 * SCALE_MAS)
         assert abs(found.pa - PA_DEG) < 3 * found.pa_err
         assert abs(found.contrast - FLUX / STAR_FLUX) < 3 * found.contrast_err
-    assert set(Product.objects.values_list("kind", flat=True)) >= {"cube", "image", "snr", "contrast"}
+    kinds = dict(Product.objects.filter(algorithm="pca").values_list("kind", "mime"))
+    assert {
+        kind: kinds[kind] for kind in ("snr", "corrected", "contrast", "contrast-ecsv", "candidates-votable")
+    } == {
+        "snr": "image/fits",
+        "corrected": "image/fits",
+        "contrast": "application/fits",
+        "contrast-ecsv": "text/csv",
+        "candidates-votable": "application/x-votable+xml",
+    }
+    assert Product.objects.get(kind="contrast-ecsv", algorithm="pca").dataproduct_type == "measurements"
     accref = Product.objects.get(kind="contrast", algorithm="pca").accref
     assert quote(accref) == accref
 
