@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hcvo.report import Row, publish_report
+from tests.bench import scale_level2
 from tests.bench.level2_cubes import SHAPES, write_cubes
 from tests.bench.level2_ours import OURS
 from tests.bench.level2_peers import peers_python
@@ -96,6 +97,8 @@ def main(asked: Sequence[str]) -> None:
                 totals.append((outcome.best_peer.best, outcome.ours.best))
         rows.append(_whole(totals, sum(race.counted for race in races)))
         rows += _growth_rows([j for j in _GROWING if j in {r.job for r in races}], cubes)
+    if len(races) == len(_RACES):
+        rows += scale_level2.rows()
     sys.exit(0 if publish_report("bench-level2", rows) else 1)
 
 
