@@ -185,6 +185,7 @@ def test_the_flux_lost_to_a_copy_is_that_of_two_shifted_psfs(loss: float) -> Non
     """The overlap by direct sums on a grid of 0.05 px."""
     y, x = np.mgrid[-16:17, -16:17]
     found = loss_distance(prepare_psf(airy(x, y) / airy_flux()), FWHM, loss)
+    assert loss_distance(prepare_psf(7.0 * airy(x, y)), FWHM, loss) == pytest.approx(found, abs=0.1)
     fine = (np.arange(80) + 0.5) * 0.05 - 2.0
     fx, fy = np.meshgrid(fine, fine)
     disc = np.hypot(fx, fy) <= FWHM / 2
@@ -196,3 +197,20 @@ def test_the_flux_lost_to_a_copy_is_that_of_two_shifted_psfs(loss: float) -> Non
 def test_a_tolerance_of_all_needs_no_distance() -> None:
     y, x = np.mgrid[-16:17, -16:17]
     assert loss_distance(prepare_psf(airy(x, y) / airy_flux()), FWHM, 1.0) == 0.0
+
+
+def test_what_is_not_asked_for_is_as_stated() -> None:
+    stated = Loci(
+        distance=0.5, area=300.0, aspect=1.0, width=1.5, far=60.0, far_width=15.0, ridge=1e-3, least=5
+    )
+    assert Loci() == stated
+    assert Tloci() == Tloci(loss=0.3, width=1.0, gap=0.5, depth=2.5, area=50.0, ridge=1e-2, least=5)
+    assert AnnularPca(3) == AnnularPca(3, distance=1.0, width=4.0, least=5, most=100)
+
+
+def test_a_sliver_is_no_zone() -> None:
+    rings = tloci_rings((4.0, 40.0), 4.0, Tloci(width=1.0, gap=0.5, depth=1.0))
+    assert [r.zone for r in rings[:2]] == [((10.0, 14.0),), ((4.0, 6.0), (14.0, 18.0))]
+    thin = tloci_rings((4.0, 40.0), 4.0, Tloci(width=1.0, gap=0.8, depth=1.0))
+    assert len(thin[1].zone) == 1  # 0.8 px on the other side
+    assert thin[1].zone[0] == pytest.approx((15.2, 19.2))

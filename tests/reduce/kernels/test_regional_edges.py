@@ -121,6 +121,16 @@ def test_a_source_off_the_frame_changes_nothing(name: str) -> None:
         np.testing.assert_allclose(there, fast.patch([], 14, 13, 4), atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", [(61, 55), (55, 61)])
+def test_a_wide_patch_of_a_turned_field_has_its_margin(shape: tuple[int, int]) -> None:
+    cube = np.random.default_rng(4).normal(size=(3, *shape)).astype(np.float32)
+    channel = replace(_channel(), cube=cube, angles_deg=np.array([45.0, 0.0, -45.0]))
+    fast = reduce_annular_pca(channel, (2.0, 26.0), AnnularPca(0), "mean")
+    x, y = shape[1] // 2 + 3, shape[0] // 2 - 2
+    wanted = fast.image[y - 10 : y + 11, x - 10 : x + 11]
+    np.testing.assert_allclose(fast.patch([], x, y, 10), wanted, atol=5e-4)
+
+
 def test_zones_by_the_hundred_change_as_one_by_one() -> None:
     """More zones than an injection can tell apart at a time."""
     channel = _channel()
