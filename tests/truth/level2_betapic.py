@@ -118,17 +118,11 @@ def _figures(name: str, planet: CandidateRow, *, stated: bool) -> list[Row]:
     for (quantity, unit, true, close, published), (value, error) in zip(_FIGURES, found, strict=True):
         near = stated or abs(value - true) <= close
         rows.append(Row(case, quantity, value, unit, _goal(f"{true:g} +- {close:g}", stated=stated), ok=near))
+        goal, what = _goal(f"|pull| <= {_COVERS:g}", stated=stated), f"{quantity}: off / error"
         pull = (value - true) / hypot(error, published)
-        goal = _goal(f"|pull| <= {_COVERS:g}", stated=stated)
         covered = stated or abs(pull) <= _COVERS
-        rows.append(
-            Row(
-                case,
-                f"{quantity}: off / error of ours ({error:.3g} {unit}) and theirs",
-                pull,
-                "",
-                goal,
-                ok=covered,
-            )
-        )
+        rows += [
+            Row(case, f"{what} of ours ({error:.3g} {unit}) and theirs", pull, "", goal, ok=covered),
+            Row(case, f"{what} of ours alone", (value - true) / error, "", "stated", ok=True),
+        ]
     return rows
