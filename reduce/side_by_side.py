@@ -78,7 +78,15 @@ def cluster(workers: int, address: str = "") -> Iterator[Cluster]:
         return
     with (
         tempfile.TemporaryDirectory(prefix="hcvo-dask-") as folder,
-        LocalCluster(
+        _local(workers, folder) as here,
+        Client(here) as client,
+    ):
+        yield Cluster(client)
+
+
+def _local(workers: int, folder: str) -> LocalCluster:
+    try:
+        return LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
@@ -87,10 +95,9 @@ def cluster(workers: int, address: str = "") -> Iterator[Cluster]:
             memory_limit=None,
             local_directory=folder,
             silence_logs=logging.ERROR,
-        ) as here,
-        Client(here) as client,
-    ):
-        yield Cluster(client)
+        )
+    except (OSError, RuntimeError) as error:
+        raise ReductionError(f"{workers} workers did not start ({error}); take --workers 1") from error
 
 
 @contextmanager
