@@ -54,7 +54,7 @@ def _everything(operator: Operator) -> set[str]:
 
 def _products(operator: Operator) -> set[Path]:
     store = operator.settings.store
-    return {path for ending in ("fits", "html") for path in store.rglob(f"*.{ending}")}
+    return {path for ending in ("fits", "html", "ecsv", "vot") for path in store.rglob(f"*.{ending}")}
 
 
 def _wait_for_staged_file(operator: Operator, pid: int) -> None:
