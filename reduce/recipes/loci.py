@@ -20,7 +20,7 @@ _DEFAULT = Loci()
 
 
 class LociParameters(Level2Parameters):
-    """Parameters of LOCI; the defaults are those of Lafreniere et al. 2007."""
+    """Parameters of LOCI; by default zones and separations of Lafreniere et al. 2007, a ridge of ours."""
 
     separation_fwhm: float = Field(
         default=_DEFAULT.distance,
