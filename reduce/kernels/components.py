@@ -17,12 +17,12 @@ from reduce.kernels.channels import Channel, radial_noise
 from reduce.kernels.contrast import threshold_flux, throughput_at
 from reduce.kernels.fit import Scene
 from reduce.kernels.reduction import Reduction
+from reduce.kernels.throughput import OPAQUE
 
 __all__ = ["Choice", "choose_components", "component_grid"]
 
 _RINGS = (2.0, 3.0, 5.0, 8.0, 13.0, 21.0, 34.0)  # FWHM
 _AZIMUTHS = np.radians([25.0, 145.0, 265.0])
-_FLOOR = 0.003  # throughput below which nothing is to be had
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,5 +78,5 @@ def _depth(channel: Channel, reduction: Reduction, radii: Sequence[float]) -> fl
         level = float(noise[min(round(radius), len(noise) - 1)])
         wanted = threshold_flux(level, ring_size(radius, channel.fwhm) - 1)
         through, _ = throughput_at(scene, 0, (radius, _AZIMUTHS), wanted, 0.3)
-        logs.append(np.log10(level / max(float(np.nan_to_num(through)), _FLOOR)))
+        logs.append(np.log10(level / max(float(np.nan_to_num(through)), OPAQUE)))
     return float(np.mean(logs))

@@ -18,12 +18,12 @@ from reduce.kernels.characterise import clear_azimuths
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion
 from reduce.kernels.snr import Rings, prepare_rings, ring_noise
+from reduce.kernels.throughput import OPAQUE
 
 __all__ = ["CurvePoint", "contrast_curve", "noise_at", "threshold_flux", "throughput_at"]
 
 _STEADY = 0.03  # relative change of the throughput at which the level is found
 _ROUNDS = 4
-_OPAQUE = 0.003  # throughput below which a companion's flux cannot be told: the fit gives up there as well
 _WHOLE_STAR = 1.0  # contrast above which the number says nothing: brighter than the star
 
 
@@ -155,7 +155,7 @@ def contrast_curve(
 
 
 def _contrast(wanted: float, throughput: float, star: float) -> float:
-    if not throughput >= _OPAQUE:
+    if not throughput >= OPAQUE:
         return float("nan")
     contrast = wanted / (throughput * star)
     return contrast if contrast <= _WHOLE_STAR else float("nan")

@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["corrected"]
+__all__ = ["OPAQUE", "corrected"]
 
-_OPAQUE = 0.003  # throughput below which a companion's flux cannot be told, as in the contrast curve
+OPAQUE = 0.003
+"""Throughput below which a companion's flux cannot be told: the fit gives up there as well."""
 
 
 def corrected(
@@ -30,7 +31,7 @@ def corrected(
     """
     rows, columns = np.indices(image.shape)
     distance = np.hypot(rows - image.shape[0] // 2, columns - image.shape[1] // 2)
-    usable = np.where(throughput >= _OPAQUE, throughput, np.nan)
+    usable = np.where(throughput >= OPAQUE, throughput, np.nan)
     if not radii.size:
         return np.full(image.shape, np.nan, np.float32)
     share = np.interp(distance, radii, usable, left=np.nan)
