@@ -18,13 +18,13 @@ _KERNELS = Path(__file__).parent / "kernels"
 
 
 @contextmanager
-def in_our_words(log: Path) -> Iterator[None]:
+def in_our_words(log: Path | None) -> Iterator[None]:
     """Let no error of another family out of a recipe: one of ours in its place, that says what to do.
 
     Parameters
     ----------
-    log : Path
-        The process's log file.
+    log : Path | None
+        The process's log file; None where there is none.
 
     Yields
     ------
@@ -40,6 +40,7 @@ def in_our_words(log: Path) -> Iterator[None]:
     ReductionError
         In place of all others.
     """
+    told = "" if log is None else f"; its log is {log}"
     try:
         yield
     except HcvoError:
@@ -47,7 +48,7 @@ def in_our_words(log: Path) -> Iterator[None]:
     except OSError as error:
         files = " -> ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
         what = f"{files or 'the system refused'}: {error.strerror or error}"
-        raise StoreError(f"{what}; its log is {log}") from error
+        raise StoreError(f"{what}{told}") from error
     except MemoryError as error:
         raise ReductionError(
             f"not enough memory ({error}); take fewer --workers or a smaller cube"
@@ -58,10 +59,11 @@ def in_our_words(log: Path) -> Iterator[None]:
         ) from error
     except Exception as error:
         if isinstance(error, ValueError) and _of_a_kernel(error):
-            raise ReductionError(f"{error}; its log is {log}") from error
+            raise ReductionError(f"{error}{told}") from error
         what = f"{type(error).__name__}: {error}"
+        where = "" if log is None else f"{log} tells where, "
         raise ReductionError(
-            f"stopped by a fault of the program ({what}); {log} tells where, please report it"
+            f"stopped by a fault of the program ({what}); {where}please report it"
         ) from error
 
 

@@ -1,7 +1,7 @@
 """``hcvo metrics``: how well algorithms find companions in one level 1 cube, as tables and a picture."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,15 @@ from hcvo.model.product import ProductFacts
 from hcvo.model.provenance import Output
 from hcvo.store import sha256_of, write_aside
 from reduce.environment import code_version
+from reduce.foreign_error import in_our_words
+from reduce.kernels.channels import reduce_without
+from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion
 from reduce.kernels.metrics import Trials, false_positives, limits, trials
-from reduce.recipe import SourceFile
+from reduce.recipe import Job, SourceFile
 from reduce.recipes import REGISTRY
 from reduce.recipes.level2 import Searched, searched
-from reduce.recipes.level2_recipe import Level2Recipe
+from reduce.recipes.level2_recipe import Level2Recipe, Prepared
 from reduce.selection import Choice, selected
 
 __all__ = ["Asked", "Metrics", "measure", "write"]
@@ -55,11 +58,20 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What was measured: one table of limits, one of completeness, one of true and false positives."""
+    """What was measured: one table of limits, one of completeness, one of true and false positives.
+
+    Attributes
+    ----------
+    limits, completeness, roc : Table
+        Algorithms one below the other.
+    refused : Mapping[str, str]
+        Algorithms that could not be measured on this cube, and why.
+    """
 
     limits: Table
     completeness: Table
     roc: Table
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 class _Quiet:
@@ -114,12 +126,15 @@ def measure(
     Returns
     -------
     Metrics
-        Companions found in the cube are subtracted first and kept clear of.
+        Companions found in the cube are subtracted first and kept clear of. Where false positives are
+        counted only those that were told of are: others found may themselves be false.
 
     Raises
     ------
     ConfigError
         If a separation, the fraction or a parameter is impossible.
+    ReductionError
+        If no algorithm can be measured.
     """
     if not 0 < asked.fpf < 0.5 or asked.injections < 1:  # noqa: PLR2004 - a threshold above 0 sigma
         raise ConfigError(
@@ -127,20 +142,27 @@ def measure(
             "between 0 and 0.5 and at least 1 injection"
         )
     recipes = [r for r in selected(REGISTRY, choice.algorithms) if isinstance(r, Level2Recipe)]
-    found = []
+    found: list[_Measured] = []
+    refused: dict[str, str] = {}
     for recipe in recipes:
         on_algorithm(recipe.name)
-        with threadpool_limits(limits=1):
-            found.append(_measured(recipe, cube, choice, asked))
+        try:
+            with threadpool_limits(limits=1), in_our_words(None):
+                found += _measured(recipe, cube, choice, asked)
+        except ReductionError as error:
+            refused[recipe.name] = str(error)
+    if not found:
+        raise ReductionError("; ".join(f"{name}: {why}" for name, why in refused.items()))
     threshold = float(stats.norm.isf(asked.fpf))
     return Metrics(
         _limits_table(found, asked.fpf, threshold),
         _completeness_table(found, threshold),
         _roc_table(found),
+        refused,
     )
 
 
-def _measured(recipe: Level2Recipe, cube: Path, choice: Choice, asked: Asked) -> _Measured:
+def _measured(recipe: Level2Recipe, cube: Path, choice: Choice, asked: Asked) -> list[_Measured]:
     files = {"cube": [_source(cube)]}
     if recipe.consumes[1:]:
         files["reference"] = [_source(path) for path in choice.references]
@@ -150,7 +172,10 @@ def _measured(recipe: Level2Recipe, cube: Path, choice: Choice, asked: Asked) ->
         first = error.errors()[0]
         raise ConfigError(f"{recipe.name}.{first['loc'][0]} = {first['input']!r}: {first['msg']}") from error
     job = _Quiet()
-    ready = recipe.prepare(files, given, job)
+    return [_of_one(ready, cube, asked, job) for ready in recipe.prepare(files, given, job)]
+
+
+def _of_one(ready: Prepared, cube: Path, asked: Asked, job: Job) -> _Measured:
     done = searched(ready.level1, ready.parameters, ready.method, job, turning=ready.turning)
     scene = done.found.scene
     if not np.isfinite([c.star_flux for c in scene.channels]).all():
@@ -167,12 +192,23 @@ def _measured(recipe: Level2Recipe, cube: Path, choice: Choice, asked: Asked) ->
         if np.isfinite(p.contrast)
     ]
     return _Measured(
-        recipe.name,
+        ready.name,
         ready.level1.scale_mas,
         [(p.radius, p.contrast, p.throughput, p.dof) for p in points],
         tried,
-        false_positives(scene, companions, _THRESHOLDS, (done.inner_px, done.outer_px)),
+        false_positives(_nothing_but_noise(done), done.known, _THRESHOLDS, (done.inner_px, done.outer_px)),
     )
+
+
+def _nothing_but_noise(done: Searched) -> Scene:
+    """Companions that were told of subtracted; every other peak left in, as nobody knows what it is."""
+    scene = done.found.scene
+    known = [
+        d.companion
+        for d in done.found.detections
+        if any(np.hypot(d.companion.x - c.x, d.companion.y - c.y) <= scene.fwhm for c in done.known)
+    ]
+    return replace(scene, reductions=reduce_without(scene.channels, known, done.algorithm))
 
 
 def _source(path: Path) -> SourceFile:
@@ -244,7 +280,7 @@ def _roc_table(found: Sequence[_Measured]) -> Table:
         ("threshold", "f8", None, "Gaussian sigmas"),
         ("fpf", "f8", None, "nominal false-positive fraction of one test"),
         ("tpf", "f8", None, "share of the companions above it, all separations"),
-        ("false_positives", "i4", None, "peaks above it in the image without companions"),
+        ("false_positives", "i4", None, "peaks above it where no companion was told of (parameter known)"),
     )
 
 

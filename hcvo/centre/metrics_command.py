@@ -6,6 +6,7 @@ import click
 
 from hcvo.centre.level2_choice import choice_options, chosen
 from hcvo.centre.numbers import NUMBERS
+from hcvo.errors import ReductionError
 from reduce.metrics import Asked, measure, write
 
 __all__ = ["metrics"]
@@ -50,7 +51,9 @@ def metrics(  # noqa: PLR0913 - one for each option
     Writes limits (contrast at a fixed false-positive fraction), completeness (share of injected companions
     found, for 0.25 to 3 times the limit) and roc (true positives against false ones, for thresholds of 1 to 7
     sigmas), each as ECSV and FITS, and metrics.png. The test is that of applefy: one aperture against the
-    others on its ring, Student's t (Mawet et al. 2014). No database is used.
+    others on its ring, Student's t (Mawet et al. 2014). Known companions of the cube are told with
+    --set level2.known=@FILE: every other peak above a threshold is a false positive. An algorithm that
+    refuses the cube is named and the others are measured; the program then ends with 1. No database is used.
     """
     choice = chosen(algorithms, preset, set_, references)
     made = measure(
@@ -61,3 +64,6 @@ def metrics(  # noqa: PLR0913 - one for each option
     )
     for path in write(made, out):
         click.echo(path)
+    if made.refused:
+        told = "; ".join(f"{name}: {why}" for name, why in made.refused.items())
+        raise ReductionError(f"not measured, {len(made.refused)} of the algorithms: {told}")

@@ -4,7 +4,8 @@ The detector is the small-sample test of Mawet et al. 2014 on the stack of the c
 (Bonse et al. 2023): one aperture of 1 FWHM against those on its ring, a false-positive fraction by
 Student's t, said as the Gaussian sigma of the same fraction. The *limit* at a separation is the contrast
 whose image, throughput taken in, stands at the threshold; *completeness* is the share of injected
-companions above it; *false positives* are the peaks above it in the image without companions.
+companions above it; *false positives* are the peaks above it where no companion is known: a peak that
+a search took for a companion may be one of them, so nothing is subtracted that was not known before.
 """
 
 from collections.abc import Sequence
@@ -145,9 +146,9 @@ def false_positives(
     Parameters
     ----------
     scene : Scene
-        Companions subtracted.
+        Known companions subtracted, and nothing else.
     companions : Sequence[Companion]
-        What was subtracted: what is left of it is not counted.
+        Those known: what is left of them is not counted.
     thresholds : Sequence[float]
         Gaussian sigmas.
     between : tuple[float, float]

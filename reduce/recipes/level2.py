@@ -146,6 +146,8 @@ class Searched:
         Separations searched.
     known : Sequence[Companion]
         Companions that were told of, without a flux.
+    algorithm : Algorithm
+        What reduced them.
     """
 
     channels: Sequence[Channel]
@@ -153,6 +155,7 @@ class Searched:
     inner_px: float
     outer_px: float
     known: Sequence[Companion]
+    algorithm: Algorithm
 
 
 def searched(
@@ -221,7 +224,7 @@ def searched(
         job.log.warning("search ended with peaks left", why=found.untried)
     job.log.info("searched", candidates=len(found.detections), inner_px=inner, outer_px=outer)
     job.progress(0.3)
-    return Searched(channels, found, inner, outer, known)
+    return Searched(channels, found, inner, outer, known, made)
 
 
 def run_level2(

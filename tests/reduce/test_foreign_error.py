@@ -87,3 +87,13 @@ def test_warnings_go_into_the_log() -> None:
 def test_a_warning_that_is_an_error_stays_one() -> None:
     with warnings_into(structlog.stdlib.get_logger()), pytest.raises(RuntimeWarning):
         warnings.warn("odd", RuntimeWarning, stacklevel=1)
+
+
+def test_without_a_log_none_is_named() -> None:
+    for error, words in (
+        (OSError(28, "No space left on device"), "the system refused: No space left on device"),
+        (KeyError("A"), "stopped by a fault of the program (KeyError: 'A'); please report it"),
+    ):
+        with pytest.raises(HcvoError) as told, in_our_words(None):
+            raise error
+        assert str(told.value) == words

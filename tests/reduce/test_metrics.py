@@ -48,7 +48,8 @@ def _level1(folder: Path, star_flux: float | None = 2e6) -> Path:
 
 def test_the_command_writes_every_table(tmp_path: Path) -> None:
     words = [str(_level1(tmp_path)), "--algorithms", "noadi,cadi", "--separations-mas", "220,140",
-             "--fpf", "1e-3", "--injections", "6", "--out", str(tmp_path / "out")]  # fmt: skip
+             "--fpf", "1e-3", "--injections", "6", "--set", "level2.known=[[140, 120]]",
+             "--out", str(tmp_path / "out")]  # fmt: skip
     result = CliRunner().invoke(metrics, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     assert result.stdout.split()[-7:] == [
@@ -78,6 +79,45 @@ def test_the_command_writes_every_table(tmp_path: Path) -> None:
     assert own["fpf"] == pytest.approx(stats.norm.sf(own["threshold"]))
     assert own["false_positives"][-1] == 0  # the companion in the data is none
     assert (tmp_path / "out" / "metrics.png").stat().st_size > 10_000
+
+
+def test_a_peak_that_nobody_told_of_is_a_false_positive(tmp_path: Path) -> None:
+    cube, counts = _level1(tmp_path), []
+    for known in ((), ((140.0, 120.0),)):
+        choice = Choice(["cadi"], {"cadi": {"known": known, "threshold": 5.0}})
+        roc = measure(cube, choice, Asked([220.0], 1e-3, 1)).roc
+        own = roc[roc["brightness"] == 1.0]
+        counts.append(dict(zip(own["threshold"].tolist(), own["false_positives"].tolist(), strict=True)))
+    untold, told = counts
+    assert untold[5.0] == 1  # found by the search, at more than 5 sigmas: may be noise for all we know
+    assert told[5.0] == 0
+
+
+def test_what_the_search_finds_in_noise_stays_false(tmp_path: Path) -> None:
+    cube, counts = _level1(tmp_path), []
+    for threshold in (5.0, 3.0):
+        parameters = {"threshold": threshold, "known": ((140.0, 120.0),), "max_candidates": 30}
+        roc = measure(cube, Choice(["cadi"], {"cadi": parameters}), Asked([220.0], 1e-3, 1)).roc
+        own = roc[(roc["brightness"] == 1.0) & (roc["threshold"] == 2.0)]
+        counts.append(int(own["false_positives"][0]))
+    assert counts[0] > 0
+    assert counts[1] == counts[0]  # a low threshold of the search takes none of them away
+
+
+def test_an_algorithm_that_refuses_leaves_the_others_their_tables(tmp_path: Path) -> None:
+    words = [str(_level1(tmp_path)), "--algorithms", "noadi,pca_asdi,pca_rdi", "--separations-mas", "220",
+             "--injections", "1", "--out", str(tmp_path / "out")]  # fmt: skip
+    result = CliRunner().invoke(metrics, words)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, ReductionError)
+    assert "not measured, 2 of the algorithms: pca_" in str(result.exception)
+    assert "pca_asdi: " in str(result.exception)
+    assert "pca_rdi: cube" not in str(result.exception)
+    assert "wanted a level 1 cube of another star" in str(result.exception)
+    limits = Table.read(tmp_path / "out" / "limits.ecsv", format="ascii.ecsv")
+    assert list(limits["algorithm"]) == ["noadi"]
+    with pytest.raises(ReductionError, match=r"^pca_rdi: .*wanted a level 1 cube of another star"):
+        measure(next(tmp_path.rglob("*_cube_*.fits")), Choice(["pca_rdi"]), Asked())
 
 
 @pytest.mark.parametrize(
