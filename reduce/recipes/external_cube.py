@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
 from astropy.io import fits
@@ -29,6 +29,7 @@ __all__ = ["RECIPE", "ExternalCubeParameters", "observation_name"]
 
 _T = TypeVar("_T")
 _TEXT = r"^[ -~]*$"  # FITS 4.0, section 4.2.1: a card holds printable ASCII
+_BY_CHANNEL = ("fwhm_px", "star_flux", "star_flux_error", "wavelength_um", "width_um")
 _LEAST_FRAMES = 3
 _LEAST_FWHM = 6  # a field smaller than this many FWHM across has no ring to measure noise on
 
@@ -41,6 +42,9 @@ class ExternalCubeParameters(Parameters):
     star_flux: tuple[float | None, ...] = Field(
         default=(None,),
         description="star in an aperture of 1 FWHM, adu, each channel; None unknown: no contrast",
+    )
+    star_flux_error: tuple[Annotated[float, Field(ge=0)] | None, ...] = Field(
+        default=(None,), description="1 sigma error of star_flux, adu, each channel; None unknown"
     )
     wavelength_um: tuple[float, ...] = Field(min_length=1, description="wavelength of each channel, um")
     width_um: tuple[float, ...] = Field(default=(0.0,), description="width of each channel, um; 0 unknown")
@@ -67,7 +71,7 @@ class ExternalCubeParameters(Parameters):
     )
     true_north_error_deg: float = Field(default=0.0, ge=0, description="error of true north, deg; 0 unknown")
 
-    @field_validator("fwhm_px", "star_flux", "wavelength_um", "width_um", mode="before")
+    @field_validator(*_BY_CHANNEL, mode="before")
     @classmethod
     def _one_for_all(cls, value: object) -> object:
         return (value,) if value is None or isinstance(value, int | float) else value
@@ -164,7 +168,7 @@ def _psfs(path: Path, parameters: ExternalCubeParameters, channels: int, job: Jo
 
 
 def _check_channels(parameters: ExternalCubeParameters, channels: int, path: Path) -> None:
-    for name in ("fwhm_px", "star_flux", "wavelength_um", "width_um"):
+    for name in _BY_CHANNEL:
         given = len(getattr(parameters, name))
         if given not in {1, channels}:
             raise ReductionError(
@@ -308,7 +312,10 @@ def _derotation(angles_deg: NDArray[np.float64], facts: ProductFacts) -> fits.Bi
 
 def _channels(parameters: ExternalCubeParameters, channels: int) -> fits.BinTableHDU:
     wavelengths = _spread(parameters.wavelength_um, channels)
-    fluxes = [np.nan if f is None else f for f in _spread(parameters.star_flux, channels)]
+    fluxes, errors = (
+        [np.nan if value is None else value for value in _spread(values, channels)]
+        for values in (parameters.star_flux, parameters.star_flux_error)
+    )
     return table_hdu(
         "CHANNELS",
         [
@@ -317,7 +324,7 @@ def _channels(parameters: ExternalCubeParameters, channels: int) -> fits.BinTabl
             ("WIDTH", "D", "um", _spread(parameters.width_um, channels)),
             ("FWHM", "D", "pixel", _spread(parameters.fwhm_px, channels)),
             ("STAR_FLUX", "D", "adu", fluxes),
-            ("STAR_FLUX_ERR", "D", "adu", np.full(channels, np.nan)),
+            ("STAR_FLUX_ERR", "D", "adu", errors),
         ],
     )
 

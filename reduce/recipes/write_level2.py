@@ -52,7 +52,7 @@ def write_level2(
     level2: Level2,
     parameters: Level2Parameters,
     job: Job,
-    named: tuple[str, Sequence[Card]],
+    named: tuple[str, str, Sequence[Card]],
 ) -> None:
     """Write every product of one run of one algorithm.
 
@@ -66,16 +66,17 @@ def write_level2(
         What was asked.
     job : Job
         Gives paths, takes the finished files.
-    named : tuple[str, Sequence[Card]]
-        Name of algorithm and recipe, and its own cards.
+    named : tuple[str, str, Sequence[Card]]
+        Name of the recipe, of the algorithm (of several settings in one run each has its own), and its
+        cards.
     """
-    algorithm, own = named
+    recipe, algorithm, own = named
     facts = replace(
         level1.facts,
         level=3,
         algorithm=algorithm,
         process_id=job.process_id,
-        recipe=algorithm,
+        recipe=recipe,
         recipe_version=job.version,
         provenance=(level1.name, *level1.beside),
     )
@@ -202,4 +203,8 @@ def _cards(level1: Level1Cube, level2: Level2, parameters: Level2Parameters) -> 
         cards.append((f"WEIGHT{number}", float(weight), "weight in the stack"))
         if np.isfinite(channel.star_flux):
             cards.append((f"STARFLX{number}", channel.star_flux, "[adu] star in 1 FWHM"))
+        if np.isfinite(channel.star_flux_err):
+            cards.append(
+                (f"STARERR{number}", channel.star_flux_err, "[adu] its error, in those of contrasts")
+            )
     return cards

@@ -7,16 +7,17 @@ import pytest
 import structlog
 from astropy.io import fits
 from astropy.wcs import WCS
+from pydantic import ValidationError
 
 from hcvo.errors import InputError, NotFitsError, ReductionError
-from hcvo.headers.level2_tables import read_candidates
+from hcvo.headers.level2_tables import CandidateRow, read_candidates
 from hcvo.headers.product import read_product_facts
 from hcvo.model.product import ProductKind
 from reduce.kernels.aperture import aperture_flux
-from reduce.recipes import external_cube, pca
+from reduce.recipes import cadi, external_cube, pca
 from reduce.recipes.external_cube import ExternalCubeParameters
 from reduce.recipes.level1_cube import read_level1
-from tests.reduce.kernels.planted import airy, speckle_sequence
+from tests.reduce.kernels.planted import airy, speckle_sequence, track
 from tests.reduce.recipes.folder_job import run, source
 
 _FRAMES = 6
@@ -82,13 +83,48 @@ def test_level_2_reads_back_what_was_written(tmp_path: Path) -> None:
     files = _write(
         tmp_path, cube=np.ones((2, _FRAMES, 41, 41), np.float32), psf=np.ones((2, 9, 9), np.float32)
     )
-    given = _parameters(fwhm_px=(4.0, 4.4), wavelength_um=(1.6, 1.7), star_flux=(1e5, None))
+    given = _parameters(
+        fwhm_px=(4.0, 4.4), wavelength_um=(1.6, 1.7), star_flux=(1e5, None), star_flux_error=(2e3, None)
+    )
     job = run(external_cube.RECIPE, files, given, tmp_path)
     level1 = read_level1(source(job.made[ProductKind.CUBE].path))
     assert level1.cube.shape == (2, _FRAMES, 41, 41)
     assert [c.fwhm_px for c in level1.channels] == [4.0, 4.4]
     assert np.isnan(level1.channels[1].star_flux)
+    assert level1.channels[0].star_flux_err == 2e3
+    assert np.isnan(level1.channels[1].star_flux_err)
     assert level1.scale_mas == 12.0
+
+
+def _found(folder: Path, **errors: object) -> CandidateRow:
+    """The planted companion, 18 px (216 mas) from its star, by classical ADI."""
+    folder.mkdir()
+    angles = np.linspace(-118.0, -40.0, 16)
+    cube = speckle_sequence(np.random.default_rng(2), 16, 61) + track(61, 18.0, 40.0, angles) * 900.0
+    files = _write(folder, cube=cube.astype(np.float32), angles=angles.astype(np.float32))
+    given = _parameters(star_flux=1e6, **errors)
+    level1 = run(external_cube.RECIPE, files, given, folder).made[ProductKind.CUBE].path
+    job = run(cadi.RECIPE, {"cube": level1}, cadi.RECIPE.parameters(), folder, 2)
+    rows = read_candidates(job.made[ProductKind.CANDIDATES].path)
+    return next(row for row in rows if row.channel == -1)
+
+
+def test_errors_of_star_scale_and_north_reach_the_candidate(tmp_path: Path) -> None:
+    """Each adds to the square of the error of what it shifts, by how much it shifts it, and to no other."""
+    own = _found(tmp_path / "none")
+    star = _found(tmp_path / "star", star_flux_error=1e5)
+    place = _found(
+        tmp_path / "place", centre_error_mas=3.0, pixel_scale_error_mas=0.2, true_north_error_deg=0.5
+    )
+    assert own.contrast == star.contrast == place.contrast
+    assert np.sqrt(star.contrast_err**2 - own.contrast_err**2) == pytest.approx(0.1 * own.contrast, rel=1e-3)
+    assert np.sqrt(star.dmag_err**2 - own.dmag_err**2) == pytest.approx(0.10857, rel=1e-3)
+    assert (star.sep_err, star.pa_err) == (own.sep_err, own.pa_err)
+    assert place.contrast_err == own.contrast_err
+    scale = own.sep * 0.2 / 12.0
+    assert np.sqrt(place.sep_err**2 - own.sep_err**2) == pytest.approx(np.hypot(3.0, scale), rel=1e-3)
+    across = np.degrees(3.0 / own.sep)
+    assert np.sqrt(place.pa_err**2 - own.pa_err**2) == pytest.approx(np.hypot(across, 0.5), rel=1e-3)
 
 
 @pytest.mark.parametrize(("size", "center"), [(40, None), (41, (19.3, 21.6)), (44, (22.0, 19.0))])
@@ -177,12 +213,18 @@ def test_a_file_that_is_not_fits_is_named(tmp_path: Path) -> None:
     [
         ({"date": "yesterday"}, "date is 'yesterday', wanted"),
         ({"fwhm_px": (4.0, 4.1)}, "2 values of fwhm_px for 1 channels"),
+        ({"star_flux_error": (1.0, 2.0)}, "2 values of star_flux_error for 1 channels"),
         ({"center": (3.0, 20.0)}, "square of 7 px"),
     ],
 )
 def test_parameters_that_do_not_fit_are_named(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ReductionError, match=message):
         run(external_cube.RECIPE, _write(tmp_path), _parameters(**changes), tmp_path)
+
+
+def test_an_error_below_nothing_is_refused() -> None:
+    with pytest.raises(ValidationError, match="star_flux_error"):
+        _parameters(star_flux_error=-1.0)
 
 
 def test_beta_pictoris_b_is_where_it_was(shared_data: Path, tmp_path: Path) -> None:
