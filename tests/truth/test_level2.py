@@ -16,6 +16,7 @@ from reduce.simulate.level1_cube import (
 from reduce.simulate.optics import aperture_sum
 from tests.truth.level2 import parts_of
 from tests.truth.level2_algorithms import METHODS
+from tests.truth.level2_betapic import centre_of_symmetry
 from tests.truth.level2_cubes import place_of
 from tests.truth.level2_limits import AtLimit, azimuth_rows, limit_rows
 from tests.truth.level2_pulls import Recovery, pull_rows
@@ -162,6 +163,14 @@ def test_false_alarms_are_counted_against_their_number() -> None:
     assert all(row.ok for row in alarm_rows(expected, images))
     assert not alarm_rows(expected * 6 // 5, images)[0].ok
     assert not alarm_rows(expected // 100, images // 100)[0].ok  # too few draws
+
+
+def test_the_centre_of_symmetry_is_where_the_light_turns_into_itself() -> None:
+    y, x = np.mgrid[-30:31, -30:31]
+    radius = np.hypot(x - 0.3, y + 0.2)
+    ring = np.exp(-0.5 * ((radius - 6.0) / 3.0) ** 2) * (1.0 + 0.3 * np.cos(2 * np.arctan2(y + 0.2, x - 0.3)))
+    assert centre_of_symmetry(ring, 0.0, 5.0) == pytest.approx((0.3, -0.2), abs=0.01)
+    assert centre_of_symmetry(ring, 5.0, 10.0) == pytest.approx((0.3, -0.2), abs=0.01)
 
 
 def test_the_tail_is_right() -> None:
