@@ -2,7 +2,8 @@
 
 Absil et al. 2013; Gomez Gonzalez et al. 2017. The temporal mean of all frames is subtracted first;
 then, ring by ring, frame t loses its projection on the leading modes of its references: the frames
-in which a companion in the middle of the ring has moved by at least `distance` FWHM.
+in which a companion in the middle of the ring has moved by at least `distance` FWHM. One ring as wide as
+the field is PCA of the full frame with a protection angle.
 """
 
 from dataclasses import dataclass
@@ -33,6 +34,8 @@ class AnnularPca:
         References a frame has at least, see `references.references`.
     most : int
         References a frame has at most, those nearest in time: the cost grows with their cube.
+    at_px : float | None
+        Separation (pixels) for which the distance is kept; None is the middle of each ring.
     """
 
     components: int
@@ -40,6 +43,7 @@ class AnnularPca:
     width: float = 4.0
     least: int = 5
     most: int = 100
+    at_px: float | None = None
 
 
 def reduce_annular_pca(
@@ -66,7 +70,8 @@ def reduce_annular_pca(
     edges = ring_edges(*limits, given.width * channel.fwhm)
     rings = [Ring(low, high, 1, ((low, high),)) for low, high in pairwise(edges)]
     regions = divide((channel.cube.shape[1], channel.cube.shape[2]), rings)
-    radii, distance = [ring.middle for ring in rings], given.distance * channel.fwhm
+    radii = [ring.middle if given.at_px is None else given.at_px for ring in rings]
+    distance = given.distance * channel.fwhm
     counts = (given.least, given.most)
     allowed = choose_references(channel.cube, channel.angles_deg, radii, distance, *counts)
     solve = LeadingModes(allowed, regions.ring_of, given.components)
@@ -96,4 +101,6 @@ def with_components(reduction: RegionalReduction, components: int) -> RegionalRe
     solve = reduction.solve
     if not isinstance(solve, LeadingModes):
         raise TypeError(f"{type(solve).__name__} has no components; wanted a reduction by annular PCA")
+    if components == solve.components:
+        return reduction
     return with_solver(reduction, LeadingModes(solve.references, solve.ring_of, components))

@@ -141,9 +141,10 @@ def with_joint_components(reduction: JointReduction, components: int) -> JointRe
     Returns
     -------
     JointReduction
-        Shares the data; weights taken anew from the noise.
+        Shares the data; weights taken anew from the noise. Two channels of SDI have no components.
     """
-    rule = _components(components, centred=len(reduction.groups) == 1)
+    pair = reduction.rule is _other
+    rule = _other if pair else _components(components, centred=len(reduction.groups) == 1)
     return reduce_groups(
         reduction.stretched, reduction.groups, rule, reduction.how, (None, reduction.spectrum)
     )

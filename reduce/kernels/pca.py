@@ -21,10 +21,12 @@ from reduce.kernels.reduction import Parts, Sequenced, sequence
 __all__ = [
     "PcaReduction",
     "gram_matrix",
+    "modes_in_time",
     "pca_images",
     "pca_residual",
     "projector",
     "reduce_pca",
+    "removal",
     "with_components",
 ]
 
@@ -51,33 +53,54 @@ def gram_matrix(frames: NDArray[np.float32]) -> NDArray[np.float64]:
     return total
 
 
-def projector(gram: NDArray[np.float64], components: int) -> NDArray[np.float64]:
-    """Mixing of frames that removes the mean and the leading modes.
+def modes_in_time(gram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Principal modes of frames: one decomposition serves every number of components.
 
     Parameters
     ----------
     gram : NDArray[np.float64]
         (time, time) of frames, whose temporal mean need not be 0.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        (time, time) eigenvectors as columns, the strongest last.
+    """
+    centring = np.eye(len(gram)) - 1.0 / len(gram)
+    return np.asarray(np.linalg.eigh(centring @ gram @ centring)[1])
+
+
+def removal(modes: NDArray[np.float64], components: int) -> NDArray[np.float64]:
+    """Mixing of frames that removes the mean and the strongest modes.
+
+    Parameters
+    ----------
+    modes : NDArray[np.float64]
+        (time, time) of `modes_in_time`.
     components : int
         Number of modes to remove, 0..time.
 
     Returns
     -------
     NDArray[np.float64]
-        (time, time) symmetric: residual = projector @ frames.
+        (time, time) symmetric: residual = removal @ frames.
 
     Raises
     ------
     ValueError
         If the number of components is impossible.
     """
-    frames = len(gram)
+    frames = len(modes)
     if not 0 <= components <= frames:
         raise ValueError(f"{components} components of {frames} frames, wanted 0..{frames}")
+    removed = modes[:, frames - components :]
     centring = np.eye(frames) - 1.0 / frames
-    _, vectors = np.linalg.eigh(centring @ gram @ centring)
-    modes = vectors[:, frames - components :]
-    return centring - modes @ modes.T if components < frames else np.zeros_like(gram)
+    return centring - removed @ removed.T if components < frames else np.zeros_like(modes)
+
+
+def projector(gram: NDArray[np.float64], components: int) -> NDArray[np.float64]:
+    """`removal` of the modes of a Gram matrix (time, time)."""
+    return removal(modes_in_time(gram), components)
 
 
 def pca_residual(
@@ -138,8 +161,8 @@ def pca_images(
         (count, y, x), north up.
     """
     sequenced = sequence(cube, temporal_mean(cube))
-    gram = _masked_gram(sequenced, mask)
-    return np.stack([_image(sequenced, projector(gram, k), angles_deg, how) for k in components])
+    modes = modes_in_time(_masked_gram(sequenced, mask))
+    return np.stack([_image(sequenced, removal(modes, k), angles_deg, how) for k in components])
 
 
 def _masked_gram(sequenced: Sequenced, mask: NDArray[np.bool_] | None) -> NDArray[np.float64]:
@@ -170,8 +193,8 @@ class PcaReduction:
         Modes removed.
     mask : NDArray[np.float32]
         (y, x) 1 where pixels make the modes, else 0.
-    gram : NDArray[np.float64]
-        (time, time).
+    gram, modes : NDArray[np.float64]
+        (time, time); of `modes_in_time`.
     how : str
         'median' or 'mean' over time.
     image : NDArray[np.float32]
@@ -183,16 +206,17 @@ class PcaReduction:
     components: int
     mask: NDArray[np.float32]
     gram: NDArray[np.float64]
+    modes: NDArray[np.float64]
     how: str
     image: NDArray[np.float32] = field(repr=False)
 
     def patch(self, parts: Parts, x: int, y: int, half: int) -> NDArray[np.float32]:
         """As `reduction.Reduction.patch`: exact, the Gram matrix is updated for the injections."""
         signal = merged(parts)
-        gram = self.gram
+        modes = self.modes
         if signal is not None:
-            gram = gram + gram_change(self.sequenced, self.mask, signal)
-        mixing = projector(gram, self.components).astype(np.float32)
+            modes = modes_in_time(self.gram + gram_change(self.sequenced, self.mask, signal))
+        mixing = removal(modes, self.components).astype(np.float32)
         frames = derotated_patch(self.sequenced, self.angles_deg, (x, y, half), signal, mixing)
         return combine(frames, self.how)
 
@@ -226,9 +250,10 @@ def reduce_pca(
     """
     sequenced = sequence(cube, temporal_mean(cube))
     gram = _masked_gram(sequenced, mask)
-    image = _image(sequenced, projector(gram, components), angles_deg, how)
+    modes = modes_in_time(gram)
+    image = _image(sequenced, removal(modes, components), angles_deg, how)
     used = np.ones(cube.shape[1:], np.float32) if mask is None else mask.astype(np.float32)
-    return PcaReduction(sequenced, angles_deg, components, used, gram, how, image)
+    return PcaReduction(sequenced, angles_deg, components, used, gram, modes, how, image)
 
 
 def with_components(reduction: PcaReduction, components: int) -> PcaReduction:
@@ -246,6 +271,8 @@ def with_components(reduction: PcaReduction, components: int) -> PcaReduction:
     PcaReduction
         Shares all but the image.
     """
-    mixing = projector(reduction.gram, components)
+    if components == reduction.components:
+        return reduction
+    mixing = removal(reduction.modes, components)
     image = _image(reduction.sequenced, mixing, reduction.angles_deg, reduction.how)
     return replace(reduction, components=components, image=image)

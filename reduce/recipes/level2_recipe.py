@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from hcvo.model.product import ProductKind
 from reduce.kernels.channels import Algorithm
@@ -10,9 +10,10 @@ from reduce.recipe import Consume, Job, Parameters, Recipe, SourceFile
 from reduce.recipes.joint_cube import joined
 from reduce.recipes.level1_cube import Level1Cube, read_level1
 from reduce.recipes.level2 import Level2Parameters, Setting, run_level2
+from reduce.recipes.part_of_job import PartOfJob
 from reduce.recipes.write_level2 import Card, write_level2
 
-__all__ = ["Level2Recipe", "Method", "Prepared", "level2_recipe"]
+__all__ = ["Level2Recipe", "Method", "Prepared", "Several", "level2_recipe"]
 
 _MAKES = (
     ProductKind.RESIDUAL,
@@ -41,12 +42,22 @@ class Method(Protocol):
         """What it chose, for the headers; asked after the algorithm ran."""
 
 
+@runtime_checkable
+class Several(Protocol):
+    """An algorithm that may be asked for in several settings at once, each with products of its own."""
+
+    def each(self) -> Sequence[tuple[str, Method]]:
+        """What to append to the algorithm's name, nothing where there is one setting; and the method."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A cube, and an algorithm set up for it.
 
     Attributes
     ----------
+    name : str
+        Of the algorithm; of several settings in one run each has its own.
     level1 : Level1Cube
         The data.
     parameters : Level2Parameters
@@ -57,6 +68,7 @@ class Prepared:
         It lives on the turn of the field.
     """
 
+    name: str
     level1: Level1Cube
     parameters: Level2Parameters
     method: Method
@@ -69,11 +81,12 @@ class Level2Recipe(Recipe):
 
     Attributes
     ----------
-    prepare : Callable[[_Files, Parameters, Job], Prepared]
-        Reads the cube and sets the algorithm up: for those who measure it, e.g. `hcvo metrics`.
+    prepare : Callable[[_Files, Parameters, Job], Sequence[Prepared]]
+        Reads the cube and sets the algorithm up, once for each setting asked for: for those who measure
+        it, e.g. `hcvo metrics`.
     """
 
-    prepare: Callable[[_Files, Parameters, Job], Prepared]
+    prepare: Callable[[_Files, Parameters, Job], Sequence[Prepared]]
 
 
 def level2_recipe(
@@ -114,7 +127,7 @@ def level2_recipe(
     """
     cubes = frozenset({ProductKind.CUBE.value})
 
-    def prepare(files: _Files, given: Parameters, job: Job) -> Prepared:
+    def prepare(files: _Files, given: Parameters, job: Job) -> Sequence[Prepared]:
         assert isinstance(given, parameters)
         level1 = read_level1(files["cube"][0])
         if joint is not None:
@@ -122,12 +135,16 @@ def level2_recipe(
         others = tuple(files.get("reference", ()))
         level1 = replace(level1, beside=tuple(other.name for other in others))
         chosen = method(level1, given, job, *([others] if references else []))
-        return Prepared(level1, given, chosen, turning=turning(given))
+        methods = chosen.each() if isinstance(chosen, Several) else [("", chosen)]
+        return [Prepared(name + told, level1, given, one, turning=turning(given)) for told, one in methods]
 
     def run(files: _Files, given: Parameters, job: Job) -> None:
-        ready = prepare(files, given, job)
-        level2 = run_level2(ready.level1, ready.parameters, ready.method, job, turning=ready.turning)
-        write_level2(ready.level1, level2, ready.parameters, job, (name, ready.method.cards()))
+        several = prepare(files, given, job)
+        for number, ready in enumerate(several):
+            part = PartOfJob(job, number, len(several))
+            level2 = run_level2(ready.level1, ready.parameters, ready.method, part, turning=ready.turning)
+            named = (name, ready.name, ready.method.cards())
+            write_level2(ready.level1, level2, ready.parameters, part, named)
 
     return Level2Recipe(
         name=name,

@@ -2,18 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 from pydantic import Field
 
-from hcvo.errors import ReductionError
 from reduce.kernels.annular_pca import AnnularPca, reduce_annular_pca, with_components
-from reduce.kernels.channels import Algorithm, Channel
-from reduce.kernels.components import choose_components, component_grid
+from reduce.kernels.channels import Channel
+from reduce.kernels.reduction import Reduction
 from reduce.kernels.regional import RegionalReduction
 from reduce.recipe import Job
+from reduce.recipes.component_numbers import ByComponents, ComponentParameters
 from reduce.recipes.level1_cube import Level1Cube
-from reduce.recipes.level2 import Level2Parameters, Setting
+from reduce.recipes.level2 import Setting
 from reduce.recipes.level2_recipe import level2_recipe
 from reduce.recipes.references import limits_of, warn_of_relaxed
 from reduce.recipes.write_level2 import Card
@@ -23,14 +22,9 @@ __all__ = ["RECIPE", "AnnularPcaParameters"]
 _DEFAULT = AnnularPca(components=0)
 
 
-class AnnularPcaParameters(Level2Parameters):
+class AnnularPcaParameters(ComponentParameters):
     """Parameters of annular PCA."""
 
-    components: int | None = Field(
-        default=None,
-        ge=1,
-        description="principal components removed; None tries up to a third of the frames, takes the deepest",
-    )
     separation_fwhm: float = Field(
         default=_DEFAULT.distance,
         ge=0,
@@ -51,58 +45,35 @@ class AnnularPcaParameters(Level2Parameters):
     )
 
 
-class _AnnularPca:
-    """Annular PCA with the number of components asked for, or chosen on the middle channel."""
+class _AnnularPca(ByComponents):
+    """Annular PCA: the number of components is the same in all rings."""
 
     def __init__(self, level1: Level1Cube, parameters: AnnularPcaParameters, job: Job) -> None:
-        self.parameters, self.job = parameters, job
-        self.relaxed_px = 0.0
-        frames = level1.cube.shape[1]
+        super().__init__(level1, parameters, job)
+        self.combine, self.relaxed_px = parameters.combine, 0.0
         self.given = AnnularPca(
-            parameters.components or 0,
-            parameters.separation_fwhm,
-            parameters.width_fwhm,
-            parameters.least_references,
-            parameters.most_references,
+            components=0,  # set for each reduction
+            distance=parameters.separation_fwhm,
+            width=parameters.width_fwhm,
+            least=parameters.least_references,
+            most=parameters.most_references,
         )
-        if self.given.components >= frames:
-            raise ReductionError(
-                f"{level1.name}: {self.given.components} components of {frames} frames leave nothing; "
-                f"wanted at most {frames - 1}, lower 'components'"
-            )
 
-    def __call__(self, setting: Setting) -> Algorithm:
-        limits = limits_of(setting)
-        if not self.given.components:
-            self.given = replace(self.given, components=self._chosen(setting, limits))
-        self.job.log.info("annular pca", components=self.given.components, asked=self.parameters.components)
-
-        def run(channel: Channel) -> RegionalReduction:
-            reduction = reduce_annular_pca(channel, limits, self.given, self.parameters.combine)
-            self.relaxed_px = warn_of_relaxed(reduction, self.relaxed_px, self.job)
-            return reduction
-
-        return run
-
-    def _chosen(self, setting: Setting, limits: tuple[float, float]) -> int:
-        channel = setting.channels[len(setting.channels) // 2]
-        first = reduce_annular_pca(channel, limits, self.given, self.parameters.combine)
-        choice = choose_components(
-            channel,
-            partial(with_components, first),
-            component_grid(len(channel.cube)),
-            (setting.inner_px, setting.outer_px),
+    def reduced(self, channel: Channel, setting: Setting, components: int) -> Reduction:
+        made = reduce_annular_pca(
+            channel, limits_of(setting), replace(self.given, components=components), self.combine
         )
-        depths = [round(depth, 3) for depth in choice.depth]
-        self.job.log.info("components tried", tried=choice.tried, log_noise_over_throughput=depths)
-        return choice.best
+        self.relaxed_px = warn_of_relaxed(made, self.relaxed_px, self.job)
+        return made
+
+    def again(self, reduction: Reduction, components: int) -> Reduction:
+        assert isinstance(reduction, RegionalReduction)
+        return with_components(reduction, components)
 
     def cards(self) -> Sequence[Card]:
         given = self.given
         return [
-            ("NCOMP", given.components, "principal components removed"),
-            ("NCOMPAUT", self.parameters.components is None, "their number chosen by depth"),
-            ("PCAMEAN", True, "temporal mean subtracted first"),
+            *super().cards(),
             ("PCADELT", given.distance, "[FWHM] a companion moved in references"),
             ("PCARING", given.width, "[FWHM] width of a ring, about"),
             ("PCALEAST", given.least, "references of a frame at least"),

@@ -1,10 +1,10 @@
 """Level 2 by principal components of other stars (RDI)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from reduce.kernels.aperture import aperture_flux
@@ -14,9 +14,10 @@ from reduce.kernels.inject import Psf
 from reduce.kernels.rdi import Library, RdiReduction, library_modes, reduce_rdi, with_library_modes
 from reduce.kernels.resemblance import most_alike, resemblance
 from reduce.recipe import Job, SourceFile
+from reduce.recipes.component_numbers import ComponentParameters, one_by_one
 from reduce.recipes.level1_cube import Level1Cube
-from reduce.recipes.level2 import Level2Parameters, Setting
-from reduce.recipes.level2_recipe import level2_recipe
+from reduce.recipes.level2 import Setting
+from reduce.recipes.level2_recipe import Method, level2_recipe
 from reduce.recipes.reference_frames import read_references
 from reduce.recipes.write_level2 import Card
 
@@ -27,14 +28,9 @@ _AT_FWHM = 1.7  # separation at which the throughput is asked for: 2 lambda/D be
 _AZIMUTHS = np.radians([25.0, 145.0, 265.0])
 
 
-class RdiParameters(Level2Parameters):
-    """Parameters of RDI."""
+class RdiParameters(ComponentParameters):
+    """Parameters of RDI: its components are the modes of the library."""
 
-    components: int | None = Field(
-        default=None,
-        ge=1,
-        description="modes of the library; None tries up to a third of its frames, takes the deepest",
-    )
     least_throughput: float = Field(
         default=0.8,
         ge=0,
@@ -48,6 +44,16 @@ class RdiParameters(Level2Parameters):
     )
 
 
+@dataclass(slots=True)
+class _Libraries:
+    """Modes of each channel's library, its likeness to the science frames, its number of frames; cubes."""
+
+    names: tuple[str, ...]
+    modes: list[Library] = field(default_factory=list)
+    likeness: list[float] = field(default_factory=list)
+    frames: int = 0
+
+
 class _Rdi:
     """RDI with the number of modes asked for, or chosen on the middle channel."""
 
@@ -56,43 +62,50 @@ class _Rdi:
     ) -> None:
         self.level1, self.references = level1, references
         self.parameters, self.job = parameters, job
-        self.components = parameters.components or 0
-        self.libraries: list[tuple[Psf, Library]] = []
-        self.likeness: list[float] = []
-        self.names: tuple[str, ...] = ()
-        self.frames = 0
+        self.components = parameters.numbers[0] if parameters.numbers else 0
+        self.prepared: list[_Libraries] = []  # one, shared by all numbers of components
+        self.psfs: Sequence[Psf] = ()
+
+    def each(self) -> Sequence[tuple[str, Method]]:
+        """As `level2_recipe.Several`: the library is made once."""
+        return one_by_one(self, self.parameters.numbers)
 
     def __call__(self, setting: Setting) -> Algorithm:
-        size = setting.channels[0].cube.shape[-1]
-        read = read_references(self.level1, self.references, size, self.job)
-        self.names = read.names
-        for channel, frames in zip(setting.channels, read.frames, strict=True):
-            self.libraries.append((channel.psf, self._library(channel, frames, setting.mask)))
+        self.psfs = [channel.psf for channel in setting.channels]
+        if not self.prepared:
+            self.prepared.append(self._libraries(setting))
         if not self.components:
             self.components = self._chosen(setting)
-        self.job.log.info("rdi", components=self.components, library=self.frames, likeness=self.likeness)
+        made = self.prepared[0]
+        self.job.log.info("rdi", components=self.components, library=made.frames, likeness=made.likeness)
 
         def run(channel: Channel) -> RdiReduction:
             return self._reduced(channel, self.components)
 
         return run
 
-    def _library(self, channel: Channel, frames: NDArray[np.float32], mask: NDArray[np.bool_]) -> Library:
-        likeness = resemblance(channel.cube, frames, mask)
-        kept = most_alike(likeness, self.parameters.library_frames)
-        self.likeness.append(round(float(likeness[kept].mean()), 4))
-        self.frames = len(kept)
-        return library_modes(frames[np.sort(kept)], max(_MOST, self.components), mask)
+    def _libraries(self, setting: Setting) -> _Libraries:
+        size = setting.channels[0].cube.shape[-1]
+        read = read_references(self.level1, self.references, size, self.job)
+        made, most = _Libraries(read.names), max((_MOST, *self.parameters.numbers))
+        for channel, frames in zip(setting.channels, read.frames, strict=True):
+            likeness = resemblance(channel.cube, frames, setting.mask)
+            kept = most_alike(likeness, self.parameters.library_frames)
+            made.likeness.append(round(float(likeness[kept].mean()), 4))
+            made.frames = len(kept)
+            made.modes.append(library_modes(frames[np.sort(kept)], most, setting.mask))
+        return made
 
     def _reduced(self, channel: Channel, components: int) -> RdiReduction:
-        library = next(one for psf, one in self.libraries if psf is channel.psf)
+        pairs = zip(self.psfs, self.prepared[0].modes, strict=True)
+        library = next(modes for psf, modes in pairs if psf is channel.psf)
         return reduce_rdi(channel.cube, channel.angles_deg, library, components, self.parameters.combine)
 
     def _chosen(self, setting: Setting) -> int:
         """The deepest of those numbers that let enough of a companion near the star through."""
         channel = setting.channels[len(setting.channels) // 2]
         made = partial(with_library_modes, self._reduced(channel, 1))
-        grid = [k for k in component_grid(self.frames) if k <= _MOST]
+        grid = [k for k in component_grid(self.prepared[0].frames) if k <= _MOST]
         radius = max(_AT_FWHM * channel.fwhm, setting.inner_px)
         through = [_throughput(channel, made(k), radius) for k in grid]
         enough = [k for k, t in zip(grid, through, strict=True) if t >= self.parameters.least_throughput]
@@ -106,12 +119,13 @@ class _Rdi:
         return choice.best
 
     def cards(self) -> Sequence[Card]:
-        likeness = [(f"REFCORR{n}", v, "mean correlation, channel") for n, v in enumerate(self.likeness, 1)]
+        made = self.prepared[0]
+        likeness = [(f"REFCORR{n}", v, "mean correlation, channel") for n, v in enumerate(made.likeness, 1)]
         return [
             ("NCOMP", self.components, "modes of the library removed"),
-            ("NCOMPAUT", self.parameters.components is None, "their number chosen by depth"),
-            ("NREFFRM", self.frames, "frames of other stars in the library"),
-            ("NREFCUBE", len(self.names), "cubes of other stars"),
+            ("NCOMPAUT", not self.parameters.numbers, "their number chosen by depth"),
+            ("NREFFRM", made.frames, "frames of other stars in the library"),
+            ("NREFCUBE", len(made.names), "cubes of other stars"),
             ("PCAMEAN", False, "no mean taken off: the first mode is the star"),
             *likeness,
         ]

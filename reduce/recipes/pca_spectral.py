@@ -5,7 +5,6 @@ from functools import partial
 
 from pydantic import Field
 
-from hcvo.errors import ReductionError
 from reduce.kernels.asdi import joint_grid, reduce_asdi, reduce_sdi, with_joint_components
 from reduce.kernels.channels import Algorithm, Channel
 from reduce.kernels.components import choose_components, component_grid
@@ -13,22 +12,18 @@ from reduce.kernels.joint import JointChannel
 from reduce.kernels.reduction import Reduction
 from reduce.kernels.spectral import JointReduction
 from reduce.recipe import Job
+from reduce.recipes.component_numbers import ComponentParameters, check_numbers, one_by_one
 from reduce.recipes.level1_cube import Level1Cube
-from reduce.recipes.level2 import Level2Parameters, Setting
-from reduce.recipes.level2_recipe import level2_recipe
+from reduce.recipes.level2 import Setting
+from reduce.recipes.level2_recipe import Method, level2_recipe
 from reduce.recipes.write_level2 import Card
 
 __all__ = ["ASDI", "SDI", "SpectralParameters"]
 
 
-class SpectralParameters(Level2Parameters):
+class SpectralParameters(ComponentParameters):
     """Parameters of PCA across wavelengths."""
 
-    components: int | None = Field(
-        default=None,
-        ge=1,
-        description="principal components removed; None tries up to a third of the frames, takes the deepest",
-    )
     spectrum: tuple[float, ...] = Field(
         default=(),
         description="contrast of a companion in each channel, any unit; empty: the same in all",
@@ -48,25 +43,37 @@ class _Spectral:
     ) -> None:
         self.reduce, self.frames, self.grid = reduce, frames, grid
         self.parameters, self.job = parameters, job
-        self.components = parameters.components or 0
+        self.components = parameters.numbers[0] if parameters.numbers else 0
+        self.prepared: dict[int, JointReduction] = {}  # by one number of components, for all of them
         self.made: JointReduction | None = None
         self.wavelengths: Sequence[float] = ()
+
+    def each(self) -> Sequence[tuple[str, Method]]:
+        """As `level2_recipe.Several`."""
+        return one_by_one(self, self.parameters.numbers)
 
     def __call__(self, setting: Setting) -> Algorithm:
         channel = setting.channels[0]
         assert isinstance(channel, JointChannel)
         self.wavelengths = [float(w) for w in channel.wavelengths_um]
-        first = self.reduce(channel, self.components or self.grid[0], setting.mask, self.parameters.combine)
+        given = (setting.mask, self.parameters.combine)
+        if not self.prepared:
+            number = self.components or self.grid[0]
+            self.prepared[number] = self.reduce(channel, number, *given)
+        ((number, first),) = self.prepared.items()
         if not self.components:
             self.components = self._chosen(channel, first, (setting.inner_px, setting.outer_px))
+        if self.components != number:
             first = with_joint_components(first, self.components)
         self.made = first
-        self.job.log.info("components", components=self.components, asked=self.parameters.components)
+        self.job.log.info("components", components=self.components, asked=self.parameters.numbers)
         weights = first.weights
 
         def run(channel: Channel) -> Reduction:
             assert isinstance(channel, JointChannel)
-            return self.reduce(channel, self.components, setting.mask, self.parameters.combine, weights)
+            if channel is setting.channels[0]:
+                return first
+            return self.reduce(channel, self.components, *given, weights)
 
         return run
 
@@ -82,7 +89,7 @@ class _Spectral:
         assert self.made is not None
         cards: list[Card] = [
             ("NCOMP", self.components, "principal components removed"),
-            ("NCOMPAUT", self.parameters.components is None, "their number chosen by depth"),
+            ("NCOMPAUT", not self.parameters.numbers, "their number chosen by depth"),
             ("NFRAMES", self.frames, "frames that are reduced together"),
             ("PCAMEAN", len(self.made.groups) == 1, "mean over the frames subtracted first"),
             ("WAVEREF", min(self.wavelengths), "[um] wavelength to which frames were stretched"),
@@ -98,22 +105,14 @@ class _Spectral:
 
 def _asdi(level1: Level1Cube, parameters: SpectralParameters, job: Job) -> _Spectral:
     frames = len(level1.joined) * level1.cube.shape[1]
-    _check(level1, parameters, frames, "frames")
+    check_numbers(level1.name, parameters.numbers, frames)
     return _Spectral(reduce_asdi, frames, joint_grid(frames), parameters, job)
 
 
 def _sdi(level1: Level1Cube, parameters: SpectralParameters, job: Job) -> _Spectral:
     channels = len(level1.joined)
-    _check(level1, parameters, channels, "channels")
+    check_numbers(level1.name, parameters.numbers, channels, "channels")
     return _Spectral(reduce_sdi, channels, component_grid(channels), parameters, job)
-
-
-def _check(level1: Level1Cube, parameters: SpectralParameters, frames: int, what: str) -> None:
-    if (parameters.components or 0) >= frames:
-        raise ReductionError(
-            f"{level1.name}: {parameters.components} components of {frames} {what} leave nothing; "
-            f"wanted at most {frames - 1}, lower 'components'"
-        )
 
 
 def _spectrum(parameters: SpectralParameters) -> Sequence[float]:
