@@ -8,6 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 from threadpoolctl import threadpool_limits
 
+from reduce.kernels.threads import limit
+
 __all__ = ["Worker", "in_turn"]
 
 _Setup = TypeVar("_Setup")
@@ -66,6 +68,7 @@ def in_turn(
 
 def _begin(make: Callable[[_Setup], Worker[_Result_co]], setup: _Setup) -> None:
     threadpool_limits(limits=1)  # for the life of the process: as in the engine's own
+    limit(1)
     _here["worker"] = make(setup)
 
 

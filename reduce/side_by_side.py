@@ -2,7 +2,7 @@
 
 Only the work itself goes there; what is recorded, and when products become visible, stays with
 the program that planned it. Workers see the same file systems and run the same code, one process
-each at a time, BLAS at one thread: products are those of a run without a cluster, bit by bit.
+each at a time, BLAS and kernels at one thread: products are those of a run without a cluster, bit by bit.
 """
 
 import logging
@@ -16,6 +16,7 @@ from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 from hcvo.errors import ReductionError
 from hcvo.model.provenance import Output
 from reduce.environment import code_version
+from reduce.kernels.threads import limited
 from reduce.process import Begun, work
 from reduce.recipes import REGISTRY
 
@@ -133,4 +134,5 @@ def _result(future: "Future[list[Output]]") -> list[Output]:
 def _work(begun: Begun) -> list[Output]:
     """Runs on a worker."""
     recipe = next(recipe for recipe in REGISTRY if recipe.name == begun.recipe)
-    return work(recipe, begun)
+    with limited(1):
+        return work(recipe, begun)

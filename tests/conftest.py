@@ -36,6 +36,7 @@ _RAN = pytest.StashKey[set[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"  # of kernels and BLAS, here and in the programs tests start
     config.stash[_WANTING] = set()
     config.stash[_RAN] = set()
 

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reduce.kernels.compiled import compiled
+from reduce.kernels.threads import ENOUGH, each_piece
 
 __all__ = ["combine", "temporal_mean", "temporal_median"]
 
 _MAGNITUDE = 0x7FFFFFFF  # all bits of a float32 but its sign
 _INFINITY = 0x7F800000  # larger magnitudes are NaN
+_WIDTH = 256  # pixels a block: frames x 256 float32 stay in the second-level cache
 
 
 def temporal_mean(cube: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -32,12 +34,22 @@ def temporal_mean(cube: NDArray[np.floating]) -> NDArray[np.float32]:
     NDArray[np.float32]
         (y, x); NaN where no frame has data.
     """
-    bad = ~np.isfinite(cube)
-    if not bad.any():
-        return np.asarray(cube.mean(axis=0, dtype=np.float64), np.float32)
-    count = (~bad).sum(axis=0)
-    total = np.where(bad, 0.0, cube).sum(axis=0, dtype=np.float64)
-    return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan), np.float32)
+    out = np.empty(cube.shape[1:], np.float32)
+
+    def some(begin: int, end: int) -> None:
+        out[begin:end] = _mean(cube[:, begin:end])
+
+    each_piece(some, len(out), ENOUGH // max(cube[:, :1].size, 1) + 1)
+    return out
+
+
+def _mean(cube: NDArray[np.floating]) -> NDArray[np.float64]:
+    there = np.isfinite(cube)
+    if there.all():
+        return np.asarray(cube.mean(axis=0, dtype=np.float64))
+    count = there.sum(axis=0)
+    total = np.where(there, cube, 0.0).sum(axis=0, dtype=np.float64)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def temporal_median(cube: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -55,7 +67,12 @@ def temporal_median(cube: NDArray[np.floating]) -> NDArray[np.float32]:
     """
     stack = np.ascontiguousarray(cube, dtype=np.float32)
     out = np.empty(stack.shape[1:], np.float32)
-    _median_rows(stack.reshape(len(stack), -1).view(np.int32), _network(len(stack)), out.reshape(-1))
+    bits, flat, network = stack.reshape(len(stack), -1).view(np.int32), out.reshape(-1), _network(len(stack))
+
+    def some(begin: int, end: int) -> None:
+        _median_rows(bits, network, (begin, end), flat)
+
+    each_piece(some, flat.size, ENOUGH // (_WIDTH * len(stack)) * _WIDTH + _WIDTH)
     return out
 
 
@@ -130,14 +147,15 @@ def _median_of(values: NDArray[np.float32]) -> float:
 
 
 @compiled
-def _median_rows(bits: NDArray[np.int32], network: NDArray[np.int64], out: NDArray[np.float32]) -> None:
-    """Medians of float32 given as their bits, (time, pixel)."""
-    frames, pixels = bits.shape
-    width = 256  # pixels a block: frames x 256 float32 stay in the second-level cache
-    block = np.empty((frames, width), np.int32)
-    gaps = np.empty(width, np.int32)
-    for start in range(0, pixels, width):
-        n = min(width, pixels - start)
+def _median_rows(
+    bits: NDArray[np.int32], network: NDArray[np.int64], pixels: tuple[int, int], out: NDArray[np.float32]
+) -> None:
+    """Medians of float32 given as their bits, (time, pixel), from the first of `pixels` up to the second."""
+    frames = bits.shape[0]
+    block = np.empty((frames, _WIDTH), np.int32)
+    gaps = np.empty(_WIDTH, np.int32)
+    for start in range(pixels[0], pixels[1], _WIDTH):
+        n = min(_WIDTH, pixels[1] - start)
         gaps[:] = 0
         for t in range(frames):
             row, into = bits[t, start : start + n], block[t]
@@ -146,7 +164,7 @@ def _median_rows(bits: NDArray[np.int32], network: NDArray[np.int64], out: NDArr
                 gaps[i] |= (row[i] & _MAGNITUDE) > _INFINITY
         for c in range(network.shape[0]):
             first, second = block[network[c, 0]], block[network[c, 1]]
-            for i in range(width):
+            for i in range(_WIDTH):
                 a, b = first[i], second[i]
                 first[i] = min(a, b)
                 second[i] = max(a, b)

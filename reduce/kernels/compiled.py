@@ -1,4 +1,4 @@
-"""How every loop kernel is compiled: by numba, kept on disk, one thread, NaN respected.
+"""How every loop kernel is compiled: by numba, kept on disk, NaN respected; other threads may run beside it.
 
 numba watches only the file of a compiled function for changes, not the files of
 those it calls: compiled functions shared between files live in `spline` alone.
@@ -29,4 +29,4 @@ def compiled(function: _F) -> _F:
     Callable
         The same function, compiled at its first call and cached beside its file.
     """
-    return cast("_F", numba.njit(cache=True, fastmath={"reassoc", "contract"})(function))
+    return cast("_F", numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})(function))

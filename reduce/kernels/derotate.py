@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from reduce.kernels.compiled import compiled
 from reduce.kernels.spline import coefficients, cubic_weights, mirrored
+from reduce.kernels.threads import ENOUGH, each_piece
 
-__all__ = ["derotate", "detector_position", "rotate_splines"]
+__all__ = ["derotate", "detector_position", "holes", "rotate_splines"]
 
 _EDGE = 1e-6  # pixel: a rotation by 90 degrees lands on the edge within rounding
 _STEEP = 1e-9  # pixels a column: a line of the output that stays on one column or row of the frame
@@ -169,9 +170,31 @@ def derotate(
     """
     if len(angles_deg) != len(cube):
         raise ValueError(f"{len(angles_deg)} angles for {len(cube)} frames; wanted one a frame")
-    bad = ~np.isfinite(cube)
-    planes = coefficients(np.where(bad, 0.0, cube) if bad.any() else cube)
+    bad = holes(cube)
+    planes = coefficients(np.where(bad, 0.0, cube) if bad.size else cube)
     return rotate_splines(planes, bad, angles_deg, centre)
+
+
+def holes(cube: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Pixels without data.
+
+    Parameters
+    ----------
+    cube : NDArray[np.floating]
+        (time, y, x).
+
+    Returns
+    -------
+    NDArray[np.bool_]
+        (time, y, x) where it is not finite; empty (0, 0, 0) when it is finite everywhere.
+    """
+    bad = np.empty(cube.shape, np.bool_)
+
+    def some(begin: int, end: int) -> None:
+        np.logical_not(np.isfinite(cube[begin:end]), out=bad[begin:end])
+
+    each_piece(some, len(cube), 4 * ENOUGH // cube[0].size + 1)
+    return bad if bad.any() else np.zeros((0, 0, 0), np.bool_)
 
 
 def rotate_splines(
@@ -206,10 +229,15 @@ def rotate_splines(
     none = np.zeros((0, 0), np.bool_)
     out = np.empty(planes.shape, np.float32)
     stretch = np.ones(len(out)) if scales is None else np.asarray(scales, np.float64)
-    for t, angle in enumerate(np.radians(np.asarray(angles_deg, np.float64))):
-        mask = bad[t] if bad.size and bad[t].any() else none
-        turn = (stretch[t] * np.cos(angle), stretch[t] * np.sin(angle))
-        _rotate_plane(planes[t], mask, *turn, middle, out[t])
+    angle = np.radians(np.asarray(angles_deg, np.float64))
+    cosine, sine = stretch * np.cos(angle), stretch * np.sin(angle)
+
+    def some(begin: int, end: int) -> None:
+        for t in range(begin, end):
+            mask = bad[t] if bad.size and bad[t].any() else none
+            _rotate_plane(planes[t], mask, cosine[t], sine[t], middle, out[t])
+
+    each_piece(some, len(out), ENOUGH // (2 * ny * nx) + 1)
     return out
 
 

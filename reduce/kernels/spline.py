@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reduce.kernels.compiled import compiled
+from reduce.kernels.threads import ENOUGH, each_piece
 
 __all__ = ["coefficients", "cubic_weights", "mirrored", "value_at"]
 
@@ -133,6 +134,11 @@ def coefficients(planes: NDArray[np.floating]) -> NDArray[np.float32]:
     """
     if planes.ndim != 3 or min(planes.shape[1:]) < 2:  # noqa: PLR2004 # two samples carry a spline
         raise ValueError(f"planes have shape {planes.shape}, wanted (n, y, x) with y, x >= 2")
-    filtered = np.array(planes, dtype=np.float32, order="C", copy=True)
-    _filter(filtered)
+    filtered = np.empty(planes.shape, np.float32)
+
+    def some(begin: int, end: int) -> None:
+        filtered[begin:end] = planes[begin:end]
+        _filter(filtered[begin:end])
+
+    each_piece(some, len(planes), ENOUGH // filtered[0].size + 1)
     return filtered
