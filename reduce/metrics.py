@@ -183,7 +183,7 @@ def _of_one(ready: Prepared, cube: Path, asked: Asked, job: Job) -> _Measured:
             f"{cube.name}: the star's flux is unknown, wanted it in every channel: contrasts"
         )
     radii = _radii(done, ready.level1.scale_mas, asked)
-    companions: list[Companion] = [*(d.companion for d in done.found.detections), *done.known]
+    companions: list[Companion] = [*done.found.companions, *done.known]
     threshold = float(stats.norm.isf(asked.fpf))
     points = limits(scene, radii, companions, threshold, ready.parameters.branches)
     tried = [

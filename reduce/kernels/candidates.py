@@ -6,9 +6,14 @@ So a peak is a *seed* when it stands out by a robust noise or by the exact t sta
 it becomes a detection when its significance, measured against the ring with the
 companion subtracted from the frames, is above the threshold. The lobes vanish with
 it before the next look: they never become candidates.
+
+Below 5 sigmas peaks of the noise are candidates too. Were they subtracted and left out of the noise one
+after another, each would make the noise of its ring smaller and the next peak larger: noise without its own
+peaks is no noise. So with a lower threshold each fainter peak is judged with nothing but itself and the
+companions above 5 sigmas subtracted, and stays in the data as part of the noise of all others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +33,7 @@ __all__ = ["Detection", "Found", "local_maxima", "search"]
 
 _GLANCE = 3.0  # peaks lower than this by the robust noise are not looked at
 _DOUBTFUL = 4  # seeds by the robust noise alone that prove weak before only exact ones are tried
+_CERTAIN = 5.0  # sigmas from which a peak is taken for a companion, and out of the noise of others
 _SMALL_SHARE = 0.05  # of the companion's own mean square: a fifth in amplitude
 _MAD = 1.4826  # standard deviation of a Gaussian per median absolute deviation
 
@@ -43,11 +49,13 @@ class Detection:
     fitted : bool
         False where the fit did not converge: place of the peak, flux by a linear subtraction.
     snr, significance : tuple[float, ...]
-        t statistic and Gaussian equivalent at the peak, channels then stack, other companions subtracted.
+        t statistic and Gaussian equivalent at the peak, channels then stack, companions subtracted.
     left : float
         Mean square the best fit left, in units of the noise.
     shown : float
         Mean square of what it took away, in the same units.
+    subtracted : bool
+        False: fainter than 5 sigmas, so left in the scene, as it may be noise.
     """
 
     companion: Companion
@@ -56,6 +64,7 @@ class Detection:
     significance: tuple[float, ...] = ()
     left: float = 0.0
     shown: float = 0.0
+    subtracted: bool = True
 
     @property
     def good(self) -> bool:
@@ -77,7 +86,7 @@ class Found:
     original : Sequence[Pictured]
         Images of the data as they are; for channels joined into one the whole reduction.
     scene : Scene
-        Reductions with every detection subtracted.
+        Reductions with every detection of 5 sigmas or more subtracted.
     untried : str
         Why peaks were left on which nothing was tried; '' when none were.
     """
@@ -86,6 +95,11 @@ class Found:
     original: Sequence[Pictured]
     scene: Scene
     untried: str = ""
+
+    @property
+    def companions(self) -> list[Companion]:
+        """Those that the scene is without."""
+        return [d.companion for d in self.detections if d.subtracted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +182,11 @@ def search(
     scene = Scene(channels, reductions, channel_weights(channels, reductions))
     detections: list[Detection] = []
     doubtful, untried = 0, ""
+    certain = max(threshold, _CERTAIN)
     while seed := _seed(
         scene,
         [d.companion for d in detections],
-        threshold,
+        certain,
         (inner, outer),
         excluded,
         exact_first=doubtful >= _DOUBTFUL,
@@ -185,9 +200,43 @@ def search(
         detections.append(_fit_peak(scene, detections, seed.x, seed.y))
         scene = _renewed(scene, detections, algorithm)
         if not seed.exact:
-            doubtful += _rate(scene, detections[-1], detections, excluded).significance[-1] <= threshold
-    kept, scene = _settle(scene, detections, algorithm, threshold, (inner, outer), excluded)
+            doubtful += _rate(scene, detections[-1], detections, excluded).significance[-1] <= certain
+    kept, scene = _settle(scene, detections, algorithm, certain, (inner, outer), excluded)
+    if threshold < certain and len(kept) < limit:
+        faint, scene = _faint(scene, kept, algorithm, threshold, (inner, outer), excluded)
+        if len(kept) + len(faint) > limit:
+            untried = f"{limit} companions were asked for at most"
+        kept += faint[: limit - len(kept)]
     return Found(tuple(kept), original, scene, untried)
+
+
+def _faint(
+    scene: Scene,
+    kept: Sequence[Detection],
+    algorithm: Algorithm,
+    threshold: float,
+    limits: tuple[float, float],
+    excluded: Sequence[tuple[float, float]],
+) -> tuple[list[Detection], Scene]:
+    """Peaks that may be noise, each judged with itself and `kept` subtracted and no other; in order.
+
+    A fit that ran to another candidate is of that one: it is left out.
+    """
+    found: list[Detection] = []
+    doubtful = 0
+    seeds = list(_seeds(scene, [d.companion for d in kept], threshold, limits, excluded))
+    fitted = [(_fit_peak(scene, kept, seed.x, seed.y), seed.exact) for seed in _worth(seeds)]
+    for one, exact in fitted:
+        if not _apart(one, [*kept, *found], scene.fwhm) or (doubtful >= _DOUBTFUL and not exact):
+            continue
+        scene = _renewed(scene, [*kept, one], algorithm)
+        rated = _rate(scene, one, [*kept, one], excluded)
+        if rated.significance[-1] <= threshold:
+            doubtful += not exact
+        elif _within(scene, rated.companion, limits):
+            found.append(replace(rated, subtracted=False))
+    found.sort(key=lambda d: -d.significance[-1])
+    return found, _renewed(scene, kept, algorithm)
 
 
 def _settle(
@@ -214,6 +263,18 @@ def _settle(
     final = [d for d in rated if d.significance[-1] > threshold and _within(scene, d.companion, limits)]
     final.sort(key=lambda d: -d.significance[-1])
     return final, _renewed(scene, final, algorithm) if len(final) < len(rated) else scene
+
+
+def _worth(seeds: Sequence[_Seed]) -> list[_Seed]:
+    """Every exact one, and of the others as many as may prove weak and some that do not."""
+    others = [seed for seed in seeds if not seed.exact][: 2 * _DOUBTFUL]
+    return [seed for seed in seeds if seed.exact or seed in others]
+
+
+def _apart(one: Detection, others: Sequence[Detection], fwhm: float) -> bool:
+    """Whether no other lies within half a FWHM: one source has but one place."""
+    c = one.companion
+    return all(np.hypot(c.x - o.companion.x, c.y - o.companion.y) > fwhm / 2 for o in others)
 
 
 def _within(scene: Scene, companion: Companion, limits: tuple[float, float]) -> bool:
@@ -253,6 +314,22 @@ def _seed(
 
     With `exact_first` any peak that the t statistic holds for one goes before all others.
     """
+    doubtful: _Seed | None = None
+    for seed in _seeds(scene, known, threshold, limits, excluded):
+        if seed.exact or not exact_first:
+            return seed
+        doubtful = doubtful or seed
+    return doubtful
+
+
+def _seeds(
+    scene: Scene,
+    known: Sequence[Companion],
+    threshold: float,
+    limits: tuple[float, float],
+    excluded: Sequence[tuple[float, float]],
+) -> Iterator[_Seed]:
+    """Peaks of the stack that may be companions, largest first in units of a robust noise."""
     image, fwhm = scene.image, scene.fwhm
     rows, columns = np.indices(image.shape)
     radius = np.hypot(columns - image.shape[1] // 2, rows - image.shape[0] // 2)
@@ -261,16 +338,12 @@ def _seed(
         where &= np.hypot(columns - c.x, rows - c.y) > fwhm
     robust = _robust_snr(aperture_map(image, fwhm), radius)
     rings = prepare_rings(image, fwhm, [*((c.x, c.y) for c in known), *excluded])
-    doubtful: _Seed | None = None
     for x, y in local_maxima(robust, min(_GLANCE, threshold), fwhm, where):
         value, dof = _t_statistic(float(rings.flux[y, x]), rings, x, y)
         if float(significance(value, dof)) > threshold:
-            return _Seed(x, y, exact=True)
-        if doubtful is None and robust[y, x] > threshold:
-            doubtful = _Seed(x, y, exact=False)
-        if doubtful is not None and not exact_first:
-            return doubtful
-    return doubtful
+            yield _Seed(x, y, exact=True)
+        elif robust[y, x] > threshold:
+            yield _Seed(x, y, exact=False)
 
 
 def _robust_snr(flux: NDArray[np.float32], radius: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -384,7 +384,7 @@ def _maps(
     found: Found, limits: tuple[float, float], known: Sequence[Companion]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Small-sample statistic and significance where it was searched; noise without the companions."""
-    scene, places = found.scene, [(c.x, c.y) for c in (*(d.companion for d in found.detections), *known)]
+    scene, places = found.scene, [(c.x, c.y) for c in (*found.companions, *known)]
     images = [r.image for r in found.original]
     planes = [
         (image, clean.image, channel.fwhm)

@@ -56,7 +56,7 @@ def curve(
         c if np.isfinite(c.star_flux) else replace(c, star_flux=instead) for c in found.scene.channels
     ]
     radii = [float(r) for r in np.arange(limits[0], limits[1] + 1e-9, step_px)]
-    places = [*(d.companion for d in found.detections), *known]
+    places = [*found.companions, *known]
     return contrast_curve(replace(found.scene, channels=channels), radii, places, branches, _NSIGMA)
 
 

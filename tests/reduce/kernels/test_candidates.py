@@ -9,6 +9,7 @@ from reduce.kernels.characterise import clear_azimuths, injected_deviations, spr
 from reduce.kernels.inject import Companion, prepare_psf
 from reduce.kernels.pca import reduce_pca
 from reduce.kernels.plain import plain_adi
+from reduce.kernels.snr import significance, snr_map
 from tests.reduce.kernels.planted import FWHM, airy, airy_flux, sky_pixel, speckle_sequence, track
 
 _SIZE = 61
@@ -167,3 +168,60 @@ def test_what_lies_outside_the_limits_is_no_candidate(sep: float) -> None:
     found = _search("cadi", _channel(7, [(sep, 60.0, 1500.0), (16.0, 150.0, 700.0)]))
     places = [np.hypot(d.companion.x - 30, d.companion.y - 30) for d in found.detections]
     assert places == [pytest.approx(16.0, abs=0.3)]
+
+
+def _peaks(found: Found, threshold: float) -> int:
+    """Peaks of the significance map of what the scene holds, the bright companions out of it."""
+    without = [(c.x, c.y) for c in found.companions]
+    image = found.scene.image
+    values = significance(*snr_map(image, FWHM, excluded=without))
+    y, x = np.indices(image.shape) - _SIZE // 2
+    where = (np.hypot(x, y) >= 6.0) & (np.hypot(x, y) <= 26.0)
+    for px, py in without:
+        where &= np.hypot(x + _SIZE // 2 - px, y + _SIZE // 2 - py) > FWHM
+    return len(local_maxima(values, threshold, FWHM, where))
+
+
+def test_a_low_threshold_finds_the_peaks_there_are_and_no_more() -> None:
+    """Each is judged against all other peaks of the noise: they do not fall one after another."""
+    candidates, peaks = 0, 0
+    for seed in range(6):
+        channel = _channel(seed, [(16.0, 150.0, 900.0)])
+        found = search([channel], _ALGORITHMS["cadi"], threshold=2.2, inner=6.0, outer=26.0, limit=40)
+        high = _search("cadi", channel)
+        bright = [d for d in found.detections if d.subtracted]
+        assert [d.companion for d in bright] == [d.companion for d in high.detections]
+        assert [d.significance for d in bright] == [d.significance for d in high.detections]
+        assert found.detections[: len(bright)] == tuple(bright)
+        np.testing.assert_allclose(found.scene.image, high.scene.image, atol=1e-6)  # the faint stay in it
+        assert all(d.significance[-1] > 2.2 for d in found.detections)
+        places = np.array([(d.companion.x, d.companion.y) for d in found.detections])
+        apart = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
+        assert (apart + 9 * np.eye(len(places)) > FWHM / 2).all()
+        candidates += len(found.detections) - len(bright)
+        peaks += _peaks(found, 2.2)
+    assert peaks >= 6
+    assert 0.6 * peaks <= candidates <= 1.3 * peaks
+
+
+def test_a_faint_companion_is_a_candidate_with_its_place_where_the_threshold_is_low() -> None:
+    held = []
+    for seed in range(8):
+        channel = _channel(20 + seed, [(22.0, 150.0, 110.0)])
+        found = search([channel], _ALGORITHMS["cadi"], threshold=2.5, inner=6.0, outer=26.0)
+        near = [d for d in found.detections if _off(d.companion, 22.0, 150.0) < FWHM / 2]
+        assert len(near) <= 1
+        held += near
+    faint = [d for d in held if not d.subtracted]
+    assert len(held) >= 6
+    assert len(faint) >= 4
+    assert all(d.fitted and d.significance[-1] < 6 for d in faint)
+    assert np.median([d.companion.flux[0] for d in held]) == pytest.approx(110.0, rel=0.2)
+
+
+def test_the_limit_of_candidates_holds_for_faint_ones_too() -> None:
+    channel = _channel(1, [(16.0, 150.0, 900.0)])
+    found = search([channel], _ALGORITHMS["cadi"], threshold=2.0, inner=6.0, outer=26.0, limit=3)
+    assert len(found.detections) == 3
+    assert found.detections[0].subtracted
+    assert found.untried == "3 companions were asked for at most"
