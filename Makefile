@@ -46,7 +46,7 @@ truth-level2: install ## level 2 on simulated cubes and beta Pictoris: planted a
 bench-level1: install ## level 1 beside vlt-sphere on the same frames: time, memory, error of resampling
 	@$(BIN)/python -m tests.bench.level1
 
-bench-level2: install ## level 2 beside VIP and pyklip on the same cubes: time, memory, growth (JOBS="PCA LOCI" for some)
+bench-level2: install ## level 2 beside VIP and pyklip on the same cubes: time, memory, growth (JOBS="PCA LOCI" for some; growth, scale, memory)
 	@$(BIN)/python -m tests.bench.level2 $(JOBS)
 
 agree-level2: install ## level 2 against VIP and pyklip where they compute the same: largest differences

@@ -1,4 +1,4 @@
-"""Jobs of level 2 done by our kernels; one thread each, BLAS too."""
+"""Jobs of level 2 done by our kernels: by the functions that the recipes call."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from reduce.kernels.annular_pca import AnnularPca, reduce_annular_pca
 from reduce.kernels.asdi import reduce_asdi
-from reduce.kernels.cadi import cadi_residual, reduce_cadi
+from reduce.kernels.cadi import reduce_cadi
 from reduce.kernels.channels import Channel
-from reduce.kernels.combine import combine, temporal_median
+from reduce.kernels.combine import temporal_median
 from reduce.kernels.contrast import CurvePoint, contrast_curve
 from reduce.kernels.derotate import derotate
 from reduce.kernels.fit import Fit, Scene, fit_companion, nearby_peak
@@ -21,16 +21,18 @@ from reduce.kernels.inject import prepare_psf
 from reduce.kernels.joint import join
 from reduce.kernels.loci import Loci, reduce_loci
 from reduce.kernels.paco import reduce_paco
-from reduce.kernels.pca import pca_images, reduce_pca
+from reduce.kernels.pca import reduce_pca, with_components
 from reduce.kernels.shear import derotate_exact
 from reduce.kernels.snr import snr_map
 from reduce.kernels.tloci import Tloci, reduce_tloci
+from tests.bench.level2_crop import cropped
 from tests.bench.level2_turns import serve
 from tests.bench.peak import peak_mib
 
-__all__ = ["OURS", "Way"]
+__all__ = ["OURS", "Way", "way_of"]
 
 COMPONENTS = 10
+_WARM, _WARM_STEP = 97, 2  # side of the crop and frames left out when warming up
 
 _Given = Mapping[str, Any]
 _Job = Callable[[], Any]
@@ -54,7 +56,7 @@ def _median(given: _Given) -> _Job:
 
 
 def _snr(given: _Given) -> _Job:
-    image = pca_images(given["cube"], given["angles"], [COMPONENTS])[0]
+    image = reduce_pca(given["cube"], given["angles"], COMPONENTS).image
     return partial(snr_map, image, float(given["fwhm"]))
 
 
@@ -96,12 +98,9 @@ def _candidate(given: _Given) -> _Job:
     return run
 
 
-def _cadi(cube: NDArray[np.float32], angles: NDArray[np.float64]) -> NDArray[np.float32]:
-    return combine(derotate(cadi_residual(cube), angles), "median")
-
-
-def _grid(cube: NDArray[np.float32], angles: NDArray[np.float64]) -> NDArray[np.float32]:
-    return pca_images(cube, angles, range(1, 21))
+def _grid(cube: NDArray[np.float32], angles: NDArray[np.float64]) -> list[NDArray[np.float32]]:
+    first = reduce_pca(cube, angles, 1)
+    return [first.image, *(with_components(first, k).image for k in range(2, 21))]
 
 
 def _annular(given: _Given) -> _Job:
@@ -110,8 +109,8 @@ def _annular(given: _Given) -> _Job:
     return partial(reduce_annular_pca, *_with_limits(given), settings)
 
 
-def _loci(given: _Given) -> _Job:
-    return partial(reduce_loci, *_with_limits(given), Loci())
+def _loci(given: _Given, settings: Loci | None = None) -> _Job:
+    return partial(reduce_loci, *_with_limits(given), settings or Loci())
 
 
 def _tloci(given: _Given) -> _Job:
@@ -143,20 +142,26 @@ def _paco(given: _Given) -> _Job:
     return partial(reduce_paco, *shared, patch_fwhm=1.0)
 
 
+_SPLINE = Way("derotate, cubic B-spline", _of_cube(derotate))
+_LIKE_VIP = Loci(area=9.5, aspect=0.3)  # zones of 120 pixels that are as deep as a ring of 6, its own pixels
+
 OURS: Mapping[str, Way] = {
-    "derotation": Way("derotate, cubic B-spline", _of_cube(derotate)),
-    "derotation, coarse": Way("derotate, cubic B-spline", _of_cube(derotate)),
+    "derotation": _SPLINE,
+    "derotation, coarse": _SPLINE,
     "derotation, exact": Way("derotate_exact, three shears", _of_cube(derotate_exact)),
     "temporal median": Way("temporal_median", _median),
-    "cADI": Way("cadi_residual, derotate, combine", _of_cube(_cadi)),
-    "cADI, ready for injections": Way("reduce_cadi", _of_cube(reduce_cadi)),
-    "PCA": Way("pca_images", _of_cube(pca_images, [COMPONENTS])),
-    "PCA, ready for injections": Way("reduce_pca", _of_cube(reduce_pca, COMPONENTS)),
-    "PCA grid of 20": Way("pca_images", _of_cube(_grid)),
+    "cADI": Way("reduce_cadi", _of_cube(reduce_cadi)),
+    "PCA": Way("reduce_pca", _of_cube(reduce_pca, COMPONENTS)),
+    "PCA grid of 20": Way("reduce_pca, with_components", _of_cube(_grid)),
     "annular PCA": Way("reduce_annular_pca", _annular),
-    "LOCI": Way("reduce_loci", _loci),
+    "LOCI": Way("reduce_loci, 94 regions optimised on 3,770 px each, all frames", _loci),
+    "LOCI, full": Way("reduce_loci, regions optimised on 3,770 px each, all frames", _loci),
+    "LOCI, zones like VIP's": Way(
+        "reduce_loci, 236 zones of 120 px, all frames", partial(_loci, settings=_LIKE_VIP)
+    ),
     "T-LOCI": Way("reduce_tloci", _tloci),
-    "S/N map": Way("snr_map", _snr),
+    "S/N map": Way("snr_map, exact", _snr),
+    "S/N map beside VIP's approximate one": Way("snr_map, exact", _snr),
     "contrast curve": Way("contrast_curve, 3 branches", _curve),
     "candidate": Way("fit_companion", _candidate),
     "ASDI": Way("reduce_asdi", _asdi),
@@ -164,10 +169,20 @@ OURS: Mapping[str, Way] = {
 }
 
 
+def way_of(job: str, cube: str) -> Way:
+    """How we do a job on a cube."""
+    return OURS.get(f"{job}, {cube}") or OURS[job]
+
+
 def main() -> None:
-    """Serve the job argv[1] on the cube argv[2]."""
-    job, path = sys.argv[1:3]
-    serve(lambda: OURS[job].prepare(dict(np.load(path))), peak_mib)
+    """Serve the job argv[1] on the cube named argv[2], which lies at argv[3]."""
+    job, cube, path = sys.argv[1:4]
+    given, prepare = dict(np.load(path)), way_of(job, cube).prepare
+
+    def warm_up() -> object:
+        return prepare(cropped(given, _WARM, _WARM_STEP))()
+
+    serve(warm_up, lambda: prepare(given), peak_mib)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from hcvo.config import CHECKOUT
 __all__ = ["Side"]
 
 _LIMIT_S = 1200.0  # a run that takes longer counts as failed
+_LOG = CHECKOUT / "build" / "reports" / "bench-level2.log"
 
 
 class Side:
@@ -28,28 +29,32 @@ class Side:
     command : Sequence[str]
         Starts a process that serves as `level2_turns` says.
     threads : int
-        Of BLAS and OpenMP.
+        Of BLAS, OpenMP and numba.
+    share : float
+        How much of the job it does; the rest is extrapolated.
     """
 
-    def __init__(self, words: str, command: Sequence[str], threads: int) -> None:
-        self.words = words
+    def __init__(self, words: str, command: Sequence[str], threads: int, share: float = 1.0) -> None:
+        self.words, self.share = words, share
         self.seconds: list[float] = []
         self.peak_mib = float("nan")
         one = {f"{name}_NUM_THREADS": str(threads) for name in ("OPENBLAS", "OMP", "MKL", "NUMBA")}
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            bufsize=1,
-            cwd=CHECKOUT,
-            env=os.environ | one,
-            start_new_session=True,
-        )
+        _LOG.parent.mkdir(parents=True, exist_ok=True)
+        with _LOG.open("a", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                bufsize=1,
+                cwd=CHECKOUT,
+                env=os.environ | one,
+                start_new_session=True,
+            )
 
     def __enter__(self) -> Self:
-        self._answer("ready_mib")
+        self._timed("ready_mib")
         return self
 
     def __exit__(
@@ -65,8 +70,8 @@ class Side:
 
     @property
     def best(self) -> float:
-        """Least seconds of the whole job; NaN when it failed."""
-        return min(self.seconds, default=float("nan"))
+        """Least seconds of the whole job, extrapolated if only a share is done; NaN when it failed."""
+        return min(self.seconds, default=float("nan")) / self.share
 
     def turn(self) -> float:
         """Run once, for `_LIMIT_S` at most; the seconds it took, 0 when it cannot."""
@@ -76,10 +81,7 @@ class Side:
             self._process.stdin.write("go\n")
         except BrokenPipeError:
             return 0.0
-        limit = threading.Timer(_LIMIT_S, self._kill)
-        limit.start()
-        took = self._answer("seconds")
-        limit.cancel()
+        took = self._timed("seconds")
         if math.isnan(took):
             self.seconds = []
             return 0.0
@@ -92,6 +94,14 @@ class Side:
             self._process.stdin.close()
         self.peak_mib = self._answer("peak_mib")
         self._process.wait(timeout=60)
+
+    def _timed(self, name: str) -> float:
+        """Answer; NaN if there is none after `_LIMIT_S`."""
+        limit = threading.Timer(_LIMIT_S, self._kill)
+        limit.start()
+        answer = self._answer(name)
+        limit.cancel()
+        return answer
 
     def _answer(self, name: str) -> float:
         line = self._process.stdout.readline() if self._process.stdout is not None else ""

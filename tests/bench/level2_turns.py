@@ -1,8 +1,8 @@
 """One side of a race: runs its job when told to, in a process of its own.
 
-Needs nothing but Python, so that the peers' environment can read it too. Each line on standard input is one
-run, answered by its seconds; at the end of the input the answer is the peak memory of the process. What a
-job prints goes to standard error.
+Needs nothing but Python, so that the peers' environment can read it too. A small warm-up comes first: it
+imports, compiles and plans. Then each line on standard input is one run, answered by its seconds; at the end
+of the input the answer is the peak memory of the process. What a job prints goes to standard error.
 """
 
 import json
@@ -15,11 +15,15 @@ from typing import Any
 __all__ = ["serve"]
 
 
-def serve(prepare: Callable[[], Callable[[], Any]], peak_mib: Callable[[], float]) -> None:
-    """Prepare a job, then run it at each line of standard input.
+def serve(
+    warm_up: Callable[[], Any], prepare: Callable[[], Callable[[], Any]], peak_mib: Callable[[], float]
+) -> None:
+    """Warm up, prepare a job, then run it at each line of standard input.
 
     Parameters
     ----------
+    warm_up : Callable[[], Any]
+        Does the same job on little data.
     prepare : Callable[[], Callable[[], Any]]
         Reads what the job needs and gives back the job.
     peak_mib : Callable[[], float]
@@ -32,6 +36,7 @@ def serve(prepare: Callable[[], Callable[[], Any]], peak_mib: Callable[[], float
             answers.write(json.dumps(said) + "\n")
             answers.flush()
 
+        warm_up()
         job = prepare()
         answer(ready_mib=peak_mib())
         for _ in sys.stdin:

@@ -1,8 +1,9 @@
 """Jobs of level 2 done by the peers, each at its fastest options; runs in the peers' own environment.
 
 VIP's default interpolator is an FFT, exact and slow; its fastest of cubic class is OpenCV's Lanczos. Options
-that were tried and were slower are not listed. ``processes`` is VIP's nproc, pyklip's numthreads: with one,
-BLAS and OpenCV have two threads; with two, each process has one.
+that were tried and were slower are not listed. ``processes`` is VIP's nproc, pyklip's numthreads; ``threads``
+those of BLAS and OpenCV in each. What would take too long on the full cube is done in part, on a crop or for
+some of the pixels, of what its time is proportional to.
 """
 
 import importlib
@@ -16,46 +17,88 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["PEERS", "Option"]
+__all__ = ["PEERS", "Option", "peers_of"]
 
 _CV: dict[str, Any] = {"imlib": "opencv", "interpolation": "lanczos4"}
+_EVERY = 61  # pixels of an S/N map done in part
+_CROP = 129  # side of what is left of a full cube where the time is proportional to the pixels
+_PATCHED = 25  # the same for PACO
+_EVALUATIONS = 150  # of the merit function in a fit: VIP's on the small cube, see PEERS.md
 _Job = Callable[[], Any]
+_Given = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One way a peer can do a job: its words, how many processes it starts, what prepares it."""
+    """One way a peer can do a job.
+
+    Attributes
+    ----------
+    words : str
+        Who and how.
+    processes, threads : int
+        That it starts; of BLAS and OpenCV in each.
+    prepare : Callable[[Mapping[str, Any]], Callable[[], Any]]
+        Of the cube.
+    warm : int
+        Side of the crop that it warms up on.
+    warm_up : Callable[[Mapping[str, Any]], Callable[[], Any]] | None
+        How, if not by the job itself.
+    crop : int
+        Side of what is measured; 0 is the whole.
+    part : float
+        Of the job's work that is done there; less than 1 is extrapolated.
+    """
 
     words: str
     processes: int
-    prepare: Callable[[Mapping[str, Any]], _Job]
+    threads: int
+    prepare: Callable[[_Given], _Job]
+    warm: int = 97
+    warm_up: Callable[[_Given], _Job] | None = None
+    crop: int = 0
+    part: float = 1.0
+
+    def share(self, size: int) -> float:
+        """Of the job on frames of `size` pixels that is measured."""
+        return self.part * ((self.crop / size) ** 2 if self.crop else 1.0)
+
+
+def _ways(words: str, prepare: Callable[..., _Job], *counts: tuple[int, int], **more: Any) -> list[Option]:  # noqa: ANN401 - fields of an option
+    """One option for each pair of processes and threads; `prepare` takes nproc."""
+    return [Option(words, p, t, partial(prepare, nproc=p), **more) for p, t in counts]
+
+
+def _threads(words: str, prepare: Callable[..., _Job], **more: Any) -> list[Option]:  # noqa: ANN401 - fields of an option
+    """One process, of one thread and of two."""
+    return [Option(words, 1, t, prepare, **more) for t in (1, 2)]
 
 
 def _module(name: str) -> Any:  # noqa: ANN401 - the peers' modules are not there when this is checked
     return importlib.import_module(name)
 
 
-def _derotation(given: Mapping[str, Any], **how: Any) -> _Job:  # noqa: ANN401 - options of a peer
+def _derotation(given: _Given, **how: Any) -> _Job:  # noqa: ANN401 - options of a peer
     rotate = _module("vip_hci.preproc").cube_derotate
     return partial(rotate, given["cube"], given["angles"], **how)
 
 
-def _median(given: Mapping[str, Any], module: str) -> _Job:
+def _median(given: _Given, module: str) -> _Job:
     return partial(_module(module).median, given["cube"], axis=0)
 
 
-def _cadi(given: Mapping[str, Any], nproc: int) -> _Job:
+def _cadi(given: _Given, nproc: int) -> _Job:
     reduce = _module("vip_hci.psfsub").median_sub
     return partial(reduce, given["cube"], given["angles"], mode="fullfr", **_CV, nproc=nproc, verbose=False)
 
 
-def _pca(given: Mapping[str, Any], ncomp: Any, svd_mode: str, **how: Any) -> _Job:  # noqa: ANN401 - VIP's
+def _pca(given: _Given, ncomp: Any, svd_mode: str, **how: Any) -> _Job:  # noqa: ANN401 - VIP's
     reduce = _module("vip_hci.psfsub").pca
     shared = {**_CV, "scaling": "temp-mean", "check_memory": False, "verbose": False}
     return partial(reduce, given["cube"], given["angles"], ncomp=ncomp, svd_mode=svd_mode, **shared, **how)
 
 
-def _klip(given: Mapping[str, Any], numbasis: Sequence[int], annuli: int, movement: float) -> _Job:
+def _klip(given: _Given, numbasis: Sequence[int], annuli: int, movement: float) -> _Job:
     """Pyklip in memory: subtract, derotate, median over time."""
     klip = _module("pyklip.parallelized")
     cube = np.asarray(given["cube"], np.float32)
@@ -89,7 +132,7 @@ def _klip(given: Mapping[str, Any], numbasis: Sequence[int], annuli: int, moveme
     return run
 
 
-def _annular(given: Mapping[str, Any], nproc: int, svd_mode: str) -> _Job:
+def _annular(given: _Given, nproc: int, svd_mode: str) -> _Job:
     reduce = _module("vip_hci.psfsub").pca_annular
     return partial(
         reduce,
@@ -108,7 +151,8 @@ def _annular(given: Mapping[str, Any], nproc: int, svd_mode: str) -> _Job:
     )
 
 
-def _loci(given: Mapping[str, Any], nproc: int) -> _Job:
+def _loci(given: _Given, nproc: int, **more: Any) -> _Job:  # noqa: ANN401 - options of a peer
+    """Subtracted where it is optimised, in segments of 6 pixels' depth, as VIP does by default."""
     reduce = _module("vip_hci.psfsub").xloci
     return partial(
         reduce,
@@ -122,15 +166,32 @@ def _loci(given: Mapping[str, Any], nproc: int) -> _Job:
         **_CV,
         nproc=nproc,
         verbose=False,
+        **more,
     )
 
 
-def _snr(given: Mapping[str, Any], nproc: int) -> _Job:
-    image = _pca(given, 10, "randsvd")()
-    return partial(_module("vip_hci.metrics").snrmap, image, float(given["fwhm"]), nproc=nproc, verbose=False)
+def _image(given: _Given) -> Any:  # noqa: ANN401 - an image
+    return _pca(given, 10, "randsvd")()
 
 
-def _curve(given: Mapping[str, Any], nbranch: int) -> _Job:
+def _snr(given: _Given, nproc: int, *, approximated: bool = False) -> _Job:
+    made = _module("vip_hci.metrics").snrmap
+    shared = {"approximated": approximated, "nproc": nproc, "verbose": False}
+    return partial(made, _image(given), float(given["fwhm"]), **shared)
+
+
+def _snr_in_part(given: _Given, nproc: int) -> _Job:
+    """Every `_EVERY`-th pixel of VIP's map, by the function that the map calls for each, as it calls it."""
+    image, fwhm = _image(given), float(given["fwhm"])
+    config, width = _module("vip_hci.config.utils_conf"), image.shape[0] / 2 - 1.5 * fwhm
+    segments, one = _module("vip_hci.var").get_annulus_segments, _module("vip_hci.metrics").snr
+    y, x = (places[::_EVERY] for places in segments(image, fwhm, width)[0])
+    pairs = list(zip(x, y, strict=True))
+    more = (True, None, False, False)  # full_output, array2, use2alone, exclude_negative_lobes
+    return lambda: config.pool_map(nproc, one, image, config.iterable(pairs), fwhm, *more)
+
+
+def _curve(given: _Given, nbranch: int) -> _Job:
     curve = _module("vip_hci.metrics").contrast_curve
     return partial(
         curve,
@@ -152,7 +213,8 @@ def _curve(given: Mapping[str, Any], nbranch: int) -> _Job:
     )
 
 
-def _candidate(given: Mapping[str, Any]) -> _Job:
+def _candidate(given: _Given, fluxes: int = 20, *, simplex: bool = True) -> _Job:
+    """So many fluxes tried at the place given, then a simplex."""
     guess = _module("vip_hci.fm").firstguess
     flux = float(given["fluxes"][1])
     return partial(
@@ -168,13 +230,13 @@ def _candidate(given: Mapping[str, Any]) -> _Job:
         svd_mode="randsvd",
         scaling="temp-mean",
         **_CV,
-        f_range=np.linspace(0.2 * flux, 5 * flux, 20),
-        simplex=True,
+        f_range=np.linspace(0.2 * flux, 5 * flux, fluxes),
+        simplex=simplex,
         verbose=False,
     )
 
 
-def _asdi(given: Mapping[str, Any]) -> _Job:
+def _asdi(given: _Given, nproc: int, *, crop_ifs: bool) -> _Job:
     reduce = _module("vip_hci.psfsub").pca
     wavelengths = given["wavelengths"]
     return partial(
@@ -184,81 +246,128 @@ def _asdi(given: Mapping[str, Any]) -> _Job:
         scale_list=wavelengths.max() / wavelengths,
         ncomp=20,
         adimsdi="single",
-        crop_ifs=False,
+        crop_ifs=crop_ifs,
         svd_mode="randsvd",
         scaling="temp-mean",
         imlib2="opencv",
         **_CV,
         check_memory=False,
-        nproc=2,
+        nproc=nproc,
         verbose=False,
     )
 
 
-def _paco(given: Mapping[str, Any], cpu: int) -> _Job:
+def _paco(given: _Given, nproc: int) -> _Job:
     paco = _module("vip_hci.invprob.paco")
-    cube = given["cube"][:, :40, :40]  # it wants an even side
+    even = given["cube"].shape[-1] // 2 * 2  # it wants an even side
+    cube = given["cube"][:, :even, :even]
     made = paco.FastPACO(cube=cube, angles=given["angles"], psf=given["psf"], fwhm=float(given["fwhm"]))
-    return partial(made.run, cpu=cpu)
+    return partial(made.run, cpu=nproc)
 
+
+_ALL = ((1, 1), (1, 2), (2, 1))
+_FEW_FLUXES = 4
+_RANDSVD = partial(_pca, svd_mode="randsvd")
+_GRID = (1, 20, 1)
+_TWENTY = tuple(range(1, 21))
+_PCA: Sequence[Option] = (
+    *_ways("VIP pca randsvd", partial(_RANDSVD, ncomp=10), *_ALL),
+    *_threads("VIP pca eigen", partial(_pca, ncomp=10, svd_mode="eigen")),
+    Option("VIP pca arpack", 1, 2, partial(_pca, ncomp=10, svd_mode="arpack")),
+    Option("pyklip", 2, 1, partial(_klip, numbasis=(10,), annuli=1, movement=0.0)),
+)
+_SNR_WARM: dict[str, Any] = {"warm": 41}
+_FIT_WARM: dict[str, Any] = {"warm_up": partial(_candidate, fluxes=2, simplex=False)}
 
 PEERS: Mapping[str, Sequence[Option]] = {
-    "derotation": (
-        Option("VIP opencv lanczos4", 1, partial(_derotation, **_CV, nproc=1)),
-        Option("VIP opencv lanczos4", 2, partial(_derotation, **_CV, nproc=2)),
-        Option("VIP skimage biquartic", 2, partial(_derotation, imlib="skimage", nproc=2)),
+    "derotation": _ways("VIP opencv lanczos4", partial(_derotation, **_CV), *_ALL),
+    "derotation, coarse": _threads(
+        "VIP opencv bicubic", partial(_derotation, imlib="opencv", interpolation="bicubic")
     ),
-    "derotation, coarse": (
-        Option("VIP opencv bicubic", 1, partial(_derotation, imlib="opencv", interpolation="bicubic")),
-    ),
-    "derotation, exact": (
-        Option("VIP vip-fft", 1, partial(_derotation, imlib="vip-fft", nproc=1)),
-        Option("VIP vip-fft", 2, partial(_derotation, imlib="vip-fft", nproc=2)),
-    ),
+    "derotation, exact": _ways("VIP vip-fft", partial(_derotation, imlib="vip-fft"), (1, 1), (2, 1), warm=41),
     "temporal median": (
-        Option("bottleneck", 1, partial(_median, module="bottleneck")),
-        Option("numpy", 1, partial(_median, module="numpy")),
+        Option("bottleneck", 1, 1, partial(_median, module="bottleneck")),
+        Option("numpy", 1, 1, partial(_median, module="numpy")),
     ),
-    "cADI": tuple(Option("VIP median_sub", n, partial(_cadi, nproc=n)) for n in (1, 2)),
-    "PCA": (
-        Option("VIP pca randsvd", 1, partial(_pca, ncomp=10, svd_mode="randsvd")),
-        Option("VIP pca eigen", 1, partial(_pca, ncomp=10, svd_mode="eigen")),
-        Option("VIP pca arpack", 1, partial(_pca, ncomp=10, svd_mode="arpack")),
-        Option("VIP pca randsvd", 2, partial(_pca, ncomp=10, svd_mode="randsvd", nproc=2)),
-        Option("pyklip", 2, partial(_klip, numbasis=(10,), annuli=1, movement=0.0)),
-    ),
+    "cADI": _ways("VIP median_sub", _cadi, *_ALL),
+    "PCA": _PCA,
     "PCA grid of 20": (
-        Option("VIP pca randsvd", 1, partial(_pca, ncomp=(1, 20, 1), svd_mode="randsvd")),
-        Option("VIP pca eigen", 1, partial(_pca, ncomp=(1, 20, 1), svd_mode="eigen")),
-        Option("pyklip", 2, partial(_klip, numbasis=tuple(range(1, 21)), annuli=1, movement=0.0)),
+        *_threads("VIP pca randsvd", partial(_RANDSVD, ncomp=_GRID)),
+        Option("VIP pca eigen", 1, 2, partial(_pca, ncomp=_GRID, svd_mode="eigen")),
+        Option("pyklip", 2, 1, partial(_klip, numbasis=_TWENTY, annuli=1, movement=0.0)),
     ),
+    "PCA grid of 20, full": (Option("VIP pca randsvd", 1, 2, partial(_RANDSVD, ncomp=_GRID)),),
     "annular PCA": (
-        Option("pyklip", 2, partial(_klip, numbasis=(10,), annuli=12, movement=2.0)),
-        Option("VIP pca_annular randsvd", 2, partial(_annular, nproc=2, svd_mode="randsvd")),
-        Option("VIP pca_annular eigen", 2, partial(_annular, nproc=2, svd_mode="eigen")),
+        Option("pyklip", 2, 1, partial(_klip, numbasis=(10,), annuli=12, movement=2.0)),
+        *_ways("VIP pca_annular randsvd", partial(_annular, svd_mode="randsvd"), (2, 1)),
+        *_ways("VIP pca_annular eigen", partial(_annular, svd_mode="eigen"), (2, 1)),
     ),
-    "LOCI": (Option("VIP xloci", 2, partial(_loci, nproc=2)),),
-    "S/N map": (Option("VIP snrmap", 2, partial(_snr, nproc=2)),),
-    "contrast curve": (Option("VIP contrast_curve, 3 branches", 1, partial(_curve, nbranch=3)),),
-    "candidate": (Option("VIP firstguess with simplex", 1, _candidate),),
-    "ASDI": (Option("VIP pca single", 2, _asdi),),
-    "PACO": (Option("VIP FastPACO", 2, partial(_paco, cpu=2)),),
+    "annular PCA, full": (Option("pyklip", 2, 1, partial(_klip, numbasis=(10,), annuli=32, movement=2.0)),),
+    "LOCI": _ways("VIP xloci, 264 segments of 120 px, half of the frames", _loci, (2, 1)),
+    "LOCI, full": _ways("VIP xloci, segments of 120 px, half of the frames", _loci, (2, 1), crop=_CROP),
+    "LOCI, zones like VIP's": _ways(
+        "VIP xloci, 264 segments of 120 px, all frames", partial(_loci, dist_threshold=100), (2, 1)
+    ),
+    "S/N map": _ways("VIP snrmap", _snr, (2, 1), **_SNR_WARM),
+    "S/N map, full": _ways("VIP snrmap", _snr_in_part, (2, 1), part=1 / _EVERY, **_SNR_WARM),
+    "S/N map beside VIP's approximate one": _ways(
+        "VIP snrmap approximated", partial(_snr, approximated=True), (1, 1), (2, 1), **_SNR_WARM
+    ),
+    "contrast curve": (Option("VIP contrast_curve, 3 branches", 1, 2, partial(_curve, nbranch=3)),),
+    "contrast curve, full": (
+        Option("VIP contrast_curve, 3 branches", 1, 2, partial(_curve, nbranch=3), crop=_CROP),
+    ),
+    "candidate": (Option("VIP firstguess with simplex", 1, 2, _candidate, **_FIT_WARM),),
+    "candidate, full": (
+        Option(
+            "VIP firstguess with simplex",
+            1,
+            2,
+            partial(_candidate, fluxes=_FEW_FLUXES, simplex=False),
+            part=_FEW_FLUXES / _EVALUATIONS,
+            **_FIT_WARM,
+        ),
+    ),
+    "ASDI": (
+        *_ways("VIP pca single, crop_ifs", partial(_asdi, crop_ifs=True), (1, 2), (2, 1), warm=41),
+        *_ways("VIP pca single, not crop_ifs", partial(_asdi, crop_ifs=False), (1, 2), (2, 1), warm=41),
+    ),
+    "PACO": _ways("VIP FastPACO", _paco, (2, 1), warm=17),
+    "PACO, small": _ways("VIP FastPACO", _paco, (2, 1), warm=17, crop=_PATCHED),
+    "PACO, full": _ways("VIP FastPACO", _paco, (2, 1), warm=17, crop=_PATCHED),
 }
 
 
-def main() -> None:
-    """Serve the option argv[2] of the job argv[1] on the cube argv[3]."""
-    job, number, path = sys.argv[1:4]
-    warnings.simplefilter("ignore")
-    option = PEERS[job][int(number)]
-    _module("cv2").setNumThreads(3 - option.processes)
+def peers_of(job: str, cube: str) -> Sequence[Option]:
+    """Ways to do a job on a cube: those of this cube if it has its own.
 
-    def prepare() -> _Job:
-        os.environ["MPLBACKEND"] = "Agg"
-        return option.prepare(dict(np.load(path)))
+    Parameters
+    ----------
+    job, cube : str
+        Names.
+
+    Returns
+    -------
+    Sequence[Option]
+        Empty where no peer does it.
+    """
+    return PEERS.get(f"{job}, {cube}", PEERS.get(job, ()))
+
+
+def main() -> None:
+    """Serve the option argv[3] of the job argv[1] on the cube named argv[2], which lies at argv[4]."""
+    job, cube, number, path = sys.argv[1:5]
+    warnings.simplefilter("ignore")
+    os.environ["MPLBACKEND"] = "Agg"
+    option = peers_of(job, cube)[int(number)]
+    _module("cv2").setNumThreads(option.threads)
+    given, crop = dict(np.load(path)), _module("level2_crop").cropped
+
+    def warm_up() -> Any:  # noqa: ANN401 - what the peer gives back
+        return (option.warm_up or option.prepare)(crop(given, option.warm, 2))()
 
     turns = _module("level2_turns")  # beside this file: the peers' environment has not our packages
-    turns.serve(prepare, _module("peak").peak_mib)
+    turns.serve(warm_up, lambda: option.prepare(crop(given, option.crop)), _module("peak").peak_mib)
 
 
 if __name__ == "__main__":
