@@ -117,6 +117,20 @@ def test_the_frames_that_resemble_most_are_kept(stars: tuple[Path, Path, Path], 
     assert header["NCOMPAUT"] is False
 
 
+def test_several_numbers_share_one_library(stars: tuple[Path, Path, Path], tmp_path: Path) -> None:
+    both = RdiParameters(components=(4, 2), max_candidates=0, branches=1)
+    two = reduced(stars[0], [*stars[1:]], tmp_path, both)
+    one = RdiParameters(components=2, max_candidates=0, branches=1)
+    alone = reduced(stars[0], [*stars[1:]], tmp_path / "alone", one)
+    path = two.made[ProductKind.RESIDUAL].path
+    header, other = fits.getheader(path), fits.getheader(alone.made[ProductKind.RESIDUAL].path)
+    assert len(list(tmp_path.glob("*_residual_*.fits"))) == 2
+    assert header["ALGORITH"] == "pca_rdi-2"
+    for card in ("NCOMP", "NREFFRM", "NREFCUBE", "REFCORR1", "REFCORR2"):
+        assert header[card] == other[card]
+    np.testing.assert_array_equal(fits.getdata(path), fits.getdata(alone.made[ProductKind.RESIDUAL].path))
+
+
 def test_without_references_it_is_refused(stars: tuple[Path, Path, Path], tmp_path: Path) -> None:
     with pytest.raises(ReductionError, match="0 reference cubes, none that fits"):
         reduced(stars[0], [], tmp_path)
