@@ -8,6 +8,7 @@ before the rotation, or rotated by ours.
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,33 @@ from scipy import stats
 from hcvo.report import Row, publish_report
 from reduce.kernels.annular_pca import AnnularPca, reduce_annular_pca
 from reduce.kernels.aperture import aperture_flux
+from reduce.kernels.asdi import reduce_asdi
 from reduce.kernels.cadi import cadi_residual
 from reduce.kernels.channels import Channel
 from reduce.kernels.combine import combine
 from reduce.kernels.contrast import noise_at, threshold_flux
-from reduce.kernels.derotate import derotate
+from reduce.kernels.derotate import derotate, rotate_splines
 from reduce.kernels.inject import prepare_psf
+from reduce.kernels.joint import join
+from reduce.kernels.leading_modes import LeadingModes
+from reduce.kernels.least_squares import LeastSquares
+from reduce.kernels.loci import Loci
 from reduce.kernels.paco import reduce_paco
-from reduce.kernels.pca import pca_images, pca_residual, reduce_pca
+from reduce.kernels.pca import gram_matrix, pca_images, pca_residual, reduce_pca
+from reduce.kernels.references import ReferenceFrames, choose_references
+from reduce.kernels.regional import Solver, lay_frames
+from reduce.kernels.regions import Regions, Ring, divide
+from reduce.kernels.rescale import covered, rescale
 from reduce.kernels.shear import derotate_exact
 from reduce.kernels.snr import Rings, prepare_rings, snr_map
-from reduce.kernels.spline import value_at
+from reduce.kernels.spline import coefficients, value_at
 from tests.bench.level2_cubes import SHAPES, write_cubes
 from tests.bench.level2_peers import peers_python
 from tests.reduce.kernels.planted import track
 
-_SHAPE = "agree"
+_SHAPE, _SPECTRAL = "agree", "agree-ifs"
+_EDGES = tuple(range(4, 45, 8))  # of rings, pixels
+_MOVED = 0.52  # FWHM that a companion has moved in references; at 0.5 the two count some pair differently
 _GOAL = 0.01
 _COMPONENTS = 10
 _FLUX = 40.0  # of injections, about 5 sigma at the middle of the field
@@ -54,7 +66,18 @@ def main() -> None:
         subprocess.run([peers_python(), script, *paths], check=True, stdout=subprocess.DEVNULL)
         made = dict(np.load(paths[1]))
     rows: list[Row] = []
-    for compare in (_rotations, _full_frame, _annular, _pyklip, _maps, _limits, _injected, _paco):
+    for compare in (
+        _rotations,
+        _full_frame,
+        _rings,
+        _annular,
+        _pyklip,
+        _asdi,
+        _maps,
+        _limits,
+        _injected,
+        _paco,
+    ):
         rows += compare(given, made)
     sys.exit(0 if publish_report("agree-level2", rows) else 1)
 
@@ -71,7 +94,27 @@ def _given(folder: Path) -> _Images:
     given["image"] = pca_images(given["cube"], given["angles"], [_COMPONENTS])[0]
     given["image"] = np.nan_to_num(given["image"])
     given["injected"] = np.array(_FLUX)
-    return given
+    return given | _spectral(folder)
+
+
+def _spectral(folder: Path) -> _Images:
+    """IFS cube, and its frames as we stretch them, where every channel reaches."""
+    write_cubes(folder, (_SPECTRAL,))
+    cube = dict(np.load(folder / f"{_SPECTRAL}.npz"))
+    scales = cube["wavelengths"].min() / cube["wavelengths"]
+    planes = np.concatenate([rescale(c, float(s)) for c, s in zip(cube["cube"], scales, strict=True)])
+    planes[:, ~covered(planes.shape[1:], float(scales.min()))] = 0.0
+    return {
+        "spectral": cube["cube"],
+        "spectral angles": cube["angles"],
+        "spectral psf": cube["psf"],
+        "spectral fwhm": cube["fwhm"],
+        "spectral star": cube["star"],
+        "wavelengths": cube["wavelengths"],
+        "scales": scales,
+        "stretched": planes,
+        "joint components": np.array(_COMPONENTS),
+    }
 
 
 def _difference(ours: NDArray[Any], theirs: NDArray[Any], within: float = 1.0) -> float:
@@ -122,6 +165,39 @@ def _turned(residual: NDArray[Any], angles: NDArray[Any]) -> NDArray[np.float32]
     return combine(derotate(residual.astype(np.float32), angles), "median")
 
 
+def _rings(given: _Images, made: _Images) -> list[Row]:
+    """Residuals on every pixel of the rings; the last ring of VIP's PCA overlaps the one before: left out."""
+    regions, references = _divided(given)
+    most = regions.ring_of.max()
+    five = _mixed(given["cube"], regions, LeadingModes(references, regions.ring_of, 5), most)
+    plain = _mixed(given["cube"], regions, LeastSquares(references, regions.ring_of, 1e-9), most + 1)
+    ridge = _mixed(given["cube"], regions, LeastSquares(references, regions.ring_of, Loci().ridge), most + 1)
+    same, hidden = made["loci residual 1e-08"], made["loci residual 0.01"]
+    return [
+        _row("annular PCA residual, edges too, VIP pca_annular", _difference(five, made["annular residual"])),
+        _row("LOCI residual, same zones, VIP xloci tol 1e-8", _difference(plain, same)),
+        _row("LOCI residual, our ridge, VIP xloci tol 1e-2", _difference(ridge, hidden), same=False),
+    ]
+
+
+def _divided(given: _Images) -> tuple[Regions, ReferenceFrames]:
+    """Rings as VIP cuts them, and the frames in which a companion in the middle of each has moved."""
+    cube, rings = given["cube"], [Ring(low, high, 1, ((low, high),)) for low, high in pairwise(_EDGES)]
+    radii, distance = [ring.middle for ring in rings], _MOVED * float(given["fwhm"])
+    return divide(cube.shape[1:], rings), choose_references(cube, given["angles"], radii, distance, 1)
+
+
+def _mixed(cube: NDArray[Any], regions: Regions, solve: Solver, rings: int) -> NDArray[np.float32]:
+    """Residuals in the zones of the first rings, NaN elsewhere."""
+    frames = lay_frames(cube)
+    data = frames.data.reshape(-1, frames.data.shape[2])
+    out = np.full((len(cube), len(data)), np.nan, np.float32)
+    for region in range(rings):
+        zone = regions.zones[regions.zone_of[region]]
+        out[:, zone] = solve(gram_matrix(data[zone]), region, np.arange(len(cube))) @ data[zone].T
+    return out.reshape(cube.shape)
+
+
 def _annular(given: _Images, made: _Images) -> list[Row]:
     """VIP's rings of 8 pixels from 4; the last of them overlaps the one before and is left out."""
     settings = AnnularPca(components=5, distance=0.52, width=8 / float(given["fwhm"]), least=1)
@@ -144,6 +220,33 @@ def _pyklip(given: _Images, made: _Images) -> list[Row]:
     centred = cube - cube[:, ring].mean(axis=1)[:, None, None]
     ours = np.where(ring, pca_residual(centred, _COMPONENTS, ring), np.nan)
     return [_row("PCA residual in one ring, pyklip", _difference(ours, made["pyklip residual"]))]
+
+
+def _asdi(given: _Images, made: _Images) -> list[Row]:
+    """Stretch; the modes of frames that we stretched, derotated by us; VIP's own chain."""
+    channels = [
+        Channel(cube, given["spectral angles"], prepare_psf(psf), float(fwhm), float(star), float(wavelength))
+        for cube, psf, fwhm, star, wavelength in zip(
+            *(given[f"spectral{name}"] for name in ("", " psf", " fwhm", " star")),
+            given["wavelengths"],
+            strict=True,
+        )
+    ]
+    ours = reduce_asdi(join(channels), _COMPONENTS)
+    planes = coefficients(made["joint residual"])
+    times, none = len(given["spectral angles"]), np.zeros((0, 0, 0), np.bool_)
+    theirs = []
+    for number, scale in enumerate(given["scales"]):
+        part = planes[number * times : (number + 1) * times]
+        stretch = np.full(times, scale)
+        theirs.append(combine(rotate_splines(part, none, given["spectral angles"], None, stretch), "median"))
+    shrunk = np.stack([rescale(given["smooth"][:1], float(scale))[0] for scale in given["scales"]])
+    plain = np.mean(ours.images, axis=0)
+    return [
+        _row("stretch in wavelength, VIP opencv lanczos4", _difference(shrunk, made["shrunk"], 0.5)),
+        _row("ASDI images, VIP pca of our stretched frames", _difference(ours.images, np.stack(theirs), 0.5)),
+        _row("ASDI image, VIP pca single", _difference(plain, made["joint image"], 0.5), same=False),
+    ]
 
 
 def _maps(given: _Images, made: _Images) -> list[Row]:

@@ -45,6 +45,7 @@ SHAPES: Mapping[str, Shape] = {
     "full": Shape(100, 513),
     "ifs": Shape(32, 151, channels=39, scale_mas=7.46),
     "agree": Shape(40, 101),
+    "agree-ifs": Shape(16, 101, channels=5, scale_mas=7.46),
     "tiny": Shape(64, 41, peaks=(60.0,)),
 }
 

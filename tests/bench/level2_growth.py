@@ -23,7 +23,7 @@ _GROWING = {
     "T-LOCI": "2 to 3: as LOCI",
     "contrast curve": "1 to 2: injections as fits, on the reduction",
     "candidate": "1 to 2: patches of every frame, mixed with every frame",
-    "PACO": "1 and less: covariances are sums over frames, their decompositions do not see the frames",
+    "PACO": "1 or less: covariances are sums over frames, their decompositions do not see the frames",
 }
 
 

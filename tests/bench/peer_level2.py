@@ -313,16 +313,16 @@ PEERS: Mapping[str, Sequence[Option]] = {
     "S/N map beside VIP's approximate one": _ways(
         "VIP snrmap approximated", partial(_snr, approximated=True), (1, 1), (2, 1), **_SNR_WARM
     ),
-    "contrast curve": (Option("VIP contrast_curve, 3 branches", 1, 2, partial(_curve, nbranch=3)),),
+    "contrast curve": _threads("VIP contrast_curve, 3 branches", partial(_curve, nbranch=3)),
     "contrast curve, full": (
         Option("VIP contrast_curve, 3 branches", 1, 2, partial(_curve, nbranch=3), crop=_CROP),
     ),
-    "candidate": (Option("VIP firstguess with simplex", 1, 2, _candidate, **_FIT_WARM),),
+    "candidate": (Option("VIP firstguess with simplex", 1, 1, _candidate, **_FIT_WARM),),
     "candidate, full": (
         Option(
             "VIP firstguess with simplex",
             1,
-            2,
+            1,
             partial(_candidate, fluxes=_FEW_FLUXES, simplex=False),
             part=_FEW_FLUXES / _EVALUATIONS,
             **_FIT_WARM,

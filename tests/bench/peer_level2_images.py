@@ -21,7 +21,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     given = dict(np.load(sys.argv[1]))
     made: dict[str, Any] = {}
-    for part in (_rotations, _full_frame, _annular, _pyklip, _maps, _injected, _paco):
+    for part in (_rotations, _full_frame, _annular, _loci, _pyklip, _asdi, _maps, _injected, _paco):
         made |= part(given)
     np.savez(sys.argv[2], **made)
 
@@ -93,6 +93,19 @@ def _annular(given: Mapping[str, Any]) -> dict[str, Any]:
     return {"annular residual": found[0]}
 
 
+def _loci(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Whole rings, every frame that has moved; with next to no regularisation, and with that of default."""
+    reduce = _module("vip_hci.psfsub").xloci
+    how: dict[str, Any] = {"radius_int": 4, "asize": 8, "n_segments": 1, "delta_rot": 0.52, **_CV}
+    shared = (given["cube"].astype(float), given["angles"], None, float(given["fwhm"]))
+    return {
+        f"loci residual {tol:g}": reduce(
+            *shared, dist_threshold=100, tol=tol, full_output=True, verbose=False, **how
+        )[0]
+        for tol in (1e-8, 1e-2)
+    }
+
+
 def _pyklip(given: Mapping[str, Any]) -> dict[str, Any]:
     """One ring, every frame a reference; pyklip takes the mean over the ring off each frame by itself."""
     cube = np.asarray(given["cube"] - given["cube"].mean(axis=0), np.float32)
@@ -117,6 +130,39 @@ def _pyklip(given: Mapping[str, Any]) -> dict[str, Any]:
         verbose=False,
     )
     return {"pyklip residual": made[0][0]}
+
+
+def _asdi(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Frames shrunk by VIP; residuals of frames stretched by us; the image of VIP's own chain."""
+    scales, psfsub = given["scales"], _module("vip_hci.psfsub")
+    shrink = _module("vip_hci.preproc").cube_rescaling_wavelengths
+    size, planes = given["smooth"].shape[-1], np.repeat(given["smooth"][:1], len(scales), axis=0)
+    shared: dict[str, Any] = {"scaling": "temp-mean", "check_memory": False, "verbose": False, **_CV}
+    place = {"inverse": True, "y_in": size, "x_in": size, "full_output": False}
+    spectral = {"scale_list": scales.min() ** -1 * scales, "adimsdi": "single", "imlib2": "opencv"}
+    residual = psfsub.pca(
+        given["stretched"],
+        np.zeros(len(given["stretched"])),
+        ncomp=int(given["joint components"]),
+        svd_mode="lapack",
+        full_output=True,
+        **shared,
+    )[3]
+    image = psfsub.pca(
+        given["spectral"],
+        given["spectral angles"],
+        ncomp=int(given["joint components"]),
+        svd_mode="lapack",
+        crop_ifs=False,
+        collapse_ifs="mean",
+        **spectral,
+        **shared,
+    )
+    return {
+        "shrunk": shrink(planes, 1 / scales, **place, imlib="opencv", interpolation="lanczos4"),
+        "joint residual": residual,
+        "joint image": image,
+    }
 
 
 def _maps(given: Mapping[str, Any]) -> dict[str, Any]:
