@@ -104,6 +104,5 @@ def reduce_cadi(
         Image and patches.
     """
     sequenced = sequence(cube, temporal_median(cube))
-    planes = np.ascontiguousarray(sequenced.spline.transpose(2, 0, 1))
-    image = combine(rotate_splines(planes, sequenced.bad.transpose(2, 0, 1), angles_deg), how)
+    image = combine(rotate_splines(sequenced.planes, sequenced.holes, angles_deg), how)
     return CadiReduction(sequenced, angles_deg, how, image)

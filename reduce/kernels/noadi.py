@@ -79,9 +79,7 @@ def reduce_noadi(
     values = np.asarray(cube, np.float32)
     sequenced = sequence(values, temporal_median(values))
     star = coefficients(np.nan_to_num(sequenced.reference)[None])[0]
-    planes = np.ascontiguousarray(sequenced.spline.transpose(2, 0, 1))
-    planes += star
-    frames = rotate_splines(planes, sequenced.bad.transpose(2, 0, 1), angles_deg)
+    frames = rotate_splines(sequenced.planes + star, sequenced.holes, angles_deg)
     still = _unturned(angles_deg)
     frames[still] = values[still]
     return NoAdiReduction(values, sequenced, star, angles_deg, how, combine(frames, how))

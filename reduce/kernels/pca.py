@@ -17,6 +17,7 @@ from reduce.kernels.combine import combine, temporal_mean
 from reduce.kernels.derotate import rotate_splines
 from reduce.kernels.local import derotated_patch, gram_change, merged
 from reduce.kernels.reduction import Parts, Sequenced, sequence
+from reduce.kernels.threads import each_piece
 
 __all__ = [
     "PcaReduction",
@@ -33,24 +34,31 @@ __all__ = [
 _BLOCK = 8192  # pixels a partial product: float32 inside, float64 between
 
 
-def gram_matrix(frames: NDArray[np.float32]) -> NDArray[np.float64]:
+def gram_matrix(frames: NDArray[np.float32], used: NDArray[np.bool_] | None = None) -> NDArray[np.float64]:
     """Products of all pairs of frames.
 
     Parameters
     ----------
     frames : NDArray[np.float32]
-        (pixel, time).
+        (pixel, time), finite.
+    used : NDArray[np.bool_] | None
+        (pixel,) those that count; None is all.
 
     Returns
     -------
     NDArray[np.float64]
         (time, time).
     """
-    total = np.zeros((frames.shape[1], frames.shape[1]))
-    for start in range(0, len(frames), _BLOCK):
-        block = frames[start : start + _BLOCK]
-        total += block.T @ block
-    return total
+    pieces = np.zeros((-(-len(frames) // _BLOCK), frames.shape[1], frames.shape[1]), np.float32)
+
+    def some(begin: int, end: int) -> None:
+        block = frames[begin:end]
+        if used is not None and not used[begin:end].all():
+            block = block * used[begin:end, None]
+        pieces[begin // _BLOCK] = block.T @ block
+
+    each_piece(some, len(frames), _BLOCK)
+    return np.asarray(pieces.sum(axis=0, dtype=np.float64))
 
 
 def modes_in_time(gram: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -166,17 +174,22 @@ def pca_images(
 
 
 def _masked_gram(sequenced: Sequenced, mask: NDArray[np.bool_] | None) -> NDArray[np.float64]:
-    data = sequenced.data
-    return gram_matrix(data.reshape(-1, data.shape[2]) if mask is None else data[mask])
+    values = sequenced.values
+    return gram_matrix(values.reshape(len(values), -1).T, None if mask is None else mask.ravel())
 
 
 def _image(
     sequenced: Sequenced, mixing: NDArray[np.float64], angles_deg: NDArray[np.floating], how: str
 ) -> NDArray[np.float32]:
-    ny, nx, frames = sequenced.spline.shape
-    planes = mixing.astype(np.float32) @ sequenced.spline.reshape(-1, frames).T
-    bad = sequenced.bad.transpose(2, 0, 1)
-    return combine(rotate_splines(planes.reshape(frames, ny, nx), bad, angles_deg), how)
+    shape = sequenced.planes.shape
+    planes, weights = sequenced.planes.reshape(shape[0], -1), mixing.astype(np.float32)
+    mixed = np.empty(planes.shape, np.float32)
+
+    def some(begin: int, end: int) -> None:
+        mixed[:, begin:end] = weights @ planes[:, begin:end]
+
+    each_piece(some, planes.shape[1], _BLOCK)
+    return combine(rotate_splines(mixed.reshape(shape), sequenced.holes, angles_deg), how)
 
 
 @dataclass(frozen=True, slots=True)

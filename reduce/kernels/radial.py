@@ -355,6 +355,5 @@ def reduce_radial(
     profiles = _medians(values, rings.pixel, rings.start)
     residual = _subtracted(values, rings, _filled(profiles))
     sequenced = sequence(residual, np.zeros(values.shape[1:], np.float32))
-    planes = np.ascontiguousarray(sequenced.spline.transpose(2, 0, 1))
-    image = combine(rotate_splines(planes, sequenced.bad.transpose(2, 0, 1), angles_deg), how)
+    image = combine(rotate_splines(sequenced.planes, sequenced.holes, angles_deg), how)
     return RadialReduction(values, rings, profiles, sequenced, angles_deg, how, image)

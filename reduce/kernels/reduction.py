@@ -8,15 +8,16 @@ self-subtraction in full. `WholeReduction` makes any algorithm do, slowly.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reduce.kernels.combine import combine
-from reduce.kernels.derotate import derotate
+from reduce.kernels.derotate import derotate, holes
 from reduce.kernels.inject import Stamps, add_stamps
 from reduce.kernels.spline import coefficients
+from reduce.kernels.threads import ENOUGH, each_piece
 
 __all__ = [
     "OwnSnr",
@@ -131,30 +132,62 @@ class WholeReduction:
         return self._image(cube)[y - half : y + half + 1, x - half : x + half + 1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sequenced:
-    """A cube laid out for local work: time runs fastest.
+    """A cube minus a reference, and its spline; turned once for local work, which wants time to run fastest.
+
+    An image alone never pays for the turn. What is turned stays so, and the arrays of frames become views
+    of it: nothing is held twice.
 
     Attributes
     ----------
-    data : NDArray[np.float32]
-        (y, x, time) minus the reference of each pixel; 0 where there is no data.
-    spline : NDArray[np.float32]
-        (y, x, time) spline coefficients of `data`.
-    bad : NDArray[np.bool_]
-        (y, x, time) no data; empty when there is data everywhere.
+    values : NDArray[np.float32]
+        (time, y, x) minus the reference of each pixel; 0 where there is no data.
+    planes : NDArray[np.float32]
+        (time, y, x) spline coefficients of `values`.
+    holes : NDArray[np.bool_]
+        (time, y, x) no data; empty when there is data everywhere.
     reference : NDArray[np.float32]
         (y, x) what was subtracted, NaN where no frame has data.
     """
 
-    data: NDArray[np.float32]
-    spline: NDArray[np.float32]
-    bad: NDArray[np.bool_]
+    values: NDArray[np.float32]
+    planes: NDArray[np.float32]
+    holes: NDArray[np.bool_]
     reference: NDArray[np.float32]
+
+    @property
+    def data(self) -> NDArray[np.float32]:
+        """`values` as (y, x, time)."""
+        turned = _turned(self.values)
+        self.values = turned.transpose(2, 0, 1)
+        return turned
+
+    @property
+    def spline(self) -> NDArray[np.float32]:
+        """`planes` as (y, x, time)."""
+        turned = _turned(self.planes)
+        self.planes = turned.transpose(2, 0, 1)
+        return turned
+
+    @property
+    def bad(self) -> NDArray[np.bool_]:
+        """`holes` as (y, x, time)."""
+        turned = _turned(self.holes)
+        self.holes = turned.transpose(2, 0, 1)
+        return turned
+
+
+_Number = TypeVar("_Number", np.float32, np.bool_)
+
+
+def _turned(frames: NDArray[_Number]) -> NDArray[_Number]:
+    """(y, x, time), contiguous; no copy where it is so already."""
+    return np.ascontiguousarray(frames.transpose(1, 2, 0))
 
 
 def sequence(cube: NDArray[np.floating], reference: NDArray[np.float32]) -> Sequenced:
-    """Subtract a reference image and lay a cube out for local work.
+    """Subtract a reference image and prepare a cube for rotation and local work.
 
     Parameters
     ----------
@@ -166,16 +199,15 @@ def sequence(cube: NDArray[np.floating], reference: NDArray[np.float32]) -> Sequ
     Returns
     -------
     Sequenced
-        Time fastest.
+        Frame after frame.
     """
-    values = np.asarray(cube, np.float32) - reference
-    bad = ~np.isfinite(values)
-    values[bad] = 0.0
-    data = np.ascontiguousarray(values.transpose(1, 2, 0))
-    values = coefficients(values)  # its like is not kept: a channel may fill a good part of the memory
-    return Sequenced(
-        data=data,
-        spline=np.ascontiguousarray(values.transpose(1, 2, 0)),
-        bad=np.ascontiguousarray(bad.transpose(1, 2, 0)) if bad.any() else np.zeros((0, 0, 0), np.bool_),
-        reference=reference,
-    )
+    values = np.empty(cube.shape, np.float32)
+
+    def some(begin: int, end: int) -> None:
+        np.subtract(np.asarray(cube[begin:end], np.float32), reference, out=values[begin:end])
+
+    each_piece(some, len(cube), 4 * ENOUGH // reference.size + 1)
+    bad = holes(values)
+    if bad.size:
+        values[bad] = 0.0
+    return Sequenced(values, coefficients(values), bad, reference)

@@ -131,3 +131,18 @@ def test_a_sequence_lays_time_fastest_and_marks_gaps() -> None:
     assert sequence(_cube(gaps=False), reference).bad.size == 0
     assert found.data.flags.c_contiguous
     assert found.spline.flags.c_contiguous
+    for frames, turned in (
+        (found.values, found.data),
+        (found.planes, found.spline),
+        (found.holes, found.bad),
+    ):
+        assert np.shares_memory(frames, turned)  # not held twice
+        np.testing.assert_array_equal(frames.transpose(1, 2, 0), turned)
+
+
+def test_local_work_leaves_images_as_they_were() -> None:
+    cube = _cube(gaps=True)
+    fresh, used = reduce_pca(cube, _ANGLES, 2), reduce_pca(cube, _ANGLES, 2)
+    used.patch([], 14, 13, 2)
+    one, other = with_components(fresh, 3).image, with_components(used, 3).image
+    np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.nanmax(np.abs(one)))

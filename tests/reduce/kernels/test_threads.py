@@ -4,8 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from reduce.kernels.cadi import reduce_cadi
 from reduce.kernels.combine import temporal_mean, temporal_median
 from reduce.kernels.derotate import derotate
+from reduce.kernels.pca import reduce_pca
 from reduce.kernels.spline import coefficients
 from reduce.kernels.threads import ENOUGH, each_piece, limit, limited, threads
 
@@ -115,3 +117,18 @@ def test_pieces_join_without_a_seam() -> None:
         np.testing.assert_array_equal(turned[t], derotate(cube[t : t + 1], angles[t : t + 1])[0])
     np.testing.assert_array_equal(temporal_median(cube), np.nanmedian(cube, axis=0))
     np.testing.assert_allclose(temporal_mean(cube), np.nanmean(cube, axis=0, dtype=np.float64), atol=1e-7)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_reductions_are_the_same_on_any_number_of_threads(masked: bool) -> None:  # noqa: FBT001 - a parameter
+    rng = np.random.default_rng(3)
+    cube = rng.normal(size=(_FRAMES, _SIZE, _SIZE)).astype(np.float32)
+    cube[4, 30:33, 40] = np.nan
+    angles = np.linspace(0.0, 50.0, _FRAMES)
+    mask = rng.random((_SIZE, _SIZE)) < 0.8 if masked else None
+    made = []
+    for many in (1, 3):
+        with limited(many):
+            made.append((reduce_pca(cube, angles, 3, mask).image, reduce_cadi(cube, angles).image))
+    for one, same in zip(*made, strict=True):
+        np.testing.assert_array_equal(one, same)
