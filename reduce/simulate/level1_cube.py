@@ -3,8 +3,8 @@
 Square pixels, star on the middle one, pupil tracking. The star's light is that of
 `speckles`: mean halo, lasting speckles that age, what low orders let through, and what the turbulence
 leaves after averaging; then photon and read noise. Companions are images of the bare pupil, drawn in each
-frame where they stand in the middle of the exposure. Left out are what level 1 takes away (detector, sky,
-anamorphism), the coronagraph's share of a companion's light, and rotation within an exposure.
+frame along the arc on which the field turns during the exposure. Left out are what level 1 takes away
+(detector, sky, anamorphism) and the coronagraph's share of a companion's light.
 """
 
 from collections.abc import Sequence
@@ -29,6 +29,8 @@ __all__ = [
 _SAMPLES = 64
 """Pupil samples: the field repeats every 64 lambda/D, beyond cubes of 200 pixels in H."""
 _PSF_SIZE = 41
+_ARC_STEPS = 5
+"""Instants of an exposure in which a companion is drawn: 0.3 px apart where it moves by 1.5 px."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class SequencePlan:
         Electrons rms.
     speckled : bool
         False leaves the mean halo and noise alone: the same in all directions.
+    smear_deg : float
+        By how much the field turns during each exposure, about the angle told; 0 is a short one.
     """
 
     angles_deg: NDArray[np.float64]
@@ -60,6 +64,7 @@ class SequencePlan:
     star_peak: float = 3.0e7
     read_noise: float = 11.0
     speckled: bool = True
+    smear_deg: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +209,24 @@ def with_companions(
         With a new cube.
     """
     plan, optics = sequence.plan, make_optics(_SAMPLES)
-    grid = _square(plan.size)
+    grid, instants = _square(plan.size), _instants(plan)
     light = np.zeros(sequence.cube.shape)
     for each in companions:
         for frame, angle in enumerate(plan.angles_deg):
-            turned, radius = np.radians(each.pa_deg - angle), each.separation_px * PIXEL_MAS
-            place = (-radius * float(np.sin(turned)), radius * float(np.cos(turned)))
-            for channel, wavelength in enumerate(plan.wavelengths_um):
-                light[channel, frame] += each.contrast * optics.psf(grid, wavelength, place)
+            for place in _places(each, angle + instants):
+                for channel, wavelength in enumerate(plan.wavelengths_um):
+                    image = optics.psf(grid, wavelength, place)
+                    light[channel, frame] += each.contrast / len(instants) * image
     return replace(sequence, cube=(sequence.cube + rng.poisson(light * plan.star_peak)).astype(np.float32))
+
+
+def _instants(plan: SequencePlan) -> NDArray[np.float64]:
+    """Angles of the field from that of the frame, deg, in the middles of equal parts of an exposure."""
+    parts = _ARC_STEPS if plan.smear_deg else 1
+    return plan.smear_deg * ((np.arange(parts) + 0.5) / parts - 0.5)
+
+
+def _places(source: PointSource, angles_deg: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """(x, y) on the detector at each of these derotation angles, mas from the star."""
+    turned, radius = np.radians(source.pa_deg - angles_deg), source.separation_px * PIXEL_MAS
+    return [(-radius * float(np.sin(one)), radius * float(np.cos(one))) for one in turned]

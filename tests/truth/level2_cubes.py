@@ -1,45 +1,61 @@
-"""Simulated sequences as level 1 cubes, and level 2 set up on them as the recipes set it up."""
+"""Simulated sequences as level 1 cubes, and level 2 run on them as the recipes run it."""
 
 import functools
 import logging
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import structlog
+from astropy.io import fits
 from numpy.typing import NDArray
 
-from hcvo.model.product import ProductFacts
+from hcvo.model.product import ProductFacts, ProductKind
 from hcvo.model.provenance import Output
-from reduce.kernels.channels import Algorithm, Channel
-from reduce.recipes import level2
+from reduce.kernels.channels import Algorithm
+from reduce.recipe import SourceFile
+from reduce.recipes import external_cube
+from reduce.recipes.external_cube import ExternalCubeParameters
+from reduce.recipes.joint_cube import joined
 from reduce.recipes.level1_cube import ChannelFacts, Level1Cube, Systematics
-from reduce.recipes.level2 import Level2, Setting, run_level2
+from reduce.recipes.level2 import Level2, Searched, Setting, run_level2, searched
+from reduce.recipes.level2_recipe import Method
 from reduce.simulate.instrument import PIXEL_MAS
-from reduce.simulate.level1_cube import PointSource, Sequence1, SequencePlan, simulate_sequence
+from reduce.simulate.level1_cube import (
+    PointSource,
+    Sequence1,
+    SequencePlan,
+    lasting_wavefront,
+    simulate_sequence,
+)
 from reduce.simulate.optics import lambda_over_d
 from tests.reduce.recipes.facts import FACTS
-from tests.truth.level2_algorithms import METHODS
+from tests.reduce.recipes.folder_job import run, source
+from tests.truth.level2_algorithms import PLAN, Entry, entry_of
 
 __all__ = [
     "LAMBDA_OVER_D",
     "QuietJob",
     "Ready",
-    "channels_of",
+    "Star",
     "contrast_law",
     "empty_sequence",
+    "level1_file",
     "level1_of",
     "place_of",
     "ready",
     "reduced",
+    "scale_of",
+    "star_of",
 ]
 
 LAMBDA_OVER_D = lambda_over_d(1.6) / PIXEL_MAS
-"""Pixels."""
-_ANGLES = np.linspace(-118.0, -58.0, 32)
+"""Pixels, at the wavelength of the cubes of one channel."""
 _LAW_SEED = 999_983
-_INNER = 1.5  # FWHM, the default of level 2
+_OTHERS = 3  # stars seen before the one of interest, where an algorithm wants references
 
 
 class QuietJob:
@@ -63,9 +79,41 @@ class QuietJob:
         """Nobody listens."""
 
 
-def empty_sequence(seed: int, *, speckled: bool = True) -> Sequence1:
-    """A star without companions: 101 pixels, 32 frames, 60 degrees, FWHM 3.9 pixels."""
-    return simulate_sequence(SequencePlan(_ANGLES, speckled=speckled), np.random.default_rng([seed, 1]))
+@dataclass(frozen=True, slots=True)
+class Star:
+    """A star without companions, and other stars that the same instrument saw before it.
+
+    Their files lie in `folder`, which goes with this.
+    """
+
+    sequence: Sequence1
+    others: tuple[SourceFile, ...] = ()
+    folder: tempfile.TemporaryDirectory[str] | None = None
+
+
+def empty_sequence(seed: int, plan: SequencePlan | None = None, *, speckled: bool = True) -> Sequence1:
+    """A star without companions: 101 pixels, 32 frames, 60 degrees, FWHM 3.9 pixels, or by another plan."""
+    plan = replace(plan or PLAN, speckled=speckled)
+    return simulate_sequence(plan, np.random.default_rng([seed, 1]))
+
+
+@functools.lru_cache(maxsize=1)
+def star_of(name: str, seed: int) -> Star:
+    """What an algorithm is tried on: a sequence by its plan, with references if it wants any."""
+    entry = entry_of(name)
+    if not entry.references:
+        return Star(empty_sequence(seed, entry.plan))
+    rng = np.random.default_rng([seed, 1])
+    wavefront = lasting_wavefront(rng)
+    others = [simulate_sequence(entry.plan, rng, wavefront) for _ in range(_OTHERS)]
+    folder = tempfile.TemporaryDirectory(prefix="hcvo-truth-")
+    files = [level1_file(one, Path(folder.name), f"other {number}") for number, one in enumerate(others)]
+    return Star(simulate_sequence(entry.plan, rng, wavefront), tuple(map(source, files)), folder)
+
+
+def scale_of(name: str) -> float:
+    """Pixels of one lambda/D, mean over the channels of the algorithm's sequences."""
+    return lambda_over_d(float(np.mean(entry_of(name).plan.wavelengths_um))) / PIXEL_MAS
 
 
 def level1_of(sequence: Sequence1) -> Level1Cube:
@@ -81,49 +129,95 @@ def level1_of(sequence: Sequence1) -> Level1Cube:
         psf=sequence.psf,
         channels=tuple(channels),
         systematics=Systematics(),
+        smear_deg=np.full(plan.angles_deg.size, plan.smear_deg) if plan.smear_deg else None,
     )
 
 
-def reduced(sequence: Sequence1, name: str, **parameters: object) -> Level2:
+def level1_file(sequence: Sequence1, folder: Path, name: str) -> Path:
+    """The sequence as a level 1 product of a star of that name, each star at another place."""
+    inside = folder / name
+    inside.mkdir()
+    arrays = {"cube": sequence.cube, "angles": sequence.plan.angles_deg, "psf": sequence.psf}
+    files = {role: inside / f"{role}.fits" for role in arrays}
+    for role, array in arrays.items():
+        fits.writeto(files[role], np.asarray(array, np.float32))
+    given = ExternalCubeParameters.model_validate(
+        {
+            "pixel_scale_mas": PIXEL_MAS,
+            "fwhm_px": sequence.fwhm_px,
+            "star_flux": sequence.star_flux,
+            "wavelength_um": sequence.plan.wavelengths_um,
+            "filter": "simulated",
+            "instrument": "SIMULATED",
+            "date": "2020-02-01T04:05:06",
+            "target": name,
+            "ra_deg": 10.0 + 0.1 * sum(map(ord, name)),
+            "dec_deg": -50.0,
+        }
+    )
+    return run(external_cube.RECIPE, files, given, inside).made[ProductKind.CUBE].path
+
+
+def _set_up(
+    sequence: Sequence1, name: str, others: Sequence[SourceFile], changes: dict[str, Any]
+) -> tuple[Entry, Level1Cube, Any, Method]:
+    entry, level1 = entry_of(name), level1_of(sequence)
+    level1 = joined(level1) if entry.joint else level1
+    given = entry.given(**changes)
+    references = [list(others)] if entry.references else []
+    return entry, level1, given, entry.method(level1, given, QuietJob(), *references)
+
+
+def reduced(
+    sequence: Sequence1,
+    name: str,
+    others: Sequence[SourceFile] = (),
+    **parameters: Any,  # noqa: ANN401 - checked by the recipe's parameters
+) -> Level2:
     """All of level 2 by one algorithm with its defaults, but for the parameters named."""
-    entry, level1, job = METHODS[name], level1_of(sequence), QuietJob()
-    given = entry.given(**parameters)
-    return run_level2(level1, given, entry.method(level1, given, job), job)
+    entry, level1, given, method = _set_up(sequence, name, others, parameters)
+    return run_level2(level1, given, method, QuietJob(), turning=entry.turning)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """Hands an algorithm to level 2 and keeps it."""
+
+    method: Method
+    algorithm: Algorithm | None = None
+
+    def __call__(self, setting: Setting) -> Algorithm:
+        self.algorithm = self.method(setting)
+        return self.algorithm
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Channels, the algorithm set up for them, and the separations searched, pixels."""
+    """A sequence that the recipe's own path has searched, and the algorithm that it made for it."""
 
-    channels: Sequence[Channel]
+    searched: Searched
     algorithm: Algorithm
-    inner: float
-    outer: float
 
 
-def ready(sequence: Sequence1, name: str) -> Ready:
-    """What `run_level2` searches in, for measurements of single steps."""
-    entry, level1, job = METHODS[name], level1_of(sequence), QuietJob()
-    given, fwhm = entry.given(), sequence.fwhm_px[0]
-    inner, outer = _INNER * fwhm, sequence.plan.size // 2 - fwhm
-    channels = channels_of(sequence)
-    mask = level2._between(channels[0].cube.shape[-1], inner - fwhm, outer + fwhm)
-    method = entry.method(level1, given, job)
-    return Ready(channels, method(Setting(channels, mask, inner, outer)), inner, outer)
-
-
-def channels_of(sequence: Sequence1) -> Sequence[Channel]:
-    """A sequence as level 2 searches it: whole, but for the pixels at its edge."""
-    fwhm = sequence.fwhm_px[0]
-    return level2._channels(level1_of(sequence), int(np.ceil(sequence.plan.size // 2 + fwhm)))
+def ready(
+    sequence: Sequence1,
+    name: str,
+    **parameters: Any,  # noqa: ANN401 - checked by the recipe's parameters
+) -> Ready:
+    """The first half of `run_level2`: for measurements of single steps behind it."""
+    entry, level1, given, method = _set_up(sequence, name, (), parameters)
+    kept = _Kept(method)
+    done = searched(level1, given, kept, QuietJob(), turning=entry.turning)
+    assert kept.algorithm is not None
+    return Ready(done, kept.algorithm)
 
 
 @functools.cache
 def contrast_law(name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Separations (pixels) and 5 sigma contrasts of one empty sequence: how bright to plant."""
-    fwhm = empty_sequence(_LAW_SEED).fwhm_px[0]
-    step = LAMBDA_OVER_D / fwhm
-    made = reduced(empty_sequence(_LAW_SEED), name, inner_fwhm=3 * step, step_fwhm=1.5 * step)
+    star = star_of(name, _LAW_SEED)
+    step = scale_of(name) / float(np.mean(star.sequence.fwhm_px))
+    made = reduced(star.sequence, name, star.others, inner_fwhm=3 * step, step_fwhm=1.5 * step)
     points = [(row.sep / PIXEL_MAS, row.contrast) for row in made.contrast if row.channel == -1]
     separation, contrast = np.array([p for p in points if np.isfinite(p[1])]).T
     return separation, contrast
