@@ -42,6 +42,12 @@ class CandidateRow:
     dmag_err: float = _column("D", "mag", "1 sigma error of DMAG", "stat.error;phot.mag;arith.diff")
     snr: float = _column("D", "", "t statistic, Mawet et al. 2014", "stat.snr")
     significance: float = _column("D", "", "its Gaussian equivalent", "stat.snr")
+    false_rate: float = _column(
+        "D", "", "false positives an image at SIGNIFICANCE or above, angles mirrored", "stat.value"
+    )
+    false_rate_max: float = _column(
+        "D", "", "upper limit of FALSE_RATE, 95 % confidence", "stat.value;stat.max"
+    )
     n_injections: int = _column("J", "", "injections the errors rest on", "meta.number")
 
 

@@ -68,6 +68,11 @@ class Channel:
             return self
         return replace(self, cube=inject(self.cube, self.angles_deg, self.psf, sources, self.smear_deg))
 
+    def mirrored(self) -> "Channel":
+        """The same frames as if the field had turned the other way: what a companion is not, noise stays."""
+        smear = None if self.smear_deg is None else -np.asarray(self.smear_deg)
+        return replace(self, angles_deg=-np.asarray(self.angles_deg), smear_deg=smear)
+
 
 Algorithm = Callable[[Channel], Reduction]
 """One channel to its reduction."""

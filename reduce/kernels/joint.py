@@ -93,6 +93,11 @@ class JointChannel(Channel):
             cube[part] = inject(self.cube[part], angles, psf, given, self._smear)
         return replace(self, cube=cube, _recent={})
 
+    def mirrored(self) -> "JointChannel":
+        """As `Channel.mirrored`; stamps kept hold no longer."""
+        smear = None if self.smear_deg is None else -np.asarray(self.smear_deg)
+        return replace(self, angles_deg=-np.asarray(self.angles_deg), smear_deg=smear, _recent={})
+
 
 def _padded(stamps: Stamps, margin: int) -> Stamps:
     """Stamps with zeros around."""

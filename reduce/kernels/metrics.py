@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reduce.kernels.aperture import aperture_flux
-from reduce.kernels.candidates import local_maxima
 from reduce.kernels.channels import stack
 from reduce.kernels.characterise import clear_azimuths
 from reduce.kernels.contrast import CurvePoint, contrast_curve
+from reduce.kernels.false_alarms import noise_peaks
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion
-from reduce.kernels.snr import Rings, prepare_rings, ring_noise, significance, snr_map
+from reduce.kernels.snr import Rings, prepare_rings, ring_noise, significance
 
 __all__ = ["Trials", "false_positives", "limits", "trials"]
 
@@ -159,12 +159,5 @@ def false_positives(
     NDArray[np.int64]
         (threshold,) peaks of one image, each the highest within 1 FWHM.
     """
-    places = [(c.x, c.y) for c in companions]
-    values = significance(*snr_map(scene.image, scene.fwhm, excluded=places))
-    rows, columns = np.indices(values.shape)
-    radius = np.hypot(columns - values.shape[1] // 2, rows - values.shape[0] // 2)
-    where = (radius >= between[0]) & (radius <= between[1])
-    for x, y in places:
-        where &= np.hypot(columns - x, rows - y) > scene.fwhm
-    peaks = [values[y, x] for x, y in local_maxima(values, -np.inf, scene.fwhm, where)]
-    return np.array([np.sum(np.array(peaks) > threshold) for threshold in thresholds], np.int64)
+    peaks = noise_peaks(scene.image, scene.fwhm, between, companions)
+    return np.array([np.sum(peaks > threshold) for threshold in thresholds], np.int64)

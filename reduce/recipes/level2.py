@@ -1,7 +1,7 @@
 """From a level 1 cube to findings: the steps every algorithm of level 2 shares."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from hcvo.errors import ReductionError
 from hcvo.headers.level2_tables import CandidateRow, ContrastRow
 from reduce.kernels.candidates import Found, search
 from reduce.kernels.channels import Algorithm, Channel, stack
+from reduce.kernels.false_alarms import false_alarms
 from reduce.kernels.inject import Companion, prepare_psf
 from reduce.kernels.joint import join
 from reduce.kernels.reduction import OwnSnr
@@ -18,7 +19,7 @@ from reduce.kernels.snr import significance, snr_map
 from reduce.kernels.spectral import channel_images
 from reduce.recipe import Job, Parameters
 from reduce.recipes.level1_cube import Level1Cube, Systematics
-from reduce.recipes.level2_candidates import candidate_rows
+from reduce.recipes.level2_candidates import candidate_rows, with_false_rates
 from reduce.recipes.level2_curve import contrast_rows, corrected_images, curve
 
 __all__ = ["Level2", "Level2Parameters", "Searched", "Setting", "run_level2", "searched"]
@@ -269,7 +270,7 @@ def run_level2(
     snr, sigma = _maps(found, limits, known)
     over = corrected_images(found, points)
     over[:, ~_between(over.shape[-1], *limits)] = np.nan
-    return Level2(
+    level2 = Level2(
         residual=channel_images(done.channels, found.original),
         corrected=over,
         image=stack([r.image for r in found.original], found.scene.weights),
@@ -283,6 +284,10 @@ def run_level2(
         outer_mas=limits[1] * level1.scale_mas,
         systematics=systematics,
     )
+    if not rows:
+        return level2
+    alarms = false_alarms(found.scene, found.companions, done.algorithm, limits)  # last: uses up the scene
+    return replace(level2, candidates=with_false_rates(rows, alarms))
 
 
 def _known(

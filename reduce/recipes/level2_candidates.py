@@ -1,6 +1,7 @@
 """Rows of the candidates of level 2: from fitted pixels to the sky, with every error."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -8,13 +9,14 @@ from hcvo.headers.level2_tables import CandidateRow
 from hcvo.headers.wcs import sky_of_offset
 from reduce.kernels.candidates import Detection, Found
 from reduce.kernels.characterise import Deviations, injected_deviations, spread
+from reduce.kernels.false_alarms import FalseAlarms
 from reduce.kernels.fit import POOR
 from reduce.kernels.inject import Companion
 from reduce.recipe import Job
 from reduce.recipes.level1_cube import Level1Cube, Systematics
 from reduce.recipes.level2_curve import magnitude, wavelength
 
-__all__ = ["candidate_rows"]
+__all__ = ["candidate_rows", "with_false_rates"]
 
 
 def candidate_rows(
@@ -45,7 +47,8 @@ def candidate_rows(
     Returns
     -------
     tuple[CandidateRow, ...]
-        For each candidate the stack, then the channels.
+        For each candidate the stack, then the channels; rates of false positives are still unknown, see
+        `with_false_rates`.
     """
     companions = [*(d.companion for d in found.detections), *known]
     rows: list[CandidateRow] = []
@@ -72,6 +75,28 @@ def candidate_rows(
         rows += _rows_of(level1, found, (number, detection), copies, systematics)
         job.progress(0.3 + 0.4 * number / len(found.detections))
     return tuple(rows)
+
+
+def with_false_rates(rows: Sequence[CandidateRow], alarms: FalseAlarms) -> tuple[CandidateRow, ...]:
+    """Say of each row how many peaks of noise stand as high.
+
+    Parameters
+    ----------
+    rows : Sequence[CandidateRow]
+        Of `candidate_rows`.
+    alarms : FalseAlarms
+        Of the same reduction with mirrored angles.
+
+    Returns
+    -------
+    tuple[CandidateRow, ...]
+        In their order.
+    """
+    rates = [alarms.rate(row.channel, row.significance) for row in rows]
+    return tuple(
+        replace(row, false_rate=rate, false_rate_max=most)
+        for row, (rate, most) in zip(rows, rates, strict=True)
+    )
 
 
 def _rows_of(
@@ -127,6 +152,8 @@ def _rows_of(
                 dmag_err=2.5 / float(np.log(10)) * error / contrast if contrast > 0 else float("nan"),
                 snr=detection.snr[channel],
                 significance=detection.significance[channel],
+                false_rate=float("nan"),
+                false_rate_max=float("nan"),
             )
         )
     return rows

@@ -29,6 +29,10 @@ class Detection(Guarded):
     dmag_err = models.FloatField(null=True, help_text="mag")
     snr = models.FloatField(help_text="t statistic of Mawet et al. 2014, eq. 9")
     significance = models.FloatField(help_text="its Gaussian equivalent")
+    false_rate = models.FloatField(
+        null=True, help_text="false positives an image at this significance or above, angles mirrored"
+    )
+    false_rate_max = models.FloatField(null=True, help_text="its upper limit, 95 % confidence")
     n_injections = models.IntegerField(default=0, help_text="injections the errors rest on")
 
     class Meta:
