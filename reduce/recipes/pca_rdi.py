@@ -120,7 +120,7 @@ class _Rdi:
 
     def cards(self) -> Sequence[Card]:
         made = self.prepared[0]
-        likeness = [(f"REFCORR{n}", v, "mean correlation, channel") for n, v in enumerate(made.likeness, 1)]
+        likeness = [(f"REFCOR{n}", v, "mean correlation, channel") for n, v in enumerate(made.likeness, 1)]
         return [
             ("NCOMP", self.components, "modes of the library removed"),
             ("NCOMPAUT", not self.parameters.numbers, "their number chosen by depth"),

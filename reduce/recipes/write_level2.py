@@ -198,13 +198,11 @@ def _cards(level1: Level1Cube, level2: Level2, parameters: Level2Parameters) -> 
         ("STACKING", "weighted mean", "of channels, weights WEIGHTi"),
     ]
     for number, (channel, weight) in enumerate(zip(level1.channels, level2.weights, strict=True), start=1):
-        cards.append((f"CHANNEL{number}", channel.name, "name of the channel"))
-        cards.append((f"WAVELEN{number}", channel.wavelength_um, "[um] wavelength"))
+        cards.append((f"CHNAME{number}", channel.name, "name of the channel"))
+        cards.append((f"WAVLEN{number}", channel.wavelength_um, "[um] wavelength"))
         cards.append((f"WEIGHT{number}", float(weight), "weight in the stack"))
         if np.isfinite(channel.star_flux):
-            cards.append((f"STARFLX{number}", channel.star_flux, "[adu] star in 1 FWHM"))
+            cards.append((f"STARFX{number}", channel.star_flux, "[adu] star in 1 FWHM"))
         if np.isfinite(channel.star_flux_err):
-            cards.append(
-                (f"STARERR{number}", channel.star_flux_err, "[adu] its error, in those of contrasts")
-            )
+            cards.append((f"STARER{number}", channel.star_flux_err, "[adu] its error, in those of contrasts"))
     return cards

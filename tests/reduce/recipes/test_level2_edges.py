@@ -1,9 +1,12 @@
 """From a fitted pixel to the numbers of a candidate: signs, units, biases, errors, all worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.io import fits
 
 from hcvo.headers.level2_tables import CandidateRow
 from reduce.kernels.candidates import Detection, Found
@@ -12,9 +15,10 @@ from reduce.kernels.characterise import Deviations, spread
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion, prepare_psf
 from reduce.recipes.level1_cube import ChannelFacts, Level1Cube, Systematics
-from reduce.recipes.level2 import _between, _channels
+from reduce.recipes.level2 import Level2, Level2Parameters, _between, _channels
 from reduce.recipes.level2_candidates import _photometry, _rows_of
 from reduce.recipes.level2_curve import magnitude, wavelength
+from reduce.recipes.write_level2 import _cards
 from tests.reduce.recipes.facts import FACTS
 
 _WEIGHTS = np.array([0.75, 0.25])
@@ -186,3 +190,33 @@ def test_a_ring_meets_both_its_rims() -> None:
     ring = _between(21, 3.0, 5.0)
     y, x = np.indices((21, 21)) - 10
     np.testing.assert_array_equal(ring, (x**2 + y**2 >= 9) & (x**2 + y**2 <= 25))
+
+
+def test_cards_of_many_channels_are_plain_ones() -> None:
+    """A keyword has 8 letters (FITS 4.0, 4.1.2.1): longer ones become HIERARCH, which many programs skip."""
+    row = ChannelFacts("OBS_H, 39 of them", 1.6, 0.05, 4.0, 2.0e6, 4.0e4)
+    level1 = replace(_level1(), channels=(row,) * 99)
+    image = np.zeros((99, 3, 3), np.float32)
+    level2 = Level2(
+        residual=image,
+        corrected=image,
+        image=image[0],
+        snr=image,
+        significance=image,
+        weights=np.full(99, 1 / 99),
+        contrast=(),
+        candidates=(),
+        inner_mas=1.0,
+        outer_mas=2.0,
+        systematics=_NONE,
+    )
+    cards = _cards(level1, level2, Level2Parameters())
+    names = [keyword for keyword, _, _ in cards]
+    assert max(map(len, names)) <= 8
+    assert len(set(names)) == len(names)
+    header = fits.Header(cards)
+    assert not any(card.image.startswith("HIERARCH") for card in header.cards)
+    for number in (1, 10, 99):
+        told = [header[f"{name}{number}"] for name in ("CHNAME", "WAVLEN", "STARFX", "STARER")]
+        assert told == [row.name, 1.6, 2.0e6, 4.0e4]
+        assert header[f"WEIGHT{number}"] == pytest.approx(1 / 99)

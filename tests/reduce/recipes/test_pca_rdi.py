@@ -103,8 +103,8 @@ def test_the_header_tells_the_library(job: FolderJob, stars: tuple[Path, Path, P
     assert header["NREFFRM"] == 24
     assert header["NREFCUBE"] == 2
     assert header["NCOMPAUT"] is True
-    assert 0.5 < header["REFCORR1"] <= 1
-    assert 0.5 < header["REFCORR2"] <= 1
+    assert 0.5 < header["REFCOR1"] <= 1
+    assert 0.5 < header["REFCOR2"] <= 1
 
 
 def test_the_frames_that_resemble_most_are_kept(stars: tuple[Path, Path, Path], tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_several_numbers_share_one_library(stars: tuple[Path, Path, Path], tmp_p
     header, other = fits.getheader(path), fits.getheader(alone.made[ProductKind.RESIDUAL].path)
     assert len(list(tmp_path.glob("*_residual_*.fits"))) == 2
     assert header["ALGORITH"] == "pca_rdi-2"
-    for card in ("NCOMP", "NREFFRM", "NREFCUBE", "REFCORR1", "REFCORR2"):
+    for card in ("NCOMP", "NREFFRM", "NREFCUBE", "REFCOR1", "REFCOR2"):
         assert header[card] == other[card]
     np.testing.assert_array_equal(fits.getdata(path), fits.getdata(alone.made[ProductKind.RESIDUAL].path))
 

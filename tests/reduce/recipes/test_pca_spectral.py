@@ -94,7 +94,7 @@ def test_the_products_hold_every_channel_and_say_how_they_were_made(asdi: Folder
     assert header["WAVEREF"] == pytest.approx(1.0)
     assert [header[f"JWAVE{k}"] for k in (1, 7)] == pytest.approx([1.0, 1.35])
     assert sum(header[f"JWGHT{k}"] for k in range(1, 8)) == pytest.approx(1.0)
-    assert header["CHANNEL1"] == "7 as one"
+    assert header["CHNAME1"] == "7 as one"
 
 
 def test_the_curve_is_of_contrast_to_the_star(asdi: FolderJob) -> None:
