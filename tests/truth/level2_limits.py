@@ -23,8 +23,8 @@ REPEATS = 4
 """Companions at each separation of one sequence."""
 _SEPARATIONS = (2.0, 3.0, 4.0, 6.0, 8.0, 10.0)  # lambda/D
 _TOGETHER = ((0, 2, 4), (1, 3, 5))  # those that share a cube: well apart
-_SEEK_AT = 4.0  # significance down to which the search looks: at 5 half are hidden; what it misses is lower
 _MEDIAN, _HALF, _FEWEST = 0.5, 0.1, 100
+_SEEK_AT = 5.0 - _MEDIAN  # significance down to which the search looks: what it misses is lower
 _AZIMUTHS = np.radians(np.arange(0.0, 360.0, 30.0))
 _EVEN = 0.05
 _EVEN_AT = (3.0, 6.0, 10.0)
@@ -40,8 +40,8 @@ class AtLimit:
         (repeat, separation) significance at the companion's place against the noise without it; NaN where
         the curve has no limit.
     sought : NDArray[np.float64]
-        (repeat, separation) significance that the blind search gives; 0 where it has no candidate above 4
-        sigmas within 1 FWHM of the companion, NaN as above.
+        (repeat, separation) significance that the blind search gives; 0 where it has no candidate above
+        4.5 sigmas within 1 FWHM of the companion, NaN as above.
     throughput : NDArray[np.float64]
         (separation,) of the curve.
     """
@@ -173,7 +173,7 @@ def _judged(name: str, what: str, values: NDArray[np.float64], through: NDArray[
     return [
         Row(name, title, value, f"+- {error:.2f} {of}", goal, ok=near and enough)
         for title, goal, value, error, near in zip(
-            titles, goals, (median, share), errors, (even, half), strict=True
+            titles, goals, (median or "not found", share), errors, (even, half), strict=True
         )
     ]
 
