@@ -49,6 +49,10 @@ class CandidateRow:
         "D", "", "upper limit of FALSE_RATE, 95 % confidence", "stat.value;stat.max"
     )
     n_injections: int = _column("J", "", "injections the errors rest on", "meta.number")
+    neg_sep: float = _column("D", "mas", "separation by a negative companion", "pos.angDistance")
+    neg_pa: float = _column("D", "deg", "position angle by a negative companion", "pos.posAng")
+    neg_contrast: float = _column("D", "", "CONTRAST by a negative companion", "phot.flux;arith.ratio")
+    neg_differs: bool = _column("L", "", "one of the three is more than 3 errors off the fit", "meta.code")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

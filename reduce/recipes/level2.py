@@ -21,6 +21,7 @@ from reduce.recipe import Job, Parameters
 from reduce.recipes.level1_cube import Level1Cube, Systematics
 from reduce.recipes.level2_candidates import candidate_rows, with_false_rates
 from reduce.recipes.level2_curve import contrast_rows, corrected_images, curve
+from reduce.recipes.level2_negative import with_negatives
 
 __all__ = ["Level2", "Level2Parameters", "Searched", "Setting", "run_level2", "searched"]
 
@@ -47,6 +48,9 @@ class Level2Parameters(Parameters):
     max_candidates: int = Field(default=20, ge=0, description="most companions searched for")
     injections: int = Field(
         default=16, ge=3, description="injected copies behind the errors of each candidate"
+    )
+    negative: bool = Field(
+        default=True, description="look for place and flux of each candidate by a negative companion as well"
     )
     branches: int = Field(default=3, ge=1, description="azimuths of injection at each separation of a curve")
     step_fwhm: float = Field(default=1.0, gt=0, description="step in separation of the contrast curve, FWHM")
@@ -264,6 +268,8 @@ def run_level2(
     found, known, limits = done.found, done.known, (done.inner_px, done.outer_px)
     systematics = _systematics(level1.systematics, parameters)
     rows = candidate_rows(level1, found, parameters.injections, systematics, job, known)
+    if parameters.negative:
+        rows = with_negatives(rows, found, level1.scale_mas, job)
     job.progress(0.7)
     points = curve(found, limits, parameters.step_fwhm * found.scene.fwhm, parameters.branches, known)
     job.progress(0.9)

@@ -48,7 +48,7 @@ def candidate_rows(
     -------
     tuple[CandidateRow, ...]
         For each candidate the stack, then the channels; rates of false positives are still unknown, see
-        `with_false_rates`.
+        `with_false_rates`, as is what a negative companion says, see `level2_negative`.
     """
     companions = [*(d.companion for d in found.detections), *known]
     rows: list[CandidateRow] = []
@@ -154,6 +154,10 @@ def _rows_of(
                 significance=detection.significance[channel],
                 false_rate=float("nan"),
                 false_rate_max=float("nan"),
+                neg_sep=float("nan"),
+                neg_pa=float("nan"),
+                neg_contrast=float("nan"),
+                neg_differs=False,
             )
         )
     return rows

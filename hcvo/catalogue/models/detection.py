@@ -34,6 +34,10 @@ class Detection(Guarded):
     )
     false_rate_max = models.FloatField(null=True, help_text="its upper limit, 95 % confidence")
     n_injections = models.IntegerField(default=0, help_text="injections the errors rest on")
+    neg_sep = models.FloatField(null=True, help_text="mas, by a negative companion")
+    neg_pa = models.FloatField(null=True, help_text="deg, by a negative companion")
+    neg_contrast = models.FloatField(null=True, help_text="by a negative companion")
+    neg_differs = models.BooleanField(default=False, help_text="more than 3 errors off the fit")
 
     class Meta:
         db_table = "detection"

@@ -56,6 +56,7 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
         candidate=1, channel=-1, wavelength=1.6, sep=400.0, sep_err=1.0, pa=30.0, pa_err=0.2, ra=RA, dec=DEC,
         x=1.0, y=2.0, contrast=1e-5, contrast_err=float("nan"), dmag=12.5, dmag_err=0.1, snr=20.0,
         significance=9.0, false_rate=0.0, false_rate_max=3.0, n_injections=8,
+        neg_sep=401.0, neg_pa=30.1, neg_contrast=float("nan"), neg_differs=False,
     )  # fmt: skip
     path = job.path_for(found)
     write_product(path, found, None, [table_hdu([row], CandidateRow, "CANDIDATES")])

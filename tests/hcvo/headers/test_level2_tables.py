@@ -18,7 +18,8 @@ from hcvo.headers.level2_tables import (
 
 def _candidate(number: int) -> CandidateRow:
     values: dict[str, Any] = {
-        f.name: (number if f.metadata["format"] == "J" else number + 0.25) for f in fields(CandidateRow)
+        f.name: {"J": number, "D": number + 0.25, "L": number == 1}[f.metadata["format"]]
+        for f in fields(CandidateRow)
     }
     return CandidateRow(**(values | {"contrast": float("nan")}))
 
