@@ -1,9 +1,10 @@
 """Simulated sequences as level 1 cubes, and level 2 run on them as the recipes run it."""
 
+import contextlib
 import functools
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -81,14 +82,10 @@ class QuietJob:
 
 @dataclass(frozen=True, slots=True)
 class Star:
-    """A star without companions, and other stars that the same instrument saw before it.
-
-    Their files lie in `folder`, which goes with this.
-    """
+    """A star without companions, and other stars that the same instrument saw before it."""
 
     sequence: Sequence1
     others: tuple[SourceFile, ...] = ()
-    folder: tempfile.TemporaryDirectory[str] | None = None
 
 
 def empty_sequence(seed: int, plan: SequencePlan | None = None, *, speckled: bool = True) -> Sequence1:
@@ -97,18 +94,19 @@ def empty_sequence(seed: int, plan: SequencePlan | None = None, *, speckled: boo
     return simulate_sequence(plan, np.random.default_rng([seed, 1]))
 
 
-@functools.lru_cache(maxsize=1)
-def star_of(name: str, seed: int) -> Star:
+@contextlib.contextmanager
+def star_of(name: str, seed: int) -> Iterator[Star]:
     """What an algorithm is tried on: a sequence by its plan, with references if it wants any."""
     entry = entry_of(name)
     if not entry.references:
-        return Star(empty_sequence(seed, entry.plan))
+        yield Star(empty_sequence(seed, entry.plan))
+        return
     rng = np.random.default_rng([seed, 1])
     wavefront = lasting_wavefront(rng)
     others = [simulate_sequence(entry.plan, rng, wavefront) for _ in range(_OTHERS)]
-    folder = tempfile.TemporaryDirectory(prefix="hcvo-truth-")
-    files = [level1_file(one, Path(folder.name), f"other {number}") for number, one in enumerate(others)]
-    return Star(simulate_sequence(entry.plan, rng, wavefront), tuple(map(source, files)), folder)
+    with tempfile.TemporaryDirectory(prefix="hcvo-truth-") as folder:
+        files = [level1_file(one, Path(folder), f"other {number}") for number, one in enumerate(others)]
+        yield Star(simulate_sequence(entry.plan, rng, wavefront), tuple(map(source, files)))
 
 
 def scale_of(name: str) -> float:
@@ -215,9 +213,9 @@ def ready(
 @functools.cache
 def contrast_law(name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Separations (pixels) and 5 sigma contrasts of one empty sequence: how bright to plant."""
-    star = star_of(name, _LAW_SEED)
-    step = scale_of(name) / float(np.mean(star.sequence.fwhm_px))
-    made = reduced(star.sequence, name, star.others, inner_fwhm=3 * step, step_fwhm=1.5 * step)
+    with star_of(name, _LAW_SEED) as star:
+        step = scale_of(name) / float(np.mean(star.sequence.fwhm_px))
+        made = reduced(star.sequence, name, star.others, inner_fwhm=3 * step, step_fwhm=1.5 * step)
     points = [(row.sep / PIXEL_MAS, row.contrast) for row in made.contrast if row.channel == -1]
     separation, contrast = np.array([p for p in points if np.isfinite(p[1])]).T
     return separation, contrast

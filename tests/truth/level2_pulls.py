@@ -56,9 +56,9 @@ def recover(name: str, seed: int) -> Recovery:
     """
     rng = np.random.default_rng([seed, 2])
     planted = _companions(name, rng)
-    star = star_of(name, seed)
-    sequence = with_companions(star.sequence, planted, rng)
-    made = reduced(sequence, name, star.others, step_fwhm=100.0)
+    with star_of(name, seed) as star:
+        sequence = with_companions(star.sequence, planted, rng)
+        made = reduced(sequence, name, star.others, step_fwhm=100.0)
     rows = [row for row in made.candidates if row.channel == -1]
     pulls, taken = [], set()
     for source in planted:
