@@ -42,9 +42,10 @@ def _components(count: int, *, centred: bool) -> Rule:
 
 
 def _other(gram: NDArray[np.float64], start: NDArray[np.float64] | None) -> Modes:
-    """Rule for two frames: each loses the other times the factor of least squares."""
+    """Rule for two frames: each loses the other times the factor of least squares; of one without light 0."""
     del start
-    factor = np.diag(gram[0, 1] / np.diag(gram)[::-1])
+    power = np.diag(gram)[::-1]
+    factor = np.diag(np.divide(gram[0, 1], power, out=np.zeros(_PAIR), where=power > 0))
     return Modes(factor, np.eye(_PAIR)[::-1], np.eye(_PAIR))
 
 

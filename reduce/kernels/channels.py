@@ -125,8 +125,18 @@ def channel_weights(channels: Sequence[Channel], reductions: Sequence[Reduction]
     -------
     NDArray[np.float64]
         (channel,) star flux / noise**2, or 1 / noise**2 if a star flux is unknown; sum 1.
+
+    Raises
+    ------
+    ValueError
+        If an image has no noise: most of its pixels are the same, or none holds a number.
     """
     noise = np.array([noise_level(r.image) for r in reductions])
+    for number in np.flatnonzero(~(noise > 0)):
+        raise ValueError(
+            f"channel {number + 1} of {len(noise)}: the noise of its reduced image is {noise[number]:g}, "
+            "wanted more than 0; give NaN, not 0, to pixels without data, or leave the channel out"
+        )
     flux = np.array([c.star_flux for c in channels])
     weights = (flux if np.isfinite(flux).all() else np.ones(len(flux))) / noise**2
     return np.asarray(weights / weights.sum())

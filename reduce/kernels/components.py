@@ -62,12 +62,23 @@ def choose_components(
     -------
     Choice
         The best and how the others did.
+
+    Raises
+    ------
+    ValueError
+        If no number leaves any noise that could be compared.
     """
     inner, outer = limits
     radii = [r * channel.fwhm for r in _RINGS if inner <= r * channel.fwhm <= outer]
     radii = radii or [(inner + outer) / 2]
     depth = [_depth(channel, reduced(k), radii) for k in grid]
-    return Choice(tuple(grid), tuple(depth), grid[int(np.argmin(depth))])
+    known = np.where(np.isfinite(depth), depth, np.inf)
+    if not np.isfinite(known).any():
+        raise ValueError(
+            f"no noise is left at {', '.join(f'{r:.0f}' for r in radii)} px with any of {tuple(grid)} "
+            "components to choose a number by; say how many: parameter components"
+        )
+    return Choice(tuple(grid), tuple(depth), grid[int(np.argmin(known))])
 
 
 def _depth(channel: Channel, reduction: Reduction, radii: Sequence[float]) -> float:
@@ -77,6 +88,6 @@ def _depth(channel: Channel, reduction: Reduction, radii: Sequence[float]) -> fl
     for radius in radii:
         level = float(noise[min(round(radius), len(noise) - 1)])
         wanted = threshold_flux(level, ring_size(radius, channel.fwhm) - 1)
-        through, _ = throughput_at(scene, 0, (radius, _AZIMUTHS), wanted, 0.3)
-        logs.append(np.log10(level / max(float(np.nan_to_num(through)), OPAQUE)))
+        through = throughput_at(scene, 0, (radius, _AZIMUTHS), wanted, 0.3).own
+        logs.append(np.log10(level / max(float(np.nan_to_num(through)), OPAQUE)) if level > 0 else np.nan)
     return float(np.mean(logs))

@@ -234,19 +234,21 @@ def fit_companion(
     Fit
         Place and flux in each channel, adu in the aperture of 1 FWHM.
     """
-    trial = _Trial(scene, added, x, y)
-    fluxes = [trial.first_flux(c, x, y) for c in range(len(scene.channels))]
-    fit = _fit_from(trial, Companion(x, y, tuple(fluxes)))
+    fit = _fit_from(_Trial(scene, added, x, y), x, y)
     if guess is None or fit.good:
         return fit
-    again = _fit_from(_Trial(scene, added, guess.x, guess.y), guess)
+    again = _fit_from(_Trial(scene, added, guess.x, guess.y), guess.x, guess.y, guess.flux)
     return again if (again.ok, -again.left) > (fit.ok, -fit.left) else fit
 
 
-def _fit_from(trial: _Trial, start: Companion) -> Fit:
-    theta, base, found = _descend(trial, np.array([start.x, start.y, *start.flux]))
+def _fit_from(trial: _Trial, x: float, y: float, fluxes: Sequence[float] | None = None) -> Fit:
+    """Fit from a start; its fluxes are scanned if none are given. No fit where an image has no noise."""
+    if not all(noise > 0 for noise in trial.noise):  # e.g. classical ADI of one frame: 0 everywhere
+        return Fit(Companion(x, y, (0.0,) * len(trial.noise)), ok=False, left=float("inf"), shown=0.0)
+    fluxes = fluxes or [trial.first_flux(c, x, y) for c in range(len(trial.noise))]
+    theta, base, found = _descend(trial, np.array([x, y, *fluxes]))
     companion = Companion(float(theta[0]), float(theta[1]), tuple(float(f) for f in theta[2:]))
-    near = np.hypot(companion.x - start.x, companion.y - start.y) <= trial.scene.fwhm
+    near = np.hypot(companion.x - x, companion.y - y) <= trial.scene.fwhm
     positive = float(np.dot(trial.scene.weights, companion.flux)) > 0
     before = trial.all_channels(np.array([companion.x, companion.y, *np.zeros(len(companion.flux))]))
     shown = float(np.mean((before - base) ** 2))

@@ -70,6 +70,8 @@ class Level1Cube:
         (time,) SMEAR: by how much the field turned within each frame; None where the table does not say.
     empty : int
         Planes left out because they hold no number in some channel.
+    dead : tuple[str, ...]
+        Names of channels left out because each holds one same value at most: a channel that saw nothing.
     """
 
     facts: ProductFacts
@@ -85,6 +87,7 @@ class Level1Cube:
     beside: tuple[str, ...] = ()
     smear_deg: NDArray[np.float64] | None = None
     empty: int = 0
+    dead: tuple[str, ...] = ()
 
     @property
     def scale_mas(self) -> float:
@@ -103,7 +106,7 @@ def read_level1(source: SourceFile) -> Level1Cube:
     Returns
     -------
     Level1Cube
-        In memory, without the planes that FRAMES says are not KEPT.
+        In memory, without the planes that FRAMES says are not KEPT, and without channels that saw nothing.
 
     Raises
     ------
@@ -130,7 +133,32 @@ def read_level1(source: SourceFile) -> Level1Cube:
             f"DEROTATION, CHANNELS and PSF ({error})"
         ) from error
     _check(level1)
-    return _without_empty(level1)
+    return _without_empty(_without_dead(level1))
+
+
+def _without_dead(level1: Level1Cube) -> Level1Cube:
+    """Without the channels that hold no number or the same one everywhere: no noise, so no weight."""
+    there = [any(_varies(frame) for frame in channel) for channel in level1.cube]
+    if all(there):
+        return level1
+    dead = tuple(row.name for row, alive in zip(level1.channels, there, strict=True) if not alive)
+    if not any(there):
+        raise ReductionError(
+            f"{level1.name}: no channel ({', '.join(dead)}) holds anything but one same value or none, "
+            "wanted images of a star; make the cube anew"
+        )
+    return replace(
+        level1,
+        cube=level1.cube[there],
+        psf=level1.psf[there],
+        channels=tuple(row for row, alive in zip(level1.channels, there, strict=True) if alive),
+        dead=dead,
+    )
+
+
+def _varies(frame: NDArray[np.float32]) -> bool:
+    values = frame[np.isfinite(frame)]
+    return bool(values.size) and bool(values.min() < values.max())
 
 
 def _without_empty(level1: Level1Cube) -> Level1Cube:

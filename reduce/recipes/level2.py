@@ -199,6 +199,8 @@ def searched(
     """
     if level1.empty:
         job.log.warning("frames without any number are left out", frames=level1.empty, cube=level1.name)
+    if level1.dead:
+        job.log.warning("channels that saw nothing are left out", channels=level1.dead, cube=level1.name)
     fwhm = float(np.mean([c.fwhm_px for c in level1.channels]))
     inner = max(parameters.inner_fwhm * fwhm, level1.mask_mas / level1.scale_mas)
     edge = level1.cube.shape[-1] // 2 - fwhm

@@ -194,6 +194,8 @@ def _cards(level1: Level1Cube, level2: Level2, parameters: Level2Parameters) -> 
         ("PIXSCERR", systematics.pixel_scale_mas, "[mas] pixel scale, in errors; 0 none"),
         ("NORTHERR", systematics.true_north_deg, "[deg] true north, in errors; 0 none"),
         ("NFREMPTY", level1.empty, "frames left out that hold no number"),
+        ("NCHDEAD", len(level1.dead), "channels left out that saw nothing, DEADCHi"),
+        *((f"DEADCH{n}", name, "channel left out") for n, name in enumerate(level1.dead, 1)),
         ("SMEARED", level1.smear_deg is not None, "injections drawn out along their arcs"),
         ("STACKING", "weighted mean", "of channels, weights WEIGHTi"),
     ]

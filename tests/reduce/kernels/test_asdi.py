@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reduce.kernels.aperture import aperture_flux
-from reduce.kernels.asdi import reduce_asdi, reduce_sdi, with_joint_components
+from reduce.kernels.asdi import _other, reduce_asdi, reduce_sdi, with_joint_components
 from reduce.kernels.channels import Channel, noise_level
 from reduce.kernels.fit import Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import prepare_psf
@@ -253,3 +253,10 @@ def test_impossible_counts_of_sdi_are_refused(empty: JointChannel, count: int) -
 def test_a_field_that_no_pixel_serves_is_refused(empty: JointChannel) -> None:
     with pytest.raises(ValueError, match="no pixel"):
         reduce_asdi(empty, 2, ring_mask(40))
+
+
+def test_a_frame_without_light_takes_nothing_and_loses_nothing() -> None:
+    modes = _other(np.array([[4.0, 0.0], [0.0, 0.0]]), None)
+    np.testing.assert_array_equal(modes.left, np.zeros((2, 2)))
+    modes = _other(np.array([[4.0, 6.0], [6.0, 12.0]]), None)
+    np.testing.assert_allclose(np.diag(modes.left), [0.5, 1.5])

@@ -95,3 +95,14 @@ def test_companions_are_taken_out_before_the_reduction() -> None:
         np.testing.assert_array_equal(reduction.image, _plain(replace(channel, cube=cube)).image)
     untouched = reduce_without(channels, (), _plain)
     np.testing.assert_array_equal(untouched[1].image, _plain(channels[1]).image)
+
+
+@pytest.mark.parametrize("dead", [0.0, np.nan])
+def test_a_channel_without_noise_has_no_weight_but_an_error(dead: float) -> None:
+    other = _channel(2)
+    channels = [_channel(1), replace(other, cube=np.full_like(other.cube, dead))]
+    reductions = [_plain(one) for one in channels]
+    with pytest.raises(
+        ValueError, match=rf"channel 2 of 2: the noise .* is {dead:g}, wanted more than 0; give"
+    ):
+        channel_weights(channels, reductions)

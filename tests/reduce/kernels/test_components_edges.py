@@ -1,5 +1,6 @@
 """How many components: the grid, and the choice where the answer can be worked out."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_the_deepest_mean_of_noise_over_throughput_is_taken(
             level = noise[round(radius)]
             wanted = threshold_flux(level, ring_size(radius, fwhm) - 1)
             azimuths = np.radians([25.0, 145.0, 265.0])
-            through, _ = throughput_at(scene, 0, (radius, azimuths), wanted, 0.3)
+            through = throughput_at(scene, 0, (radius, azimuths), wanted, 0.3).own
             logs.append(np.log10(level / max(through, 0.003)))
         depth.append(np.mean(logs))
     assert found.tried == (1, 3, 6)
@@ -73,3 +74,13 @@ def test_where_nothing_comes_through_the_floor_counts() -> None:
     noise = radial_noise(aperture_map(tried.image, 4.0), 2.0)
     assert found.depth[1] <= np.log10(noise[8] / 0.003) + 1e-6
     assert found.best == (1 if found.depth[0] < found.depth[1] else 7)
+
+
+def test_without_any_noise_no_number_can_be_chosen() -> None:
+    channel = _channel()
+    dark = replace(channel, cube=np.zeros_like(channel.cube))
+    reduction = reduce_pca(dark.cube, dark.angles_deg, 1)
+    with pytest.raises(
+        ValueError, match=r"no noise is left at 8, 12, 20 px with any of .* parameter components"
+    ):
+        choose_components(dark, partial(with_components, reduction), (1, 2), (0.0, 25.0))

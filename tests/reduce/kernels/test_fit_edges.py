@@ -1,5 +1,7 @@
 """Fits where the answer is known: sources of known place and flux, no noise to speak of."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -146,3 +148,18 @@ def test_a_flux_that_hides_itself_is_scanned_for() -> None:
     fit = fit_companion(Scene([channel], [reduction], np.ones(1)), [[]], 36.0, 31.0)
     assert fit.ok
     assert fit.companion.flux[0] == pytest.approx(200.0, rel=5e-3)
+
+
+@pytest.mark.parametrize("given", [None, Companion(40.0, 31.0, (1.0, 1.0))])
+def test_where_an_image_has_no_noise_there_is_no_fit(given: Companion | None) -> None:
+    channels = _channels((40.0, 31.0, (30.0, 30.0)))
+    still = [replace(one, cube=one.cube[:1], angles_deg=one.angles_deg[:1]) for one in channels]
+    scene = Scene(
+        still, reduce_without(still, (), plain_adi), np.full(2, 0.5)
+    )  # the median of one frame is that frame: nothing is left
+    assert not np.any(scene.image)
+    fit = fit_companion(scene, [[], []], 40.0, 31.0, guess=given)
+    assert not fit.ok
+    assert not fit.good
+    assert fit.companion == Companion(40.0, 31.0, (0.0, 0.0))
+    assert fit.left == np.inf

@@ -361,11 +361,43 @@ def test_frames_without_numbers_are_left_out_and_told(cube: Path, tmp_path: Path
     np.testing.assert_array_equal(residual, fits.getdata(whole[ProductKind.RESIDUAL].path))
 
     def nothing(hdus: fits.HDUList) -> None:
-        hdus[0].data[0] = np.nan
+        hdus[0].data[0, ::2], hdus[0].data[1, 1::2] = np.nan, np.nan
 
     (tmp_path / "none").mkdir()
     with pytest.raises(ReductionError, match="none of 14 frames holds a number in every channel"):
         run(cadi.RECIPE, {"cube": _edited(cube, tmp_path / "none", nothing)}, given, tmp_path)
+
+
+@pytest.mark.parametrize("value", [np.nan, 0.0])
+def test_a_channel_that_saw_nothing_is_left_out_and_named(cube: Path, tmp_path: Path, value: float) -> None:
+    def dead(hdus: fits.HDUList) -> None:
+        hdus[0].data[0] = value
+
+    given = cadi.CadiParameters(max_candidates=0, step_fwhm=6.0)
+    with structlog.testing.capture_logs() as logs:
+        made = run(cadi.RECIPE, {"cube": _edited(cube, tmp_path, dead)}, given, tmp_path).made
+    assert [e["channels"] for e in logs if "saw nothing" in e["event"]] == [("1.59 um",)]
+    residual, header = fits.getdata(made[ProductKind.RESIDUAL].path, header=True)
+    assert residual.shape[0] == 1
+    assert (header["NCHDEAD"], header["DEADCH1"], header["CHNAME1"]) == (1, "1.59 um", "1.67 um")
+    assert header["WEIGHT1"] == 1.0
+    assert np.isfinite([r.contrast for r in read_contrast(made[ProductKind.CONTRAST].path)]).all()
+
+    def nothing(hdus: fits.HDUList) -> None:
+        hdus[0].data[:] = value
+
+    (tmp_path / "none").mkdir()
+    with pytest.raises(ReductionError, match=r"no channel \(1.59 um, 1.67 um\) holds anything but"):
+        run(cadi.RECIPE, {"cube": _edited(cube, tmp_path / "none", nothing)}, given, tmp_path)
+
+
+def test_one_frame_is_searched_by_what_needs_no_turn(cube: Path, tmp_path: Path) -> None:
+    path = _changed(cube, tmp_path, np.array([40.0]))
+    given = noadi.RECIPE.parameters.model_validate({"threshold": 2.0, "step_fwhm": 6.0, "injections": 3})
+    rows = read_candidates(
+        run(noadi.RECIPE, {"cube": path}, given, tmp_path).made[ProductKind.CANDIDATES].path
+    )
+    assert rows
 
 
 def test_a_psf_off_its_middle_is_refused(cube: Path, tmp_path: Path) -> None:
