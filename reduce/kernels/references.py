@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 __all__ = ["ReferenceFrames", "choose_references", "moved", "references"]
 
-_HALF = 0.5  # share of a frame's pixels that must have data for it to be a reference
+_HALF = 0.5  # share of the field's pixels that must have data in a frame for it to be a reference
+_MOST = 0.5  # share of the frames that must have data on a pixel for it to be of the field
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ def choose_references(
     Parameters
     ----------
     cube : NDArray[np.floating]
-        (time, y, x); frames without data on half of their pixels are no references.
+        (time, y, x); frames without data on half of the field, the pixels that most frames have data on,
+        are no references: a cube may have corners, a mask or an edge without data in all frames.
     angles_deg : NDArray[np.floating]
         (time,) derotation angles.
     radii : Sequence[float]
@@ -56,12 +58,35 @@ def choose_references(
     -------
     ReferenceFrames
         Ring by ring.
+
+    Raises
+    ------
+    ValueError
+        If a frame has no reference: the star would be left in it.
     """
-    usable = np.array([np.isfinite(frame).mean() >= _HALF for frame in cube])
+    usable = _usable(cube)
     found = [references(angles_deg, radius, distance, least, usable) for radius in radii]
     relaxed = [radius for radius, (_, short) in zip(radii, found, strict=True) if short]
     allowed = np.stack([_nearest(of_ring, most) for of_ring, _ in found])
+    alone = np.flatnonzero(~allowed.any(axis=2).all(axis=0))
+    if alone.size:
+        raise ValueError(
+            f"{alone.size} of {len(usable)} frames, the first frame {alone[0]}, have no reference: "
+            f"{int(usable.sum())} frames have data on half of the field; wanted at least 2; leave frames "
+            "with many gaps out, or fill them"
+        )
     return ReferenceFrames(allowed, max(relaxed, default=0.0))
+
+
+def _usable(cube: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Frames (time,) with data on half of the field."""
+    there = np.zeros(cube.shape[1:], np.int64)
+    for frame in cube:
+        there += np.isfinite(frame)
+    field = there >= max(_MOST * len(cube), 1)
+    if not field.any():
+        return np.zeros(len(cube), np.bool_)
+    return np.array([np.isfinite(frame[field]).mean() >= _HALF for frame in cube])
 
 
 def _nearest(allowed: NDArray[np.bool_], most: int | None) -> NDArray[np.bool_]:

@@ -86,3 +86,46 @@ def test_of_many_references_the_nearest_in_time_are_kept() -> None:
         np.testing.assert_array_equal(
             choose_references(cube, angles, (20.0,), 6.0, 1, most).allowed[0], every
         )
+
+
+def test_what_no_frame_sees_is_not_of_the_field() -> None:
+    """Corners and masks without data in all frames do not make frames useless."""
+    cube = np.full((6, 6, 6), np.nan)
+    cube[:, 2:4, 2:4] = 1.0  # a ninth of the pixels
+    whole = choose_references(np.zeros((6, 6, 6)), _ANGLES, (40.0,), 6.0, 2)
+    np.testing.assert_array_equal(choose_references(cube, _ANGLES, (40.0,), 6.0, 2).allowed, whole.allowed)
+    cube[5, 2:4, 3] = np.nan  # half of it is there
+    np.testing.assert_array_equal(choose_references(cube, _ANGLES, (40.0,), 6.0, 2).allowed, whole.allowed)
+    cube[5, 2, 2] = np.nan
+    found = choose_references(cube, _ANGLES, (40.0,), 6.0, 2).allowed
+    assert not found[0, :, 5].any()
+    assert found[0, :5].any(axis=1).all()
+
+
+def test_a_pixel_is_of_the_field_where_half_of_the_frames_have_it() -> None:
+    cube = np.full((4, 1, 4), np.nan)
+    cube[:, 0, 0] = 1.0
+    cube[:2, 0, 1:] = 1.0  # in two of four frames: the others have a quarter of the field
+    angles = np.array([0.0, 90.0, 180.0, 270.0])
+    with_two = choose_references(cube, angles, (9.0,), 1.0, 1).allowed[0]
+    np.testing.assert_array_equal(with_two.any(axis=0), [True, True, False, False])
+    cube[1, 0, 1:] = np.nan  # in one of four: not of the field
+    assert choose_references(cube, angles, (9.0,), 1.0, 1).allowed[0].any(axis=0).all()
+
+
+def test_a_frame_without_any_reference_is_refused() -> None:
+    cube = np.full((3, 4, 4), np.nan)
+    for t in range(3):
+        cube[t, t] = 1.0  # no pixel in two frames
+    with pytest.raises(ValueError, match=r"3 of 3 frames, the first frame 0, .* 0 frames have data on half"):
+        choose_references(cube, _ANGLES[:3], (5.0,), 6.0, 1)
+    with pytest.raises(ValueError, match="1 of 1 frames, the first frame 0, have no reference: 1 frames"):
+        choose_references(np.zeros((1, 4, 4)), _ANGLES[:1], (5.0,), 6.0, 1)
+    cube = np.full((4, 3, 4), np.nan)
+    for t in range(3):
+        cube[t, t] = 1.0
+    cube[3] = 1.0  # alone has half of what two of four see
+    with pytest.raises(
+        ValueError, match="1 of 4 frames, the first frame 3, have no reference: 1 frames have"
+    ):
+        choose_references(cube, _ANGLES[:4], (5.0,), 6.0, 1)
