@@ -122,6 +122,19 @@ def test_the_reach_holds_every_place_of_the_patch_and_its_neighbours() -> None:
     assert reach_of_patch((9, 9), (np.zeros(1), np.ones(1)), (0, 8, 1)) == (0, 6, 4, 9)
 
 
+@pytest.mark.parametrize(
+    ("angle", "stretch", "wanted"),
+    [
+        (0.0, 1.0, (16, 28, 14, 26)),  # (21, 19) +- 5
+        (90.0, 1.1, (8, 22, 8, 21)),  # 15 + 1.1 (19 - 20), 20 - 1.1 (21 - 15), +- 5.2
+        (-90.0, 0.55, (11, 22, 19, 30)),  # 15.55, 23.3, +- 4.1
+        (45.0, 1.0, (12, 27, 9, 23)),  # 18.54, 15.05, +- 5.83
+    ],
+)
+def test_the_reach_of_one_frame(angle: float, stretch: float, wanted: tuple[int, int, int, int]) -> None:
+    assert reach_of_patch((41, 31), (np.array([angle]), np.array([stretch])), (21, 19, 2)) == wanted
+
+
 def test_mode_images_are_sums_of_frames(data: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     frames, _, right = data
     ours = mode_images(frames[:, 2:9, 3:7], right)

@@ -81,12 +81,29 @@ def test_weak_directions_are_as_good_as_strong_ones(monkeypatch: pytest.MonkeyPa
     assert np.allclose(_projector(ours, 8), _projector(turn, 8), atol=1e-6)
 
 
-def test_directions_without_anything_in_them_are_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+def test_directions_without_anything_in_them_are_not_waited_for(
+    unit: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In any unit of the data: what is nothing is so beside the largest eigenvalue."""
     rng = np.random.default_rng(6)
     size = SMALL + 60
     turn = np.linalg.qr(rng.normal(size=(size, size)))[0]
-    matrix = turn[:, :3] * np.array([9.0, 4.0, 1.0]) @ turn[:, :3].T
+    matrix = unit * (turn[:, :3] * np.array([9.0, 4.0, 1.0]) @ turn[:, :3].T)
     start = np.linalg.qr(turn[:, :46] + 0.1 * rng.normal(size=(size, 46)) / np.sqrt(size))[0]
     monkeypatch.setattr(linalg, "eigh", _not_asked)
     ours = leading(matrix, 6, start)
     assert np.allclose(_projector(ours, 3), _projector(turn, 3), atol=1e-6)
+
+
+def test_a_known_strong_direction_does_not_excuse_weak_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is right from the start and a million times stronger; the others are off by a hundredth."""
+    rng = np.random.default_rng(7)
+    size = SMALL + 60
+    values = np.append(1e9, 1e3 * 0.7 ** np.arange(size - 1))
+    turn = np.linalg.qr(rng.normal(size=(size, size)))[0]
+    near = turn[:, 1:48] + 1e-2 * rng.normal(size=(size, 47)) / np.sqrt(size)
+    start = np.linalg.qr(np.column_stack([turn[:, :1], near]))[0]
+    monkeypatch.setattr(linalg, "eigh", _not_asked)
+    ours = leading(turn * values @ turn.T, 8, start)
+    assert np.allclose(_projector(ours, 8), _projector(turn, 8), atol=1e-5)
