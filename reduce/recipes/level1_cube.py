@@ -114,7 +114,7 @@ def read_level1(source: SourceFile) -> Level1Cube:
         If it is not such a file; a ReductionError if its arrays do not fit each other.
     """
     try:
-        with fits.open(source.path, memmap=True) as hdus:
+        with fits.open(source.path, memmap=False) as hdus:
             kept = _kept(hdus, source.name)
             level1 = Level1Cube(
                 facts=read_product_facts(hdus[0].header),
@@ -195,11 +195,15 @@ def _kept(hdus: fits.HDUList, name: str) -> NDArray[np.intp] | slice:
 
 
 def _planes(hdu: fits.PrimaryHDU, kept: NDArray[np.intp] | slice) -> NDArray[np.float32]:
-    """(channel, time, y, x) of the planes kept, in memory once; `_check` looks at other shapes."""
-    whole = hdu.data
-    if whole is None or whole.ndim != 4:  # noqa: PLR2004 - axes of a cube
-        return np.asarray(whole, np.float32)
-    return np.stack([np.asarray(channel[kept], np.float32) for channel in whole])
+    """(channel, time, y, x) of the planes kept, read frame by frame; `_check` looks at other shapes."""
+    if len(hdu.shape) != 4:  # noqa: PLR2004 - axes of a cube
+        return np.asarray(hdu.data, np.float32)
+    channels, frames, *side = hdu.shape
+    used = np.arange(frames)[kept]
+    planes = np.empty((channels, len(used), *side), np.float32)
+    for c, n in np.ndindex(channels, len(used)):
+        planes[c, n] = hdu.section[c, int(used[n])]
+    return planes
 
 
 def _angles(table: fits.FITS_rec) -> NDArray[np.float64]:
