@@ -184,3 +184,61 @@ def test_plain_adi_of_one_frame_leaves_nothing_and_warns_of_nothing(channels: li
     single = [replace(c, cube=c.cube[:1], angles_deg=ANGLES[:1]) for c in channels]
     plain = plain_adi(join(single))
     assert not np.nan_to_num(plain.image).any()
+
+
+def test_the_last_four_places_are_kept(channels: list[Channel]) -> None:
+    joint = join(channels)
+    kept = [joint.stamps(20.0 + k, 10.0) for k in range(4)]
+    assert all(joint.stamps(20.0 + k, 10.0) is stamps for k, stamps in enumerate(kept))
+
+
+def test_a_companion_that_turns_while_a_frame_is_taken_does_so_in_every_channel(
+    channels: list[Channel],
+) -> None:
+    smear = np.array([9.0, 0.0, 5.0, 0.0, 12.0])
+    smeared = [replace(c, smear_deg=smear) for c in channels]
+    joint = join(smeared)
+    assert joint.smear_deg is not None
+    assert np.array_equal(joint.smear_deg, np.tile(smear, 3))
+    changed = joint.with_sources([(33.0, 16.0, 40.0)])
+    stamps = joint.stamps(33.0, 16.0)
+    for c, channel in enumerate(smeared):
+        truth = channel.with_sources([(33.0, 16.0, 40.0 * joint.units[c])]).cube
+        assert np.allclose(
+            changed.cube[c * FRAMES : (c + 1) * FRAMES] * joint.units[c], truth, atol=1e-5 * truth.max()
+        )
+        own, margin = channel.stamps(33.0, 16.0), 2 - c
+        found = channel_stamps(stamps, c, FRAMES)
+        outside = own.data.shape[1] + margin
+        assert np.array_equal(found.data[:, margin:outside, margin:outside], own.data)
+    other = joint.mirrored()
+    assert other.smear_deg is not None
+    assert np.array_equal(other.smear_deg, -np.tile(smear, 3))
+    assert np.array_equal(other.angles_deg, -joint.angles_deg)
+    assert join(channels).mirrored().smear_deg is None
+
+
+def test_mirrored_channels_make_their_own_stamps(channels: list[Channel]) -> None:
+    joint = join(channels)
+    stamps = joint.stamps(30.0, 12.0)
+    other = joint.mirrored().stamps(30.0, 12.0)
+    flipped = joint.stamps(10.0, 12.0)  # the mirror image of x about the star at 20
+    assert not np.array_equal(other.left, stamps.left)
+    assert np.array_equal(other.left + flipped.left, np.full(3 * FRAMES, 41 - stamps.data.shape[1]))
+
+
+@pytest.mark.parametrize("unknown", [np.nan, 0.0])
+def test_one_unknown_star_is_enough_to_go_without(channels: list[Channel], unknown: float) -> None:
+    blind = join([*channels[:2], replace(channels[2], star_flux=unknown)])
+    assert np.isnan(blind.star_flux)
+    levels = [np.sqrt(np.mean(np.median(c.cube, axis=0) ** 2)) for c in channels]
+    assert blind.units == pytest.approx(np.array(levels) / np.mean(levels))
+    assert np.isfinite(blind.cube).all()
+
+
+def test_of_two_channels_the_longer_one_stands_for_both(channels: list[Channel]) -> None:
+    assert join(channels[:2]).psf is channels[1].psf
+    with pytest.raises(ValueError, match="of known wavelength"):
+        join([channels[0], _channel(0.0, 1e5, 4.0)])
+    short = join([_channel(0.5, 1e5, 4.0), _channel(0.6, 1e5, 4.0)])
+    assert short.scales == pytest.approx([1.0, 5 / 6])
