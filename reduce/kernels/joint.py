@@ -58,6 +58,10 @@ class JointChannel(Channel):
         """Of the frames of one channel."""
         return None if self.smear_deg is None else self.smear_deg[: self.times]
 
+    def of_spectrum(self, spectrum: NDArray[np.floating]) -> "JointChannel":
+        """The same data; sources have this spectrum (channel,), in units of their flux, as it is."""
+        return replace(self, spectrum=np.asarray(spectrum, np.float64), _recent={})
+
     def stamps(self, x: float, y: float) -> Stamps:
         """Source of unit flux at (x, y) of the derotated image, in every frame of every channel."""
         kept = self._recent.get((x, y))

@@ -196,6 +196,10 @@ class JointReduction:
 
     def patch(self, parts: Parts, x: int, y: int, half: int) -> NDArray[np.float32]:
         """As `reduction.Reduction.patch`: the Gram matrices are updated for the injections."""
+        return mean_contrast(self.channel_patches(parts, x, y, half), self.weights, self.spectrum)
+
+    def channel_patches(self, parts: Parts, x: int, y: int, half: int) -> NDArray[np.float32]:
+        """The same before the mean over channels: (channel, y, x)."""
         stretched, place = self.stretched, (x, y, half)
         given = [(self._injected(stamps), float(flux)) for stamps, flux in parts]
         left, right = _together(self.groups, self._modes(given), len(stretched.spline))
@@ -208,8 +212,7 @@ class JointReduction:
         data = (stretched.spline, stretched.bad)
         frames = less_patch(data, stretched.turns, place, signal, (left, images), corner)
         split = frames.reshape(-1, stretched.times, *frames.shape[1:])
-        images = np.stack([combine(channel, self.how) for channel in split])
-        return mean_contrast(images, self.weights, self.spectrum)
+        return np.stack([combine(channel, self.how) for channel in split])
 
     def _modes(self, given: Sequence[tuple["_Injected", float]]) -> Sequence[Modes]:
         if not given:
@@ -332,9 +335,14 @@ def _cross(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[n
     """Products (n, n) of the frames (n, y, x) of two stacks; small ones in float64."""
     a = first.reshape(len(first), -1)
     b = a if second is first else second.reshape(len(second), -1)  # of itself: half the work in BLAS
-    if len(first) > SMALL:
+    if len(first) <= SMALL:
+        return np.asarray(a.astype(np.float64) @ b.T.astype(np.float64))
+    there = b.any(axis=1)
+    if there.all():
         return (a @ b.T).astype(np.float64)
-    return np.asarray(a.astype(np.float64) @ b.T.astype(np.float64))
+    out = np.zeros((len(a), len(b)))
+    out[:, there] = a @ b[there].T  # a source that is in some channels alone
+    return out
 
 
 def _together(
