@@ -12,13 +12,12 @@ from reduce.kernels.channels import Algorithm, Channel
 from reduce.kernels.components import choose_components, component_grid
 from reduce.kernels.inject import Psf
 from reduce.kernels.rdi import Library, RdiReduction, library_modes, reduce_rdi, with_library_modes
-from reduce.kernels.resemblance import most_alike, resemblance
 from reduce.recipe import Job, SourceFile
 from reduce.recipes.component_numbers import ComponentParameters, one_by_one
 from reduce.recipes.level1_cube import Level1Cube
 from reduce.recipes.level2 import Setting
 from reduce.recipes.level2_recipe import Method, level2_recipe
-from reduce.recipes.reference_frames import read_references
+from reduce.recipes.reference_frames import Science, read_references
 from reduce.recipes.write_level2 import Card
 
 __all__ = ["RECIPE", "RdiParameters"]
@@ -85,15 +84,13 @@ class _Rdi:
         return run
 
     def _libraries(self, setting: Setting) -> _Libraries:
-        size = setting.channels[0].cube.shape[-1]
-        read = read_references(self.level1, self.references, size, self.job)
+        science = Science([c.cube for c in setting.channels], setting.mask, self.parameters.library_frames)
+        read = read_references(self.level1, self.references, science, self.job)
         made, most = _Libraries(read.names), max((_MOST, *self.parameters.numbers))
-        for channel, frames in zip(setting.channels, read.frames, strict=True):
-            likeness = resemblance(channel.cube, frames, setting.mask)
-            kept = most_alike(likeness, self.parameters.library_frames)
-            made.likeness.append(round(float(likeness[kept].mean()), 4))
-            made.frames = len(kept)
-            made.modes.append(library_modes(frames[np.sort(kept)], most, setting.mask))
+        made.frames = min(len(frames) for frames in read.frames)
+        for frames, likeness in zip(read.frames, read.likeness, strict=True):
+            made.likeness.append(round(float(likeness.mean()), 4))
+            made.modes.append(library_modes(frames, most, setting.mask))
         return made
 
     def _reduced(self, channel: Channel, components: int) -> RdiReduction:

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hcvo.errors import ReductionError
+from reduce.kernels.resemblance import most_alike, resemblance
 from reduce.recipe import Job, SourceFile
 from reduce.recipes.level1_cube import Level1Cube, read_level1
 
-__all__ = ["ReferenceFrames", "read_references"]
+__all__ = ["ReferenceFrames", "Science", "read_references"]
 
 _SAME_WAVELENGTH = 0.005  # share: speckles 40 FWHM from the star are then a fifth of a FWHM apart
 _SAME_SCALE = 0.005  # share: likewise
@@ -25,18 +26,55 @@ class ReferenceFrames:
     ----------
     frames : tuple[NDArray[np.float32], ...]
         For each channel of the science cube (frame, y, x), star at n//2.
+    likeness : tuple[NDArray[np.float64], ...]
+        For each channel (frame,) of `resemblance`.
     names : tuple[str, ...]
-        Of the cubes that gave frames.
+        Of the cubes that were compared.
     """
 
     frames: tuple[NDArray[np.float32], ...]
+    likeness: tuple[NDArray[np.float64], ...]
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Science:
+    """What reference frames shall look like.
+
+    Attributes
+    ----------
+    cubes : Sequence[NDArray[np.float32]]
+        For each channel (time, y, x), odd, star at n//2.
+    mask : NDArray[np.bool_]
+        (y, x) pixels compared.
+    most : int
+        Reference frames kept in each channel.
+    """
+
+    cubes: Sequence[NDArray[np.float32]]
+    mask: NDArray[np.bool_]
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The best frames of one channel so far, in the order in which they were read."""
+
+    frames: NDArray[np.float32]
+    likeness: NDArray[np.float64]
+
+    def with_frames(self, frames: NDArray[np.float32], likeness: NDArray[np.float64], most: int) -> "_Kept":
+        """The best of these and others; of equals the earlier."""
+        both, held = np.concatenate([self.likeness, likeness]), len(self.likeness)
+        best = np.sort(most_alike(both, most))
+        chosen = [self.frames[best[best < held]], frames[best[best >= held] - held]]
+        return _Kept(np.concatenate(chosen), both[best])
+
+
 def read_references(
-    level1: Level1Cube, references: Sequence[SourceFile], size: int, job: Job
+    level1: Level1Cube, references: Sequence[SourceFile], science: Science, job: Job
 ) -> ReferenceFrames:
-    """Read reference cubes and cut their frames to those of the science cube.
+    """Read reference cubes, one at a time, and keep the frames that resemble the science frames most.
 
     Parameters
     ----------
@@ -45,22 +83,23 @@ def read_references(
     references : Sequence[SourceFile]
         Level 1 cubes; those of the same star, smaller ones, and those of another pixel scale or other
         wavelengths are left out with a warning.
-    size : int
-        Side of the frames wanted, pixels, odd.
+    science : Science
+        What they shall look like.
     job : Job
         For the log.
 
     Returns
     -------
     ReferenceFrames
-        All frames of all cubes.
+        Cut to the size of the science frames.
 
     Raises
     ------
     ReductionError
-        If no cube is left.
+        If no cube is left, or none of their frames can be compared.
     """
-    kept: list[list[NDArray[np.float32]]] = [[] for _ in level1.channels]
+    size = science.cubes[0].shape[-1]
+    kept = [_Kept(np.zeros((0, size, size), np.float32), np.zeros(0)) for _ in level1.channels]
     names, unfit = [], []
     for source in references:
         other = read_level1(source)
@@ -70,8 +109,11 @@ def read_references(
             continue
         middle = other.cube.shape[-1] // 2
         cut = slice(middle - size // 2, middle + size // 2 + 1)
-        for channel, of in zip(kept, order, strict=True):
-            channel.append(other.cube[of, :, cut, cut])
+        for number, of in enumerate(order):
+            frames = other.cube[of, :, cut, cut]
+            likeness = resemblance(science.cubes[number], frames, science.mask)
+            kept[number] = kept[number].with_frames(frames, likeness, science.most)
+        del other  # before the next is read
         names.append(source.name)
     if unfit:
         job.log.warning("references left out", why=unfit)
@@ -80,7 +122,13 @@ def read_references(
             f"{level1.name}: {len(references)} reference cubes, none that fits; wanted a level 1 cube of "
             f"another star in the same filter, give --references{''.join(f'; {text}' for text in unfit)}"
         )
-    return ReferenceFrames(tuple(np.concatenate(frames) for frames in kept), tuple(names))
+    for channel, row in zip(kept, level1.channels, strict=True):
+        if not channel.likeness.size:
+            raise ReductionError(
+                f"{level1.name}: no frame of {len(names)} reference cubes has data on half of the pixels "
+                f"searched in channel {row.name}; give other --references, or a smaller outer_mas"
+            )
+    return ReferenceFrames(tuple(k.frames for k in kept), tuple(k.likeness for k in kept), tuple(names))
 
 
 def _unfit(level1: Level1Cube, other: Level1Cube, size: int) -> str:

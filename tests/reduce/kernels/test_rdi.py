@@ -215,3 +215,50 @@ def test_resemblance_is_pearsons_coefficient(stars: tuple[np.ndarray, np.ndarray
 def test_the_best_frames_are_kept_best_first() -> None:
     assert most_alike(np.array([0.1, 0.9, 0.5, 0.9]), 3).tolist() == [1, 3, 2]
     assert most_alike(np.array([0.1, 0.9]), 5).tolist() == [1, 0]
+
+
+def test_frames_with_gaps_are_compared_pair_by_pair_where_both_have_data(
+    stars: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """No pixel is there in all frames: coefficients are still those of the pixels that two frames share."""
+    cube, references = stars[0][:4].copy(), stars[1][:6].copy()
+    mask = ring(5, 20)
+    rng = np.random.default_rng(3)
+    for t in range(len(cube)):
+        cube[t][rng.random(mask.shape) < 0.3] = np.nan
+    for t in range(len(references)):
+        references[t, t * 10 : t * 10 + 12] = np.nan
+    cube[0, 22:34, 22:34] = np.nan
+    assert not (mask & np.isfinite(cube).all(axis=0) & np.isfinite(references).all(axis=0)).any()
+    truth = []
+    for other in references:
+        pairs = []
+        for frame in cube:
+            both = mask & np.isfinite(frame) & np.isfinite(other)
+            assert both.sum() > 0.5 * (mask & np.isfinite(frame)).sum()
+            pairs.append(np.corrcoef(frame[both], other[both])[0, 1])
+        truth.append(np.mean(pairs))
+    assert np.ptp(truth) > 0.001
+    np.testing.assert_allclose(resemblance(cube, references, mask), truth, atol=1e-9)
+
+
+def test_what_shares_too_little_is_not_compared_and_never_kept(stars: tuple[np.ndarray, np.ndarray]) -> None:
+    cube, references = stars[0][:2].copy(), stars[1][:3].copy()
+    mask = ring(5, 20)
+    left = np.indices(mask.shape)[1] < SIZE // 2
+    references[1][left] = np.nan  # more than half is there: the middle column is
+    references[2][~left] = np.nan
+    found = resemblance(cube, references, mask)
+    right = mask & ~left
+    truth = np.mean([np.corrcoef(frame[right], references[1][right])[0, 1] for frame in cube])
+    assert found[1] == pytest.approx(truth, abs=1e-9)
+    assert np.isnan(found[2])
+    assert sorted(most_alike(found, 3)) == [0, 1]
+    cube[1][~left] = np.nan  # now one science frame can be compared with it
+    again = resemblance(cube, references, mask)
+    both = mask & left
+    assert again[2] == pytest.approx(np.corrcoef(cube[1][both], references[2][both])[0, 1], abs=1e-9)
+    references[0] = np.nan
+    references[1] = np.where(np.isfinite(references[1]), 3.0, np.nan)
+    assert np.isnan(resemblance(cube, references, mask)[0])
+    assert resemblance(cube, references, mask)[1] == 0.0

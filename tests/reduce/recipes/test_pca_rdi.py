@@ -13,6 +13,7 @@ from hcvo.model.product import ProductKind
 from reduce.recipes import external_cube, pca_rdi
 from reduce.recipes.external_cube import ExternalCubeParameters
 from reduce.recipes.pca_rdi import RdiParameters
+from reduce.recipes.reference_frames import _Kept
 from tests.reduce.kernels.planted import FWHM, airy, airy_flux, track
 from tests.reduce.kernels.planted_spectral import SpeckleField, speckle_waves
 from tests.reduce.recipes.folder_job import FolderJob, run, source
@@ -156,3 +157,27 @@ def test_a_cube_that_does_not_fit_is_refused(
     other = level1(tmp_path, "Other", 4, ra_deg=20.0, **changes)  # type: ignore[arg-type] # size among them
     with pytest.raises(ReductionError, match=message):
         reduced(stars[0], [other], tmp_path)
+
+
+def test_the_best_of_all_cubes_are_kept_in_the_order_read_whatever_the_cubes() -> None:
+    rng = np.random.default_rng(1)
+    frames, likeness = rng.normal(size=(12, 3, 3)).astype(np.float32), rng.permutation(12) / 12.0
+    likeness[[2, 7]] = likeness[9]  # of equals the earlier
+    likeness[4] = np.nan
+    for parts in ([slice(0, 12)], [slice(0, 1), slice(1, 9), slice(9, 12)]):
+        kept = _Kept(np.zeros((0, 3, 3), np.float32), np.zeros(0))
+        for part in parts:
+            kept = kept.with_frames(frames[part], likeness[part], 5)
+        order = sorted((t for t in range(12) if t != 4), key=lambda t: (-likeness[t], t))[:5]
+        np.testing.assert_array_equal(kept.frames, frames[sorted(order)])
+        np.testing.assert_array_equal(kept.likeness, likeness[sorted(order)])
+
+
+def test_references_that_share_too_little_of_the_field_are_refused(
+    stars: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    with fits.open(stars[1]) as hdus:
+        hdus[0].data[..., 28:] = np.nan
+        hdus.writeto(tmp_path / stars[1].name)
+    with pytest.raises(ReductionError, match=r"no frame of 1 reference cubes .* channel 1.59 um; give other"):
+        reduced(stars[0], [tmp_path / stars[1].name], tmp_path)
