@@ -62,6 +62,18 @@ class ExternalCubeParameters(Parameters):
         default=0.0, ge=0, description="radius of the coronagraph's mask, mas; 0 none; level 2 starts outside"
     )
     dit_s: float = Field(default=0.0, ge=0, description="integration time of a frame, s; 0 unknown")
+    smear_deg: tuple[float, ...] = Field(
+        default=(),
+        description="turn of the field within a frame, its angle half-way, deg: one, or one a frame; empty "
+        "unknown",
+    )
+    smear_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="the same as a share of the turn from frame to frame: 1 exposed without a break; None "
+        "unknown: companions are injected as sharp as if the field stood still in each frame",
+    )
     programme: str = Field(default="", pattern=_TEXT, description="observing programme")
     centre_error_mas: float = Field(
         default=0.0, ge=0, description="error of the star's place, mas; 0 unknown"
@@ -71,7 +83,7 @@ class ExternalCubeParameters(Parameters):
     )
     true_north_error_deg: float = Field(default=0.0, ge=0, description="error of true north, deg; 0 unknown")
 
-    @field_validator(*_BY_CHANNEL, mode="before")
+    @field_validator(*_BY_CHANNEL, "smear_deg", mode="before")
     @classmethod
     def _one_for_all(cls, value: object) -> object:
         return (value,) if value is None or isinstance(value, int | float) else value
@@ -81,11 +93,13 @@ class ExternalCubeParameters(Parameters):
 class _External:
     """What the three files hold, checked: cube (channel, time, y, x), angles (time,), psf (channel, y, x).
 
+    `smear_deg` (time,) is by how much the field turned within each frame, None where that is unknown;
     `mask_px` is how far from the star nothing can be seen: mask or saturated core.
     """
 
     cube: NDArray[np.float32]
     angles_deg: NDArray[np.float64]
+    smear_deg: NDArray[np.float64] | None
     psf: NDArray[np.float32]
     mask_px: float
 
@@ -104,9 +118,11 @@ def _run(files: Mapping[str, Sequence[SourceFile]], parameters: Parameters, job:
     cube_file, angle_file, psf_file = (files[role][0] for role in ("cube", "angles", "psf"))
     cube = _cube(cube_file.path)
     _check_channels(parameters, len(cube), cube_file.path)
+    angles = _angles(angle_file.path, cube.shape[1])
     external = _External(
         cube=_centred(cube, parameters, cube_file.path, job),
-        angles_deg=_angles(angle_file.path, cube.shape[1]),
+        angles_deg=angles,
+        smear_deg=_smear(parameters, angles, cube_file.path),
         psf=_psfs(psf_file.path, parameters, len(cube), job),
         mask_px=_mask(cube, parameters, cube_file.path, job),
     )
@@ -156,6 +172,22 @@ def _angles(path: Path, frames: int) -> NDArray[np.float64]:
         frame = int(np.flatnonzero(~np.isfinite(angles))[0])
         raise InputError(f"{path}: angle of frame {frame} is {angles[frame]}, wanted a number of degrees")
     return angles
+
+
+def _smear(
+    parameters: ExternalCubeParameters, angles_deg: NDArray[np.float64], path: Path
+) -> NDArray[np.float64] | None:
+    """Turn of the field within each frame (time,), degrees; None where it is unknown."""
+    given, share, frames = parameters.smear_deg, parameters.smear_share, len(angles_deg)
+    if given and share is not None:
+        raise ReductionError(f"{path}: both smear_deg and smear_share are given, wanted one of them")
+    if share is not None:
+        return np.asarray(share * np.gradient(np.unwrap(angles_deg, period=360.0)), np.float64)
+    if len(given) not in {0, 1, frames}:
+        raise ReductionError(
+            f"{path}: {len(given)} values of smear_deg for {frames} frames, wanted 1 or {frames}"
+        )
+    return np.array(_spread(given, frames), np.float64) if given else None
 
 
 def _psfs(path: Path, parameters: ExternalCubeParameters, channels: int, job: Job) -> NDArray[np.float32]:
@@ -288,8 +320,8 @@ def _facts(
     )
 
 
-def _derotation(angles_deg: NDArray[np.float64], facts: ProductFacts) -> fits.BinTableHDU:
-    frames = len(angles_deg)
+def _derotation(external: _External, facts: ProductFacts) -> fits.BinTableHDU:
+    frames = len(external.angles_deg)
     unknown = np.full(frames, np.nan)
     begin = facts.mjd_start + np.arange(frames) * facts.dit_s / 86400 if facts.dit_s else unknown
     length = facts.dit_s / 86400
@@ -303,8 +335,9 @@ def _derotation(angles_deg: NDArray[np.float64], facts: ProductFacts) -> fits.Bi
             ("MJD_END", "D", "d", begin + length),
             *((name, "D", "deg", unknown) for name in ("PARANG", "PUPIL_OFFSET", "INSTRUMENT_OFFSET")),
             *((name, "D", "deg", unknown) for name in ("TRUE_NORTH", "DEROTATOR_CORRECTION")),
-            ("ANGLE", "D", "deg", angles_deg),
+            ("ANGLE", "D", "deg", external.angles_deg),
             ("ICRS_ROTATION", "D", "deg", np.zeros(frames)),
+            *([] if external.smear_deg is None else [("SMEAR", "D", "deg", external.smear_deg)]),
         ],
         "angles as given with the cube; its parts are not known",
     )
@@ -355,7 +388,7 @@ def _write(external: _External, facts: ProductFacts, parameters: ExternalCubePar
     hdus = fits.HDUList(
         [
             fits.PrimaryHDU(external.cube, header),
-            _derotation(external.angles_deg, facts),
+            _derotation(external, facts),
             _channels(parameters, len(external.cube)),
             image_hdu("PSF", external.psf, "", "channel,y,x"),
         ]

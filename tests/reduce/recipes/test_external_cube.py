@@ -96,6 +96,42 @@ def test_level_2_reads_back_what_was_written(tmp_path: Path) -> None:
     assert level1.scale_mas == 12.0
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, None),
+        ({"smear_deg": 0.5}, [0.5] * 6),
+        ({"smear_deg": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)}, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]),
+        ({"smear_share": 0.0}, [0.0] * 6),
+        ({"smear_share": 0.8}, [8.0, 8.0, 8.0, 12.0, 16.0, 16.0]),
+    ],
+)
+def test_the_turn_within_a_frame_reaches_level_2(
+    tmp_path: Path, given: dict[str, object], expected: list[float] | None
+) -> None:
+    angles = np.array([340.0, 350.0, 0.0, 10.0, 30.0, 50.0])  # 10 degrees a frame, then 20, past north
+    files = _write(tmp_path, angles=angles.astype(np.float32))
+    job = run(external_cube.RECIPE, files, _parameters(**given), tmp_path)
+    smear = read_level1(source(job.made[ProductKind.CUBE].path)).smear_deg
+    if expected is None:
+        assert smear is None
+        return
+    assert smear is not None
+    assert smear.tolist() == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"smear_deg": (0.1, 0.2)}, "2 values of smear_deg for 6 frames, wanted 1 or 6"),
+        ({"smear_deg": 0.1, "smear_share": 0.5}, "both smear_deg and smear_share are given"),
+    ],
+)
+def test_an_impossible_smear_is_told(tmp_path: Path, given: dict[str, object], words: str) -> None:
+    with pytest.raises(ReductionError, match=words):
+        run(external_cube.RECIPE, _write(tmp_path), _parameters(**given), tmp_path)
+
+
 def _found(folder: Path, **errors: object) -> CandidateRow:
     """The planted companion, 18 px (216 mas) from its star, by classical ADI."""
     folder.mkdir()
