@@ -19,8 +19,8 @@ PLAN = SequencePlan(np.linspace(-118.0, -58.0, 32))
 """101 pixels, 32 frames, 60 degrees, FWHM 3.9 pixels."""
 _SMEARED = replace(PLAN, smear_deg=60 / 31)
 """Exposures without gaps between them: companions are drawn out by up to 1.4 pixels."""
-_H23 = replace(_SMEARED, wavelengths_um=(1.593, 1.667))
-_IFS = SequencePlan(np.linspace(-118.0, -78.0, 16), 71, tuple(np.linspace(0.96, 1.34, 5)))
+_H23 = SequencePlan(PLAN.angles_deg[::2], PLAN.size, (1.593, 1.667))
+_IFS = SequencePlan(np.linspace(-118.0, -78.0, 12), 67, tuple(np.linspace(0.96, 1.34, 4)))
 
 
 @dataclass(frozen=True, slots=True)

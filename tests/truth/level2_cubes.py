@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 
 from hcvo.model.product import ProductFacts, ProductKind
 from hcvo.model.provenance import Output
-from reduce.kernels.channels import Algorithm
 from reduce.recipe import SourceFile
 from reduce.recipes import external_cube
 from reduce.recipes.external_cube import ExternalCubeParameters
 from reduce.recipes.joint_cube import joined
 from reduce.recipes.level1_cube import ChannelFacts, Level1Cube, Systematics
-from reduce.recipes.level2 import Level2, Searched, Setting, run_level2, searched
+from reduce.recipes.level2 import Level2, Searched, run_level2, searched
 from reduce.recipes.level2_recipe import Method
 from reduce.simulate.instrument import PIXEL_MAS
 from reduce.simulate.level1_cube import (
@@ -40,7 +39,6 @@ from tests.truth.level2_algorithms import PLAN, Entry, entry_of
 __all__ = [
     "LAMBDA_OVER_D",
     "QuietJob",
-    "Ready",
     "Star",
     "contrast_law",
     "empty_sequence",
@@ -177,37 +175,14 @@ def reduced(
     return run_level2(level1, given, method, QuietJob(), turning=entry.turning)
 
 
-@dataclass(slots=True)
-class _Kept:
-    """Hands an algorithm to level 2 and keeps it."""
-
-    method: Method
-    algorithm: Algorithm | None = None
-
-    def __call__(self, setting: Setting) -> Algorithm:
-        self.algorithm = self.method(setting)
-        return self.algorithm
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A sequence that the recipe's own path has searched, and the algorithm that it made for it."""
-
-    searched: Searched
-    algorithm: Algorithm
-
-
 def ready(
     sequence: Sequence1,
     name: str,
     **parameters: Any,  # noqa: ANN401 - checked by the recipe's parameters
-) -> Ready:
+) -> Searched:
     """The first half of `run_level2`: for measurements of single steps behind it."""
     entry, level1, given, method = _set_up(sequence, name, (), parameters)
-    kept = _Kept(method)
-    done = searched(level1, given, kept, QuietJob(), turning=entry.turning)
-    assert kept.algorithm is not None
-    return Ready(done, kept.algorithm)
+    return searched(level1, given, method, QuietJob(), turning=entry.turning)
 
 
 @functools.cache
@@ -215,7 +190,9 @@ def contrast_law(name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Separations (pixels) and 5 sigma contrasts of one empty sequence: how bright to plant."""
     with star_of(name, _LAW_SEED) as star:
         step = scale_of(name) / float(np.mean(star.sequence.fwhm_px))
-        made = reduced(star.sequence, name, star.others, inner_fwhm=3 * step, step_fwhm=1.5 * step)
+        made = reduced(
+            star.sequence, name, star.others, inner_fwhm=3 * step, step_fwhm=1.5 * step, negative=False
+        )
     points = [(row.sep / PIXEL_MAS, row.contrast) for row in made.contrast if row.channel == -1]
     separation, contrast = np.array([p for p in points if np.isfinite(p[1])]).T
     return separation, contrast

@@ -12,10 +12,11 @@ from reduce.kernels.contrast import CurvePoint, noise_at, threshold_flux, throug
 from reduce.kernels.fit import Scene
 from reduce.kernels.snr import Rings, prepare_rings, ring_noise, significance
 from reduce.kernels.throughput import OPAQUE
+from reduce.recipes.level2 import Searched
 from reduce.recipes.level2_curve import curve
 from reduce.simulate.level1_cube import PointSource, with_companions
 from tests.truth.level2_algorithms import entry_of
-from tests.truth.level2_cubes import LAMBDA_OVER_D, Ready, empty_sequence, place_of, ready
+from tests.truth.level2_cubes import LAMBDA_OVER_D, empty_sequence, place_of, ready
 
 __all__ = ["REPEATS", "AtLimit", "at_limit", "azimuth_rows", "limit_rows", "throughputs"]
 
@@ -69,25 +70,25 @@ def at_limit(name: str, seed: int) -> AtLimit:
     rng, sequence = np.random.default_rng([seed, 5]), empty_sequence(seed)
     made = ready(sequence, name)
     points = _curve(made, name)
-    scene = made.searched.found.scene
-    places = [(one.companion.x, one.companion.y) for one in made.searched.found.detections]
+    scene = made.found.scene
+    places = [(one.companion.x, one.companion.y) for one in made.found.detections]
     rings = prepare_rings(scene.image, scene.fwhm, places)
     known, sought = np.full((2, REPEATS, len(_SEPARATIONS)), np.nan)
     for repeat in range(REPEATS):
         for group in _TOGETHER:
             sources = _sources([point.contrast for point in points], group, rng)
             blind = ready(with_companions(sequence, list(sources.values()), rng), name, threshold=_SEEK_AT)
-            image = made.algorithm(blind.searched.channels[0]).image  # by what gave the curve
+            image = made.algorithm(blind.channels[0]).image  # by what gave the curve
             for number, source in sources.items():
                 known[repeat, number] = _significance(image, rings, source)
                 sought[repeat, number] = _sought(blind, source)
     return AtLimit(known, sought, np.array([point.throughput for point in points]))
 
 
-def _curve(made: Ready, name: str) -> list[CurvePoint]:
+def _curve(made: Searched, name: str) -> list[CurvePoint]:
     """The curve of the stack at the separations, by the function that makes it for `run_level2`."""
     limits = (_SEPARATIONS[0] * LAMBDA_OVER_D, _SEPARATIONS[-1] * LAMBDA_OVER_D)
-    points = curve(made.searched.found, limits, LAMBDA_OVER_D, entry_of(name).given().branches)
+    points = curve(made.found, limits, LAMBDA_OVER_D, entry_of(name).given().branches)
     stack = [point for point in points if point.channel == -1]
     return [
         min(stack, key=lambda point: abs(point.radius - separation * LAMBDA_OVER_D))
@@ -115,9 +116,9 @@ def _significance(image: NDArray[np.float32], rings: Rings, source: PointSource)
     return float(significance((flux - mean) / (deviation * np.sqrt(1 + 1 / count)), count - 1))
 
 
-def _sought(blind: Ready, source: PointSource) -> float:
+def _sought(blind: Searched, source: PointSource) -> float:
     """Of the candidate nearest to the companion, as the search rates it; 0 without one."""
-    found = blind.searched.found
+    found = blind.found
     x, y = place_of(source, found.scene.image.shape[0])
     near = [
         one.significance[-1]
@@ -199,14 +200,14 @@ def throughputs(name: str, seed: int) -> NDArray[np.float64]:
     NDArray[np.float64]
         (separation, azimuth).
     """
-    scene: Scene = ready(empty_sequence(seed, speckled=False), name).searched.found.scene
+    scene: Scene = ready(empty_sequence(seed, speckled=False), name).found.scene
     rings = prepare_rings(scene.image, scene.fwhm)
     made = []
     for separation in _EVEN_AT:
         radius = separation * LAMBDA_OVER_D
         wanted = threshold_flux(*noise_at(rings, radius))
         ring = [(radius, np.array([azimuth])) for azimuth in _AZIMUTHS]
-        made.append([throughput_at(scene, 0, each, wanted, 0.5)[0] for each in ring])
+        made.append([throughput_at(scene, 0, each, wanted, 0.5).own for each in ring])
     return np.array(made)
 
 

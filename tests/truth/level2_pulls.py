@@ -58,7 +58,7 @@ def recover(name: str, seed: int) -> Recovery:
     planted = _companions(name, rng)
     with star_of(name, seed) as star:
         sequence = with_companions(star.sequence, planted, rng)
-        made = reduced(sequence, name, star.others, step_fwhm=100.0)
+        made = reduced(sequence, name, star.others, step_fwhm=100.0, negative=False)
     rows = [row for row in made.candidates if row.channel == -1]
     pulls, taken = [], set()
     for source in planted:

@@ -61,7 +61,7 @@ def noise_draws(name: str, seed: int, cubes: int) -> NDArray[np.float64]:
     """
     plan = SequencePlan(_TURNS, _SIZE, (_WAVELENGTH,))
     made = ready(simulate_sequence(plan, np.random.default_rng(1)), name, max_candidates=0)
-    channel, rng = made.searched.channels[0], np.random.default_rng([seed, 3])
+    channel, rng = made.channels[0], np.random.default_rng([seed, 3])
     scale = lambda_over_d(_WAVELENGTH) / PIXEL_MAS
     draws = []
     for _ in range(cubes):
