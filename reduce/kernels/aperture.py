@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["aperture_flux", "aperture_map", "disc_weights", "ring_size"]
+__all__ = ["aperture_flux", "aperture_map", "disc_weights", "ring_size", "weighed"]
 
 _NODES = 512
 
@@ -62,8 +62,12 @@ def aperture_flux(image: NDArray[np.floating], fwhm: float, x: float, y: float) 
     if left < 0 or low < 0 or left + size > image.shape[1] or low + size > image.shape[0]:
         return float("nan")
     weights = disc_weights(size, fwhm / 2, x - left, y - low)
-    cut = image[low : low + size, left : left + size]
-    return float(np.sum(np.where(weights > 0, cut * weights, 0.0), dtype=np.float64))
+    return weighed(image[low : low + size, left : left + size], weights)
+
+
+def weighed(image: NDArray[np.floating], weights: NDArray[np.float64]) -> float:
+    """Sum of an image (y, x) times `disc_weights` on its pixels; NaN if the disc touches a NaN."""
+    return float(np.sum(np.where(weights > 0, image * weights, 0.0), dtype=np.float64))
 
 
 def aperture_map(image: NDArray[np.floating], fwhm: float) -> NDArray[np.float32]:

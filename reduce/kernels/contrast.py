@@ -13,17 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from reduce.kernels.aperture import aperture_flux
+from reduce.kernels.aperture import disc_weights, weighed
 from reduce.kernels.characterise import clear_azimuths
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion
+from reduce.kernels.reduction import cut
 from reduce.kernels.snr import Rings, prepare_rings, ring_noise
 from reduce.kernels.throughput import OPAQUE
 
-__all__ = ["CurvePoint", "contrast_curve", "noise_at", "threshold_flux", "throughput_at"]
+__all__ = ["CurvePoint", "Throughput", "contrast_curve", "noise_at", "threshold_flux", "throughput_at"]
 
 _STEADY = 0.03  # relative change of the throughput at which the level is found
-_ROUNDS = 4
+_ROUNDS = 12
+_PLAIN = 4  # rounds until fluxes that are too high and too low in turn are met in the middle
 _WHOLE_STAR = 1.0  # contrast above which the number says nothing: brighter than the star
 
 
@@ -39,11 +41,16 @@ class CurvePoint:
         Pixels.
     contrast : float
         Companion to star with a false-positive fraction of 2.87e-7; NaN where next to nothing comes
-        through (throughput below 0.003) or the number exceeds 1.
+        through (throughput below 0.003), the number exceeds 1, or no flux arrives at the limit.
     throughput : float
         Flux after to flux before the reduction, median over azimuths.
     dof : float
         N - 2 of the t distribution.
+    azimuths : int
+        How many the throughput rests on; those whose aperture meets no data do not count. Of the stack, the
+        fewest of a channel.
+    settled : bool
+        At every one of them the companions were injected at the limit itself.
     """
 
     channel: int
@@ -51,6 +58,28 @@ class CurvePoint:
     contrast: float
     throughput: float
     dof: float
+    azimuths: int
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """Throughput of one channel on a ring.
+
+    Attributes
+    ----------
+    own, common : float
+        Median over the azimuths in the channel's own aperture, and in that of the stack; NaN without any.
+    azimuths : int
+        How many have data.
+    settled : bool
+        The fluxes injected at them arrive at the limit of detection, to 3 %.
+    """
+
+    own: float
+    common: float
+    azimuths: int
+    settled: bool
 
 
 def noise_at(rings: Rings, radius: float) -> tuple[float, float]:
@@ -143,46 +172,50 @@ def contrast_curve(
         for c, ring in enumerate(rings):
             deviation, count = noise_at(ring, radius)
             wanted = threshold_flux(deviation, count, nsigma)
-            own, common = throughput_at(scene, c, (radius, azimuths), wanted, guesses[c])
-            guesses[c] = own if np.isfinite(own) and own > 0 else guesses[c]
-            through.append((own, common))
-            points.append(CurvePoint(c, radius, _contrast(wanted, own, flux[c]), own, count - 1))
+            passed = throughput_at(scene, c, (radius, azimuths), wanted, guesses[c])
+            guesses[c] = passed.own if np.isfinite(passed.own) and passed.own > 0 else guesses[c]
+            through.append(passed)
+            points.append(_point((c, radius, count - 1), wanted, flux[c], passed))
         deviation, count = noise_at(stacked, radius)
         wanted = threshold_flux(deviation, count, nsigma)
-        passed = _through_stack(scene, (radius, azimuths), wanted, np.array(through))
-        points.append(CurvePoint(-1, radius, _contrast(wanted, passed, reference), passed, count - 1))
+        passed = _through_stack(scene, (radius, azimuths), wanted, through)
+        points.append(_point((-1, radius, count - 1), wanted, reference, passed))
     return sorted(points, key=lambda p: (p.channel < 0, p.channel))
 
 
-def _contrast(wanted: float, throughput: float, star: float) -> float:
-    if not throughput >= OPAQUE:
-        return float("nan")
-    contrast = wanted / (throughput * star)
-    return contrast if contrast <= _WHOLE_STAR else float("nan")
+def _point(place: tuple[int, float, float], wanted: float, star: float, passed: Throughput) -> CurvePoint:
+    """`place` is channel, radius, degrees of freedom."""
+    channel, radius, dof = place
+    contrast = float("nan")
+    if passed.own >= OPAQUE and passed.settled and wanted <= _WHOLE_STAR * passed.own * star:
+        contrast = wanted / (passed.own * star)
+    return CurvePoint(channel, radius, contrast, passed.own, dof, passed.azimuths, passed.settled)
 
 
 def _through_stack(
-    scene: Scene, ring: tuple[float, NDArray[np.float64]], wanted: float, through: NDArray[np.float64]
-) -> float:
+    scene: Scene, ring: tuple[float, NDArray[np.float64]], wanted: float, through: Sequence[Throughput]
+) -> Throughput:
     """Throughput of the stack at its own limit, which is deeper than those of the channels.
 
-    A median over time takes a larger share of a fainter companion. `through` is (channel, 2), in each
-    channel's own aperture and in the stack's, at the limits of the channels.
+    A median over time takes a larger share of a fainter companion. `through` is that of the channels at
+    their limits.
     """
     flux = np.array([c.star_flux for c in scene.channels])
     reference = float(scene.weights @ flux)
     share = scene.weights * flux / reference
-    first = float(share @ through[:, 1])
-    if not (through > 0).all():
-        return first
-    levels = zip(wanted / (first * reference) * flux * through[:, 0], through[:, 0], strict=True)
-    again = [throughput_at(scene, c, ring, float(w), float(own))[1] for c, (w, own) in enumerate(levels)]
-    return float(share @ again)
+    first = float(share @ [t.common for t in through])
+    own = np.array([t.own for t in through])
+    again = through
+    if (own > 0).all() and first > 0:
+        levels = wanted / (first * reference) * flux * own
+        again = [throughput_at(scene, c, ring, float(levels[c]), float(own[c])) for c in range(len(own))]
+    passed = float(share @ [t.common for t in again])
+    return Throughput(passed, passed, min(t.azimuths for t in again), all(t.settled for t in again))
 
 
 def throughput_at(
     scene: Scene, channel: int, ring: tuple[float, NDArray[np.float64]], wanted: float, guess: float
-) -> tuple[float, float]:
+) -> Throughput:
     """Throughput of one channel for companions at the limit of detection.
 
     Parameters
@@ -200,34 +233,40 @@ def throughput_at(
 
     Returns
     -------
-    tuple[float, float]
-        Median over the azimuths in the channel's own aperture, and in that of the stack; NaN for a flux
-        that is not positive and without azimuths.
+    Throughput
+        Of azimuths with data; NaN and none of them for a flux that is not positive.
     """
     radius, azimuths = ring
-    if not wanted > 0 or not len(azimuths):
-        return float("nan"), float("nan")
-    values = [_through_one(scene, channel, radius, float(a), (wanted, guess)) for a in azimuths]
-    own, common = np.nanmedian(np.array(values), axis=0) if np.isfinite(values).any() else (np.nan, np.nan)
-    return float(own), float(common)
+    tried = azimuths if wanted > 0 else azimuths[:0]
+    found = [_through_one(scene, channel, radius, float(a), (wanted, guess)) for a in tried]
+    there = [f for f in found if np.isfinite(f[:2]).all()]
+    if not there:
+        return Throughput(float("nan"), float("nan"), 0, settled=False)
+    own, common = np.median([f[:2] for f in there], axis=0)
+    return Throughput(float(own), float(common), len(there), all(f[2] for f in there))
 
 
 def _through_one(
     scene: Scene, channel: int, radius: float, azimuth: float, level: tuple[float, float]
-) -> tuple[float, float]:
+) -> tuple[float, float, bool]:
+    """Throughput in both apertures, and whether the flux injected last arrived at the level."""
     c, reduction = scene.channels[channel], scene.reductions[channel]
     wanted, through = level
     x, y = c.centre[0] - radius * np.sin(azimuth), c.centre[1] + radius * np.cos(azimuth)
     ix, iy, half = round(x), round(y), int(np.ceil(max(c.fwhm, scene.fwhm) / 2)) + 2
-    before = reduction.patch([], ix, iy, half)
+    before = cut(reduction.image, ix, iy, half)
+    size, place = 2 * half + 1, (x - ix + half, y - iy + half)
+    own_disc, common_disc = (disc_weights(size, width / 2, *place) for width in (c.fwhm, scene.fwhm))
     stamps = scene.stamps(channel, x, y)
     own = common = float("nan")
-    for _ in range(_ROUNDS):
+    last = 0.0
+    for number in range(_ROUNDS):
         flux = wanted / max(through, 0.02)
         change = reduction.patch([(stamps, flux)], ix, iy, half) - before
-        own = aperture_flux(change, c.fwhm, x - ix + half, y - iy + half) / flux
-        common = aperture_flux(change, scene.fwhm, x - ix + half, y - iy + half) / flux
-        if not np.isfinite(own) or abs(own - through) <= _STEADY * max(own, 0.02):
-            break
-        through = own
-    return own, common
+        own, common = weighed(change, own_disc) / flux, weighed(change, common_disc) / flux
+        step = own - through
+        if not np.isfinite(own) or abs(step) <= _STEADY * max(own, 0.02):
+            return own, common, bool(np.isfinite(own))
+        through += step / 2 if number >= _PLAIN and step * last < 0 else step
+        last = step
+    return own, common, False

@@ -59,9 +59,9 @@ class Companion:
     flux: tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Stamps:
-    """A source in every frame.
+    """A source in every frame; equal to itself alone, so that what was worked out for it can be kept by it.
 
     Attributes
     ----------

@@ -8,9 +8,10 @@ from reduce.kernels.inject import MARGIN, Stamps
 from reduce.kernels.reduction import Parts, Sequenced
 from reduce.kernels.spline import cubic_weights, mirrored
 
-__all__ = ["NOTHING", "derotated_patch", "gram_change", "merged", "sample_box"]
+__all__ = ["NOTHING", "derotated_patch", "merged", "sample_box"]
 
 _EDGE = 1e-6  # pixel: a rotation by 90 degrees lands on the edge within rounding
+_GROUP = 16  # frames mixed from one piece of the cube: a patch moves little between them
 
 NOTHING = np.zeros((0, 0), np.float32)
 """Stands for no mixing, or no image to take away."""
@@ -62,90 +63,6 @@ def _add(
                 out[t, low[t] + j, left[t] + i] += weight * stamps[t, j, i]
 
 
-def gram_change(sequenced: Sequenced, mask: NDArray[np.float32], signal: Stamps) -> NDArray[np.float64]:
-    """Change of the Gram matrix of the frames when a signal is added to them.
-
-    Parameters
-    ----------
-    sequenced : Sequenced
-        The data D.
-    mask : NDArray[np.float32]
-        (y, x) 1 where pixels count, else 0.
-    signal : Stamps
-        The signal S.
-
-    Returns
-    -------
-    NDArray[np.float64]
-        (time, time): D S^T + S D^T + S S^T over the pixels that count.
-    """
-    frames = sequenced.data.shape[2]
-    cross, own = np.zeros((frames, frames)), np.zeros((frames, frames))
-    counted = np.zeros_like(signal.data)
-    _mask_stamps(signal.data, signal.left, signal.low, mask, counted)
-    _cross(sequenced.data, counted, signal.left, signal.low, cross)
-    _own(counted, signal.left, signal.low, own)
-    return cross + cross.T + own
-
-
-@compiled
-def _mask_stamps(
-    stamps: NDArray[np.float32],
-    left: NDArray[np.int64],
-    low: NDArray[np.int64],
-    mask: NDArray[np.float32],
-    out: NDArray[np.float32],
-) -> None:
-    ny, nx = mask.shape
-    for t in range(stamps.shape[0]):
-        for j in range(max(0, -low[t]), min(stamps.shape[1], ny - low[t])):
-            for i in range(max(0, -left[t]), min(stamps.shape[2], nx - left[t])):
-                out[t, j, i] = stamps[t, j, i] * mask[low[t] + j, left[t] + i]
-
-
-@compiled
-def _cross(
-    data: NDArray[np.float32],
-    stamps: NDArray[np.float32],
-    left: NDArray[np.int64],
-    low: NDArray[np.int64],
-    out: NDArray[np.float64],
-) -> None:
-    ny, nx, frames = data.shape
-    partial = np.empty(frames, np.float32)
-    for t in range(frames):
-        for j in range(max(0, -low[t]), min(stamps.shape[1], ny - low[t])):
-            partial[:] = 0.0
-            for i in range(max(0, -left[t]), min(stamps.shape[2], nx - left[t])):
-                value = stamps[t, j, i]
-                pixel = data[low[t] + j, left[t] + i]
-                for s in range(frames):
-                    partial[s] += value * pixel[s]
-            for s in range(frames):
-                out[s, t] += partial[s]
-
-
-@compiled
-def _own(
-    stamps: NDArray[np.float32],
-    left: NDArray[np.int64],
-    low: NDArray[np.int64],
-    out: NDArray[np.float64],
-) -> None:
-    frames, height, width = stamps.shape
-    for t in range(frames):
-        for s in range(t + 1):
-            dx, dy = left[t] - left[s], low[t] - low[s]
-            total = 0.0
-            for j in range(max(0, -dy), min(height, height - dy)):
-                line = np.float32(0.0)
-                for i in range(max(0, -dx), min(width, width - dx)):
-                    line += stamps[t, j, i] * stamps[s, j + dy, i + dx]
-                total += float(line)
-            out[s, t] = total
-            out[t, s] = total
-
-
 def derotated_patch(
     sequenced: Sequenced,
     angles_deg: NDArray[np.floating],
@@ -189,20 +106,48 @@ def derotated_patch(
 
 
 @compiled
-def _mixed_box(
+def _box_about(
+    cosine: float, sine: float, patch: tuple[int, int, int], shape: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """Pixels of a frame that a patch of the sky is interpolated from: column, row, those behind the last."""
+    ny, nx = shape
+    dx, dy = patch[0] - nx // 2, patch[1] - ny // 2
+    cx, cy = nx // 2 + cosine * dx + sine * dy, ny // 2 + cosine * dy - sine * dx
+    reach = patch[2] * (abs(cosine) + abs(sine)) + 3
+    column, row = min(max(int(cx - reach), 0), nx), min(max(int(cy - reach), 0), ny)
+    right, top = max(min(int(cx + reach) + 2, nx), column), max(min(int(cy + reach) + 2, ny), row)
+    return column, row, right, top
+
+
+@compiled
+def _piece(
     spline: NDArray[np.float32],
+    around: tuple[int, int, int, int],
+    signal: tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]],
+) -> NDArray[np.float32]:
+    """Pixels (column, row to right, top) of the cube (y, x, time) with the signal in them."""
+    column, row, right, top = around
+    piece = spline[row:top, column:right].copy()
+    stamps, left, low = signal
+    for t in range(piece.shape[2] if stamps.size else 0):
+        x, y = left[t] - column, low[t] - row
+        for j in range(max(0, -y), min(stamps.shape[1], piece.shape[0] - y)):
+            for i in range(max(0, -x), min(stamps.shape[2], piece.shape[1] - x)):
+                piece[y + j, x + i, t] += stamps[t, j, i]
+    return piece
+
+
+@compiled
+def _mix(
+    piece: NDArray[np.float32],
     weights: NDArray[np.float32],
-    frame: int,
-    corner: tuple[int, int],
+    offset: tuple[int, int],
     box: NDArray[np.float32],
 ) -> None:
-    column, row = corner
+    """One frame of a mixture: pixels of a piece (y, x, time) from `offset` (x, y) on, times weights."""
     for j in range(box.shape[0]):
         for i in range(box.shape[1]):
-            pixel = spline[row + j, column + i]
-            if weights.size == 0:
-                box[j, i] = pixel[frame]
-                continue
+            pixel = piece[offset[1] + j, offset[0] + i]
             total = np.float32(0.0)
             for s in range(weights.size):
                 total += weights[s] * pixel[s]
@@ -237,26 +182,29 @@ def _patch(
     out: NDArray[np.float32],
 ) -> None:
     ny, nx, frames = spline.shape
-    dx, dy = patch[0] - nx // 2, patch[1] - ny // 2
+    cosine, sine = np.cos(angle), np.sin(angle)
     stamps, left, low = signal
+    boxes = np.empty((frames, 4), np.int64)
     for t in range(frames):
-        cosine, sine = np.cos(angle[t]), np.sin(angle[t])
-        cx, cy = nx // 2 + cosine * dx + sine * dy, ny // 2 + cosine * dy - sine * dx
-        reach = patch[2] * (abs(cosine) + abs(sine)) + 3
-        column, row = min(max(int(cx - reach), 0), nx), min(max(int(cy - reach), 0), ny)
-        right, top = max(min(int(cx + reach) + 2, nx), column), max(min(int(cy + reach) + 2, ny), row)
-        corner = (column, row)
+        boxes[t] = _box_about(cosine[t], sine[t], patch, (ny, nx))
+    piece, begin_x, begin_y = spline, 0, 0
+    for t in range(frames):
+        column, row, right, top = boxes[t]
         box = np.empty((top - row, right - column), np.float32)
-        _mixed_box(spline, mixing[t] if mixing.size else mixing.ravel(), t, corner, box)
-        if stamps.size:
-            for s in range(frames):
-                if mixing.size:
-                    _add_to_box(stamps[s], left[s], low[s], mixing[t, s], corner, box)
-                elif s == t:
-                    _add_to_box(stamps[s], left[s], low[s], 1.0, corner, box)
+        if mixing.size:
+            if t % _GROUP == 0:
+                group = boxes[t : t + _GROUP]
+                begin_x, begin_y = group[:, 0].min(), group[:, 1].min()
+                around = (begin_x, begin_y, group[:, 2].max(), group[:, 3].max())
+                piece = _piece(spline, around, signal)
+            _mix(piece, mixing[t], (column - begin_x, row - begin_y), box)
+        else:
+            box[:] = spline[row:top, column:right, t]
+            if stamps.size:
+                _add_to_box(stamps[t], left[t], low[t], 1.0, (column, row), box)
         if removed[0].size:
-            _add_to_box(removed[0], removed[1], removed[2], -1.0, corner, box)
-        sample_box(box, bad, t, corner, (cosine, sine), patch, (ny, nx), out[t])
+            _add_to_box(removed[0], removed[1], removed[2], -1.0, (column, row), box)
+        sample_box(box, bad, t, (column, row), (cosine[t], sine[t]), patch, (ny, nx), out[t])
 
 
 @compiled

@@ -9,13 +9,16 @@ patch of the final image becomes is exact, with no linearisation, in millisecond
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reduce.kernels.combine import combine, temporal_mean
 from reduce.kernels.derotate import rotate_splines
-from reduce.kernels.local import derotated_patch, gram_change, merged
+from reduce.kernels.gram import GramChange, gram_change
+from reduce.kernels.inject import Stamps
+from reduce.kernels.local import derotated_patch, merged
 from reduce.kernels.reduction import Parts, Sequenced, sequence
 from reduce.kernels.threads import each_piece
 
@@ -212,6 +215,8 @@ class PcaReduction:
         'median' or 'mean' over time.
     image : NDArray[np.float32]
         (y, x) combined, north up.
+    changes : WeakKeyDictionary[Stamps, GramChange]
+        Of the Gram matrix by sources of unit flux, for as long as their stamps are in use.
     """
 
     sequenced: Sequenced
@@ -222,16 +227,26 @@ class PcaReduction:
     modes: NDArray[np.float64]
     how: str
     image: NDArray[np.float32] = field(repr=False)
+    changes: WeakKeyDictionary[Stamps, GramChange] = field(default_factory=WeakKeyDictionary, repr=False)
 
     def patch(self, parts: Parts, x: int, y: int, half: int) -> NDArray[np.float32]:
         """As `reduction.Reduction.patch`: exact, the Gram matrix is updated for the injections."""
         signal = merged(parts)
         modes = self.modes
         if signal is not None:
-            modes = modes_in_time(self.gram + gram_change(self.sequenced, self.mask, signal))
+            modes = modes_in_time(self.gram + self._change(parts, signal))
         mixing = removal(modes, self.components).astype(np.float32)
         frames = derotated_patch(self.sequenced, self.angles_deg, (x, y, half), signal, mixing)
         return combine(frames, self.how)
+
+    def _change(self, parts: Parts, signal: Stamps) -> NDArray[np.float64]:
+        """Of the Gram matrix; a single source is tried at many fluxes, its products are taken once."""
+        if len(parts) > 1:
+            return gram_change(self.sequenced, self.mask, signal).times(1.0)
+        stamps, flux = parts[0]
+        if stamps not in self.changes:
+            self.changes[stamps] = gram_change(self.sequenced, self.mask, stamps)
+        return self.changes[stamps].times(float(flux))
 
 
 def reduce_pca(

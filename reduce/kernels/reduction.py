@@ -27,6 +27,7 @@ __all__ = [
     "Reduction",
     "Sequenced",
     "WholeReduction",
+    "cut",
     "picture",
     "sequence",
 ]
@@ -129,7 +130,16 @@ class WholeReduction:
         cube = self.cube.copy()
         for stamps, flux in parts:
             add_stamps(cube.transpose(1, 2, 0), stamps.data, stamps.left, stamps.low, float(flux))
-        return self._image(cube)[y - half : y + half + 1, x - half : x + half + 1]
+        return cut(self._image(cube), x, y, half)
+
+
+def cut(image: NDArray[np.float32], x: int, y: int, half: int) -> NDArray[np.float32]:
+    """Pixels x - half .. x + half, y - half .. y + half of an image (y, x); NaN beyond its edges."""
+    out = np.full((2 * half + 1, 2 * half + 1), np.nan, np.float32)
+    rows, columns = (np.arange(middle - half, middle + half + 1) for middle in (y, x))
+    inside = np.ix_((rows >= 0) & (rows < image.shape[0]), (columns >= 0) & (columns < image.shape[1]))
+    out[inside] = image[max(y - half, 0) : max(y + half + 1, 0), max(x - half, 0) : max(x + half + 1, 0)]
+    return out
 
 
 @dataclass(slots=True)

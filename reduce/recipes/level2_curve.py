@@ -84,6 +84,7 @@ def contrast_rows(
     known = [bool(np.isfinite(c.star_flux)) for c in level1.channels]
     if not any(known):
         job.log.warning("no contrast: the star's flux is unknown (STAR_FLUX is NaN)", cube=level1.name)
+    _tell(level1, points, job)
     return tuple(
         ContrastRow(
             channel=p.channel,
@@ -101,6 +102,21 @@ def contrast_rows(
         for p in points
         if (all(known) if p.channel < 0 else known[p.channel])
     )
+
+
+def _tell(level1: Level1Cube, points: Sequence[CurvePoint], job: Job) -> None:
+    """Points whose throughput rests on fewer azimuths than others, or whose level was not found."""
+    most = max((p.azimuths for p in points), default=0)
+    for p in points:
+        where = {
+            "channel": p.channel,
+            "sep_mas": round(p.radius * level1.scale_mas, 1),
+            "azimuths": p.azimuths,
+        }
+        if 0 < p.azimuths < most:
+            job.log.info("throughput on fewer azimuths: there is no data at the others", **where)
+        if p.azimuths and not p.settled:
+            job.log.warning("no contrast: no flux injected arrives at the limit of detection", **where)
 
 
 def corrected_images(found: Found, points: Sequence[CurvePoint]) -> NDArray[np.float32]:

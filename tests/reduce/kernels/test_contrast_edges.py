@@ -1,6 +1,7 @@
 """A contrast curve where everything is known: a reduction that dims by a factor, white noise."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from reduce.kernels.contrast import contrast_curve, noise_at, threshold_flux, th
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion, prepare_psf
 from reduce.kernels.photometry import normalised
-from reduce.kernels.reduction import WholeReduction
+from reduce.kernels.reduction import Parts, WholeReduction
 from reduce.kernels.snr import prepare_rings, ring_noise
 
 _SIZE = 61
@@ -79,23 +80,57 @@ def test_throughput_is_the_factor_of_the_reduction() -> None:
     azimuths = np.radians([10.0, 100.0, 250.0])
     for channel, factor in enumerate((0.5, 0.25)):
         for guess in (0.0, 0.05, 0.5, 1.0):
-            own, common = throughput_at(scene, channel, (14.3, azimuths), 40.0, guess)
+            found = throughput_at(scene, channel, (14.3, azimuths), 40.0, guess)
+            own, common = found.own, found.common
+            assert (found.azimuths, found.settled) == (len(azimuths), True)
             assert own == pytest.approx(factor, rel=2e-2)
             wide = 4.25 / (4.0 + channel)  # the stack's aperture in units of the channel's
             share = (1 - 0.5 ** (wide**2)) / 0.5  # a Gaussian's light in it, over that within its own FWHM
             assert common == pytest.approx(factor * share, rel=2e-2)
-    for wanted in (np.nan, 0.0):
-        assert np.isnan(throughput_at(scene, 0, (14.3, azimuths), wanted, 0.5)).all()
-    assert np.isnan(throughput_at(scene, 0, (14.3, azimuths[:0]), 40.0, 0.5)).all()
+    for wanted, tried in ((np.nan, azimuths), (0.0, azimuths), (40.0, azimuths[:0])):
+        nothing = throughput_at(scene, 0, (14.3, tried), wanted, 0.5)
+        assert np.isnan([nothing.own, nothing.common]).all()
+        assert (nothing.azimuths, nothing.settled) == (0, False)
 
 
 def test_a_place_off_the_image_does_not_count() -> None:
     scene = _scene()
     inside, outside = np.radians([0.0]), np.radians([0.0, 45.0])
-    own, _ = throughput_at(scene, 0, (26.0, inside), 40.0, 0.5)
-    both, _ = throughput_at(scene, 0, (26.0, outside), 40.0, 0.5)
-    assert both == pytest.approx(own, rel=1e-2)
-    assert np.isnan(throughput_at(scene, 0, (34.0, inside), 40.0, 0.5)).all()
+    own = throughput_at(scene, 0, (26.0, inside), 40.0, 0.5)
+    both = throughput_at(scene, 0, (26.0, outside), 40.0, 0.5)
+    assert both.own == pytest.approx(own.own, rel=1e-2)
+    assert (own.azimuths, both.azimuths) == (1, 2)  # the frame is square: its corner is further out
+    beyond = np.radians([0.0, 45.0, 180.0])
+    corner = throughput_at(scene, 0, (34.0, beyond), 40.0, 0.5)
+    assert corner.azimuths == 1
+    assert corner.own == pytest.approx(throughput_at(scene, 0, (34.0, beyond[1:2]), 40.0, 0.5).own)
+    nothing = throughput_at(scene, 0, (34.0, inside), 40.0, 0.5)
+    assert np.isnan([nothing.own, nothing.common]).all()
+    assert nothing.azimuths == 0
+
+
+def test_a_level_that_is_not_found_is_told_and_gives_no_contrast() -> None:
+    """What comes through halves or doubles at each flux tried: nothing injected arrives at the limit."""
+    plain = _scene((1.0,), (1e6,))
+
+    @dataclass
+    class Wild:
+        image: np.ndarray
+        turn: int = 0
+
+        def patch(self, parts: Parts, x: int, y: int, half: int) -> np.ndarray:
+            self.turn += bool(parts)
+            share = 0.8 if self.turn % 2 else 0.4
+            return plain.reductions[0].patch([(s, share * f) for s, f in parts], x, y, half)
+
+    scene = Scene(plain.channels, [Wild(plain.reductions[0].image)], np.ones(1))
+    found = throughput_at(scene, 0, (14.0, np.radians([10.0])), 40.0, 0.6)
+    assert (found.azimuths, found.settled) == (1, False)
+    assert found.own in (pytest.approx(0.8, rel=2e-2), pytest.approx(0.4, rel=2e-2))
+    for point in contrast_curve(scene, [14.0], branches=1):
+        assert not point.settled
+        assert np.isnan(point.contrast)
+        assert np.isfinite(point.throughput)
 
 
 def _levelled(cube: np.ndarray, knee: float) -> np.ndarray:
@@ -114,7 +149,7 @@ def test_injections_come_out_at_the_level_wanted(through: float) -> None:
     )
     scene = Scene([channel], [reduction], np.ones(1))
     for wanted, guess in ((5.0, 0.3), (60.0, 1.0), (60.0, 0.1), (60.0, 0.9)):
-        own, _ = throughput_at(scene, 0, (14.0, np.radians([0.0])), through * wanted, through * guess)
+        own = throughput_at(scene, 0, (14.0, np.radians([0.0])), through * wanted, through * guess).own
         flux = through * wanted / own
         y, x = np.indices((_SIZE, _SIZE))
         star = np.exp(-4 * np.log(2) * ((x - 30) ** 2 + (y - 44) ** 2) / 16.0)
@@ -130,9 +165,9 @@ def test_one_azimuth_of_three_where_nothing_comes_through_does_not_count() -> No
         plain.channels[0].cube, np.zeros(1), lambda c, _: (share * c).astype(np.float32)
     )
     scene = Scene(plain.channels, [reduction], np.ones(1))
-    own, common = throughput_at(scene, 0, (14.0, np.radians([30.0, 150.0, 270.0])), 40.0, 0.5)
-    assert own == pytest.approx(0.5, rel=2e-2)
-    assert common == pytest.approx(0.5, rel=2e-2)
+    found = throughput_at(scene, 0, (14.0, np.radians([30.0, 150.0, 270.0])), 40.0, 0.5)
+    assert found.own == pytest.approx(0.5, rel=2e-2)
+    assert found.common == pytest.approx(0.5, rel=2e-2)
 
 
 def test_a_curve_is_the_threshold_over_throughput_and_star() -> None:
@@ -157,7 +192,7 @@ def test_a_curve_is_the_threshold_over_throughput_and_star() -> None:
         assert point.contrast == pytest.approx(wanted / (factor * star), rel=2e-2)
     for point in points[-2:]:
         azimuths, _ = clear_azimuths((30.0, 30.0), point.radius, 4.25, companions, 2)
-        common = [throughput_at(scene, c, (point.radius, azimuths), 40.0, 0.4)[1] for c in (0, 1)]
+        common = [throughput_at(scene, c, (point.radius, azimuths), 40.0, 0.4).common for c in (0, 1)]
         share = np.array([0.75 * 1e6, 0.25 * 4e6])
         assert point.throughput == pytest.approx(float(share @ common) / share.sum(), rel=2e-2)
         deviation, count = noise_at(prepare_rings(scene.image, 4.25, places), point.radius)
@@ -211,7 +246,7 @@ def test_the_stacks_throughput_is_that_at_its_own_limit_where_the_channels_limit
         parts.append(np.median(found))
         deviation, count = noise_at(prepare_rings(scene.reductions[number].image, channel.fwhm), 14.0)
         at_own = throughput_at(scene, number, (14.0, azimuths), threshold_flux(deviation, count), 0.5)
-        first.append(at_own[1])
+        first.append(at_own.common)
     share = np.array([0.9 * 1e6, 0.1 * 16e6]) / 2.5e6
     assert point.throughput == pytest.approx(float(share @ parts), rel=0.03)
     assert point.throughput < 0.93 * float(share @ first)  # that at the channels' own limits is another
@@ -223,7 +258,7 @@ def test_a_channel_without_throughput_leaves_the_stack_its_share() -> None:
     blind = WholeReduction(cube, np.zeros(1), lambda c, _: 0 * c + cube, "mean")
     points = contrast_curve(Scene(plain.channels, [blind, plain.reductions[1]], plain.weights), [14.0])
     azimuths, _ = clear_azimuths((30.0, 30.0), 14.0, 4.25, (), 3)
-    _, common = throughput_at(plain, 1, (14.0, azimuths), 40.0, 0.5)
+    common = throughput_at(plain, 1, (14.0, azimuths), 40.0, 0.5).common
     assert points[0].throughput == 0.0
     assert np.isnan(points[0].contrast)
     assert points[2].throughput == pytest.approx(4.0 / 7.0 * common, rel=2e-2)
@@ -243,7 +278,7 @@ def test_throughput_is_that_of_the_place() -> None:
     )
     for degrees in (0.0, 70.0, 160.0, 290.0):
         angle = np.radians(degrees)
-        own, _ = throughput_at(scene, 0, (14.0, np.array([angle])), 40.0, 0.5)
+        own = throughput_at(scene, 0, (14.0, np.array([angle])), 40.0, 0.5).own
         assert own == pytest.approx(0.5 - 0.14 * np.sin(angle) + 0.042 * np.cos(angle), rel=0.02)
 
 

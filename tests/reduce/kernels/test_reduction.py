@@ -8,7 +8,7 @@ import pytest
 from reduce.kernels.cadi import cadi_residual, reduce_cadi
 from reduce.kernels.inject import companion_stamps, prepare_psf
 from reduce.kernels.pca import pca_residual, reduce_pca
-from reduce.kernels.reduction import Reduction, WholeReduction
+from reduce.kernels.reduction import Reduction, WholeReduction, cut
 from tests.reduce.kernels.planted import airy, sky_pixel, speckle_sequence
 
 _SIZE = 71
@@ -68,3 +68,11 @@ def test_gaps_are_the_same_too(name: str, cube: np.ndarray, angles: np.ndarray) 
     assert np.array_equal(np.isnan(reduction.image), np.isnan(whole.image))
     ours, truth = (r.patch([(stamps, 20.0)], 44, 42, 6) for r in (reduction, whole))
     assert np.nanmax(np.abs(ours - truth)) <= 0.1 * np.nanstd(whole.image)
+
+
+@pytest.mark.parametrize("place", [(3, 4), (0, 0), (6, 5), (-1, 2), (8, 9), (-5, 3), (3, 20)])
+def test_a_cut_over_the_edge_has_no_data_there(place: tuple[int, int]) -> None:
+    image = np.arange(42.0, dtype=np.float32).reshape(6, 7)
+    wide = np.pad(image, 40, constant_values=np.nan)
+    x, y = place
+    np.testing.assert_array_equal(cut(image, x, y, 2), wide[y + 38 : y + 43, x + 38 : x + 43])
