@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from reduce.kernels.psf_shape import flat_top, saturated_radius, star_place
 from tests.reduce.kernels.planted import airy
@@ -14,6 +15,29 @@ _Y, _X = np.mgrid[:31, :33]
 def test_a_star_is_found_where_it_is(place: tuple[float, float], fwhm: float) -> None:
     found = star_place(100 * airy(_X - place[0], _Y - place[1], fwhm), fwhm)
     assert found == pytest.approx(place, abs=0.01)
+
+
+def _window(x: float, y: float, fwhm: float) -> np.ndarray:
+    return np.asarray(np.exp(-4 * np.log(2) * ((_X - x) ** 2 + (_Y - y) ** 2) / fwhm**2))
+
+
+def test_a_gaussian_star_is_found_at_once() -> None:
+    """A window as wide as the star makes the first step the last: far below the limit of a step."""
+    for flux in (5.0, 1e-6):
+        assert star_place(flux * _window(15.7, 16.2, 4.0), 4.0) == pytest.approx((15.7, 16.2), abs=1e-6)
+
+
+@pytest.mark.parametrize("fwhm", [3.0, 4.5])
+def test_light_beside_a_star_pulls_as_much_as_the_window_lets_it(fwhm: float) -> None:
+    """The place is that of the window which catches most light; scipy looks for it on its own."""
+    light = 9 * _window(16.3, 14.6, 4.0) + 4 * _window(19.5, 16.0, 3.0) + 0.05 * _X
+
+    def dark(place: np.ndarray) -> float:
+        return -float((light * _window(place[0], place[1], fwhm)).sum())
+
+    truth = optimize.minimize(dark, (16.3, 14.6), method="Nelder-Mead", options={"xatol": 1e-5}).x
+    assert np.hypot(*(truth - (16.3, 14.6))) > 0.1
+    assert star_place(light, fwhm) == pytest.approx(tuple(truth), abs=1e-3)
 
 
 def test_without_light_there_is_no_place() -> None:
@@ -47,6 +71,7 @@ def test_the_radius_of_a_saturated_core_is_that_of_its_farthest_pixel() -> None:
     cut = np.minimum(stars, 0.5)
     wanted = np.median([np.hypot(_X - 16, _Y - 15)[frame == 0.5].max() for frame in cut])
     assert saturated_radius(cut, (16.0, 15.0), 10.0) == wanted > 1.5
+    assert saturated_radius(cut, (16.0, 15.0), float(wanted)) == wanted
     assert saturated_radius(np.concatenate([cut[:2], stars[:3]]), (16.0, 15.0), 10.0) == 0.0
     assert saturated_radius(cut, (30.0, 2.0), 3.0) == 0.0
     cut[:, 15, 16] = np.nan

@@ -34,3 +34,10 @@ def test_little_is_something() -> None:
 
 def test_without_a_curve_nothing_is_known() -> None:
     assert np.isnan(corrected(np.ones((5, 5)), np.array([]), np.array([]))).all()
+
+
+def test_the_star_stands_in_the_middle_of_both_sides() -> None:
+    image = np.ones((9, 21))
+    found = corrected(image, np.array([0.0, 20.0]), np.array([0.2, 1.0]))
+    y, x = np.mgrid[-4:5, -10:11]
+    np.testing.assert_allclose(found, 1 / (0.2 + 0.04 * np.hypot(x, y)), rtol=1e-6)
