@@ -44,7 +44,7 @@ _RACES = (
     Race("annular PCA", "full", whole="full"),
     Race("LOCI", "small", 8, whole="small"),
     Race("LOCI", "full", whole="full"),
-    Race("LOCI, zones like VIP's", "small", 8),
+    Race("LOCI, zones of 120 px", "small", 8),
     Race("T-LOCI", "small"),
     Race("S/N map", "small", 150, whole="small"),
     Race("S/N map", "full", whole="full"),

@@ -143,7 +143,7 @@ def _paco(given: _Given) -> _Job:
 
 
 _SPLINE = Way("derotate, cubic B-spline", _of_cube(derotate))
-_LIKE_VIP = Loci(area=9.5, aspect=0.3)  # zones of 120 pixels that are as deep as a ring of 6, its own pixels
+_OWN_ZONES = Loci(area=9.5, aspect=0.3)  # of 120 pixels, as deep as a ring of 6: what is subtracted
 
 OURS: Mapping[str, Way] = {
     "derotation": _SPLINE,
@@ -154,10 +154,10 @@ OURS: Mapping[str, Way] = {
     "PCA": Way("reduce_pca", _of_cube(reduce_pca, COMPONENTS)),
     "PCA grid of 20": Way("reduce_pca, with_components", _of_cube(_grid)),
     "annular PCA": Way("reduce_annular_pca", _annular),
-    "LOCI": Way("reduce_loci, 94 regions optimised on 3,770 px each, all frames", _loci),
-    "LOCI, full": Way("reduce_loci, regions optimised on 3,770 px each, all frames", _loci),
-    "LOCI, zones like VIP's": Way(
-        "reduce_loci, 236 zones of 120 px, all frames", partial(_loci, settings=_LIKE_VIP)
+    "LOCI": Way("reduce_loci, 94 regions optimised on 3,770 px each", _loci),
+    "LOCI, full": Way("reduce_loci, regions optimised on 3,770 px each", _loci),
+    "LOCI, zones of 120 px": Way(
+        "reduce_loci, 236 regions, their own zones", partial(_loci, settings=_OWN_ZONES)
     ),
     "T-LOCI": Way("reduce_tloci", _tloci),
     "S/N map": Way("snr_map, exact", _snr),

@@ -152,7 +152,7 @@ def _annular(given: _Given, nproc: int, svd_mode: str) -> _Job:
 
 
 def _loci(given: _Given, nproc: int, **more: Any) -> _Job:  # noqa: ANN401 - options of a peer
-    """Subtracted where it is optimised, in segments of 6 pixels' depth, as VIP does by default."""
+    """Segments of 6 pixels' depth, each optimised on twice that depth unless told otherwise, as VIP does."""
     reduce = _module("vip_hci.psfsub").xloci
     return partial(
         reduce,
@@ -303,10 +303,10 @@ PEERS: Mapping[str, Sequence[Option]] = {
         *_ways("VIP pca_annular eigen", partial(_annular, svd_mode="eigen"), (2, 1)),
     ),
     "annular PCA, full": (Option("pyklip", 2, 1, partial(_klip, numbasis=(10,), annuli=32, movement=2.0)),),
-    "LOCI": _ways("VIP xloci, 264 segments of 120 px, half of the frames", _loci, (2, 1)),
-    "LOCI, full": _ways("VIP xloci, segments of 120 px, half of the frames", _loci, (2, 1), crop=_CROP),
-    "LOCI, zones like VIP's": _ways(
-        "VIP xloci, 264 segments of 120 px, all frames", partial(_loci, dist_threshold=100), (2, 1)
+    "LOCI": _ways("VIP xloci, 264 segments of 120 px optimised on 250 px each", _loci, (2, 1)),
+    "LOCI, full": _ways("VIP xloci, segments of 120 px optimised on 250 px each", _loci, (2, 1), crop=_CROP),
+    "LOCI, zones of 120 px": _ways(
+        "VIP xloci, 264 segments, their own zones", partial(_loci, optim_scale_fact=1), (2, 1)
     ),
     "S/N map": _ways("VIP snrmap", _snr, (2, 1), **_SNR_WARM),
     "S/N map, full": _ways("VIP snrmap", _snr_in_part, (2, 1), part=1 / _EVERY, **_SNR_WARM),

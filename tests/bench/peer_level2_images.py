@@ -100,7 +100,7 @@ def _loci(given: Mapping[str, Any]) -> dict[str, Any]:
     shared = (given["cube"].astype(float), given["angles"], None, float(given["fwhm"]))
     return {
         f"loci residual {tol:g}": reduce(
-            *shared, dist_threshold=100, tol=tol, full_output=True, verbose=False, **how
+            *shared, dist_threshold=100, tol=tol, optim_scale_fact=1, full_output=True, verbose=False, **how
         )[0]
         for tol in (1e-8, 1e-2)
     }
@@ -138,7 +138,7 @@ def _asdi(given: Mapping[str, Any]) -> dict[str, Any]:
     shrink = _module("vip_hci.preproc").cube_rescaling_wavelengths
     size, planes = given["smooth"].shape[-1], np.repeat(given["smooth"][:1], len(scales), axis=0)
     shared: dict[str, Any] = {"scaling": "temp-mean", "check_memory": False, "verbose": False, **_CV}
-    place = {"inverse": True, "y_in": size, "x_in": size, "full_output": False}
+    place = {"inverse": True, "y_in": size, "x_in": size, "full_output": True}
     spectral = {"scale_list": scales.min() ** -1 * scales, "adimsdi": "single", "imlib2": "opencv"}
     residual = psfsub.pca(
         given["stretched"],
@@ -159,7 +159,7 @@ def _asdi(given: Mapping[str, Any]) -> dict[str, Any]:
         **shared,
     )
     return {
-        "shrunk": shrink(planes, 1 / scales, **place, imlib="opencv", interpolation="lanczos4"),
+        "shrunk": shrink(planes, 1 / scales, **place, imlib="opencv", interpolation="lanczos4")[0],
         "joint residual": residual,
         "joint image": image,
     }

@@ -30,7 +30,7 @@ from tests.reduce.recipes.folder_job import run
 __all__ = ["rows"]
 
 _CUBES, _GOAL, _LEAST_S = 4, 1.7, 20.0
-_SIZE, _FRAMES = 251, 120
+_SIZE, _FRAMES = 251, 160
 _ALGORITHMS = ("pca",)
 
 
