@@ -81,12 +81,13 @@ def test_a_shrunk_frame_covers_what_lies_within_the_frame(shape: tuple[int, int]
 @pytest.mark.parametrize(
     ("x", "y"), [(40.3, 22.6), (30.0, 30.0), (59.4, 30.2), (30.7, 0.8), (1.2, 58.9), (75.0, 30.0)]
 )
-def test_stamps_stretch_as_the_frames_they_are_in(x: float, y: float) -> None:
+@pytest.mark.parametrize("shape", [(SIZE, SIZE), (57, 65)])
+def test_stamps_stretch_as_the_frames_they_are_in(shape: tuple[int, int], x: float, y: float) -> None:
     """Pixels and spline coefficients, at the edges and outside as well; frames at four scales."""
     rows, columns = np.mgrid[-9:10, -9:10]
     psf = prepare_psf(airy(columns, rows) / airy_flux())
     angles, scales = np.array([0.0, 10.0, 20.0, 30.0]), np.array([1.0, 0.9, 0.72, 0.995])
-    shape, centre = (SIZE, SIZE), (30.0, 30.0)
+    centre = (float(shape[1] // 2), float(shape[0] // 2))
     stamps = companion_stamps(psf, x, y, angles, centre, shape)
     ours = rescaled_stamps(stamps, scales, centre, shape)
     frames = inject(np.zeros((4, *shape)), angles, psf, [(x, y, 1.0)])
@@ -94,16 +95,16 @@ def test_stamps_stretch_as_the_frames_they_are_in(x: float, y: float) -> None:
         truth = rescale(frames[t : t + 1], float(scale))
         inside = covered(shape, float(scale))
         splines = coefficients(truth)[0]
-        pixels = _placed(ours.data[t], int(ours.left[t]), int(ours.low[t]))
+        pixels = _placed(shape, ours.data[t], int(ours.left[t]), int(ours.low[t]))
         assert np.max(np.abs(pixels - truth[0])[inside]) <= 5e-6
         margin = (int(ours.left[t]) - MARGIN, int(ours.low[t]) - MARGIN)
-        assert np.max(np.abs(_placed(ours.spline[t], *margin) - splines)[inside]) <= 2e-5
+        assert np.max(np.abs(_placed(shape, ours.spline[t], *margin) - splines)[inside]) <= 2e-5
 
 
-def _placed(stamp: np.ndarray, left: int, low: int) -> np.ndarray:
-    frame = np.zeros((SIZE, SIZE))
+def _placed(shape: tuple[int, int], stamp: np.ndarray, left: int, low: int) -> np.ndarray:
+    frame = np.zeros(shape)
     for j in range(stamp.shape[0]):
         for i in range(stamp.shape[1]):
-            if 0 <= low + j < SIZE and 0 <= left + i < SIZE:
+            if 0 <= low + j < shape[0] and 0 <= left + i < shape[1]:
                 frame[low + j, left + i] = stamp[j, i]
     return frame
