@@ -87,7 +87,7 @@ class Star:
 
 
 def empty_sequence(seed: int, plan: SequencePlan | None = None, *, speckled: bool = True) -> Sequence1:
-    """A star without companions: 101 pixels, 32 frames, 60 degrees, FWHM 3.9 pixels, or by another plan."""
+    """A star without companions, by the plan that most algorithms share or by another."""
     plan = replace(plan or PLAN, speckled=speckled)
     return simulate_sequence(plan, np.random.default_rng([seed, 1]))
 

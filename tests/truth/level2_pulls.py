@@ -13,7 +13,7 @@ from tests.truth.level2_cubes import contrast_law, reduced, scale_of, star_of
 
 __all__ = ["Recovery", "pull_rows", "recover"]
 
-_BANDS = ((3.0, 4.5), (4.5, 7.0), (7.0, 9.5), (9.5, 12.0))  # lambda/D: one companion in each
+_BANDS = ((3.0, 4.5), (4.5, 7.0), (7.0, 9.5), (9.5, 11.5))  # lambda/D: one companion in each
 _BRIGHT = (2.0, 4.0)  # times the 5 sigma contrast
 _MEAN, _LEAST, _MOST = 0.2, 0.8, 1.2
 _ENOUGH = 200
