@@ -6,6 +6,8 @@ its covariance over time (`paco_covariance`). The flux is b / a with variance 1 
 
 Unlike in the paper h is the PSF on the middle of a pixel; a and b are taken to the track's places between
 pixels (`paco_track`), which gives flux and variance of the shifted PSF to 1 %.
+Nor is h drawn out where the field turns within a frame: fits and throughputs, whose injections are, take it
+in, and the filter that is too sharp costs 3 % of the signal to noise at an arc of 7 pixels, in white noise.
 
 The mean takes in what a companion leaves where it passes, and so does the covariance: a companion dims
 itself. `PacoReduction.patch` learns both anew for each injection, so that fits and throughputs take it in.
