@@ -2,7 +2,7 @@
 
 Rows for ``make bench-level2 JOBS=memory``: `rows()`. Alone, and with another side and number of frames:
 ``python -m tests.bench.memory_level2 401 128``. The cube comes through `external_cube`, is read, reduced,
-searched, characterised and written as by ``hcvo reduce``.
+searched, characterised and written as by ``hcvo reduce``, with two candidates at most. It takes hours.
 """
 
 import json
@@ -33,7 +33,8 @@ __all__ = ["rows"]
 
 _SIZE, _FRAMES, _CHANNELS = 801, 256, 2
 _MOST_MIB = 8192.0
-_LIMIT_S = 1800.0
+_LIMIT_S = 7200.0
+_CANDIDATES = 2  # more take time, not memory
 _BLOCK = 16  # frames made at a time
 _TURN_DEG = 50.0
 _PLANET = (60.0, 40.0, 30.0)  # separation in pixels, position angle, peak
@@ -136,6 +137,7 @@ def _measured(name: str, out: Path, cubes: list[Path], shape: tuple[int, int]) -
         return [Row(case, f"peak memory, failed: {last}", None, "MiB", goal, ok=False)]
     told = json.loads(ended.stdout.splitlines()[-1])
     peak, seconds = told["peak_mib"], told["seconds"]
+    click.echo(f"  {peak:.0f} MiB, {seconds:.0f} s", err=True)
     return [
         Row(case, "peak memory", peak, "MiB", goal, ok=peak <= _MOST_MIB),
         Row(case, "time, whole recipe, one thread", seconds, "s", "", ok=True),
@@ -143,14 +145,14 @@ def _measured(name: str, out: Path, cubes: list[Path], shape: tuple[int, int]) -
 
 
 def _child(name: str, out: Path, cubes: list[Path]) -> None:
-    """Run one recipe with its defaults and tell what it needed."""
+    """Run one recipe with its defaults, but for the number of candidates, and tell what it needed."""
     recipe = next(r for r in REGISTRY if r.name == name)
     out.mkdir()
     files = {"cube": [source(cubes[0])]}
     if cubes[1:]:
         files["reference"] = [source(path) for path in cubes[1:]]
     begin = time.perf_counter()
-    recipe.run(files, recipe.parameters(), FolderJob(out, 1))
+    recipe.run(files, recipe.parameters.model_validate({"max_candidates": _CANDIDATES}), FolderJob(out, 1))
     click.echo(json.dumps({"seconds": time.perf_counter() - begin, "peak_mib": peak_mib()}))
 
 
