@@ -37,12 +37,13 @@ def with_negatives(
     Returns
     -------
     tuple[CandidateRow, ...]
-        In their order; as they were for candidates without a good fit.
+        In their order; as they were for candidates without a good fit, and for those fainter than 5 sigmas:
+        the scene is not without them.
     """
     out: list[CandidateRow] = []
     for number, detection in enumerate(found.detections, start=1):
         own = [row for row in rows if row.candidate == number]
-        if detection.good:
+        if detection.good and detection.subtracted:
             negative = negative_companion(found.scene, detection.companion)
             own = [_checked(row, found, (detection.companion, negative), scale_mas) for row in own]
             if any(row.neg_differs for row in own):
