@@ -145,7 +145,7 @@ def with_joint_components(reduction: JointReduction, components: int) -> JointRe
         Shares the data; weights taken anew from the noise. Two channels of SDI have no components.
     """
     pair = reduction.rule is _other
-    rule = _other if pair else _components(components, centred=len(reduction.groups) == 1)
+    rule = _other if pair else _components(components, centred=reduction.stretched.centred)
     return reduce_groups(
         reduction.stretched, reduction.groups, rule, reduction.how, (None, reduction.spectrum)
     )

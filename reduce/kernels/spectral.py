@@ -81,6 +81,8 @@ class Stretched:
         (y, x) 1 where pixels make the modes, else 0.
     gram : NDArray[np.float64]
         (channel x time, channel x time) products of the frames over the mask.
+    centred : bool
+        Whether the mean over all frames is subtracted.
     """
 
     spline: NDArray[np.float32]
@@ -89,6 +91,7 @@ class Stretched:
     times: int
     mask: NDArray[np.float32]
     gram: NDArray[np.float64]
+    centred: bool
 
 
 def align(channel: JointChannel, mask: NDArray[np.bool_] | None = None, *, centred: bool = True) -> Stretched:
@@ -130,7 +133,7 @@ def align(channel: JointChannel, mask: NDArray[np.bool_] | None = None, *, centr
     for part in parts:
         planes[part] = coefficients(planes[part])
     turns = (channel.angles_deg, np.repeat(channel.scales, times))
-    return Stretched(planes, bad, turns, times, used.astype(np.float32), gram)
+    return Stretched(planes, bad, turns, times, used.astype(np.float32), gram, centred)
 
 
 def _products_of(inside: NDArray[np.float32], *, centred: bool) -> NDArray[np.float64]:

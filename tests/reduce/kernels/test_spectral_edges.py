@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from reduce.kernels.asdi import joint_grid, reduce_asdi, with_joint_components
+from reduce.kernels.asdi import joint_grid, reduce_asdi, reduce_sdi, with_joint_components
 from reduce.kernels.channels import Channel
 from reduce.kernels.inject import prepare_psf
 from reduce.kernels.joint import JointChannel, join
@@ -207,3 +207,34 @@ def test_of_one_channel_kind_the_patch_holds_each_channels_gap() -> None:
         assert np.allclose(patch, reduction.image[8:17, 9:18], atol=1e-4, equal_nan=True)
         other = with_joint_components(reduction, 2)
         assert np.allclose(other.image, reduction.image, atol=1e-5, equal_nan=True)
+
+
+def test_no_components_leave_all_but_the_mean() -> None:
+    """Of one wavelength and without turn the image is the frames' own."""
+    joint = join([_flat_channel(seed) for seed in range(3)])
+    found = reduce_asdi(joint, 0)
+    less = joint.cube - joint.cube.mean(axis=0)
+    assert np.allclose(found.images, less.reshape(3, 1, SIZE, SIZE)[:, 0], atol=1e-5)
+
+
+def test_as_many_components_as_there_may_be_leave_nothing() -> None:
+    joint = join([_flat_channel(seed) for seed in range(3)])
+    assert np.abs(reduce_asdi(joint, 2).images).max() < 1e-3
+    some = reduce_sdi(joint, 2).images.reshape(3, -1)
+    data = joint.cube.reshape(3, -1).astype(np.float64)
+    u, s, vt = np.linalg.svd(data, full_matrices=False)
+    assert np.allclose(some, s[2] * u[:, 2:] @ vt[2:], atol=1e-3)
+
+
+def _flat_channel(seed: int) -> Channel:
+    y, x = np.mgrid[-6:7, -6:7]
+    frame = np.random.default_rng(seed).normal(size=(1, SIZE, SIZE)).astype(np.float32)
+    return Channel(frame, np.zeros(1), prepare_psf(airy(x, y) / airy_flux()), 4.0, 1e4, 1.6)
+
+
+def test_another_number_of_components_of_sdi_is_the_reduction_with_it() -> None:
+    several, single, pair = _joint(), join([_flat_channel(seed) for seed in range(3)]), _joint((1.0, 1.2))
+    for joint, first, second in ((several, 2, 1), (single, 2, 1), (pair, 1, 1)):
+        other = with_joint_components(reduce_sdi(joint, first), second)
+        direct = reduce_sdi(joint, second)
+        assert np.allclose(other.images, direct.images, atol=1e-5, equal_nan=True)
