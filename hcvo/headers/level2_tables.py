@@ -26,7 +26,9 @@ class CandidateRow:
     """One detection in one channel, or in the stack of channels."""
 
     candidate: int = _column("J", "", "number of the candidate, from 1", "meta.id")
-    channel: int = _column("J", "", "channel from 0; -1 stack of channels", "meta.number")
+    channel: int = _column(
+        "J", "", "channel from 0; -1 stack; of channels reduced as one 0 is all, 1 ... each", "meta.number"
+    )
     wavelength: float = _column("D", "um", "wavelength", "em.wl.central")
     sep: float = _column("D", "mas", "separation, the same fit in all channels", "pos.angDistance")
     sep_err: float = _column("D", "mas", "1 sigma error of SEP", "stat.error;pos.angDistance")

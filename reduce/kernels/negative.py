@@ -7,6 +7,7 @@ through the whole algorithm. First place and a factor on all fluxes are sought t
 channel at that place.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +23,7 @@ __all__ = ["negative_companion"]
 _DISC = 1.0  # FWHM: radius of the disc in which the residual is minimised
 _SIMPLEX = np.array([[-0.3, -0.2, -0.2], [0.25, -0.15, 0.1], [-0.1, 0.3, 0.1], [0.1, 0.1, -0.15]])
 # corners about the fit: x and y in FWHM, flux relative; the fit itself is none
+_NEARER = 0.2  # of it: once more where something worse than the fit was found
 _CLOSE = 2e-3  # FWHM and relative flux: the simplex has shrunk to the place and flux
 _TRIALS = 120  # of the simplex; half of them do
 _REACH = 0.5  # relative: how far a channel's flux may lie off that of the common factor ...
@@ -66,13 +68,20 @@ def negative_companion(scene: Scene, companion: Companion) -> Companion:
         x, y = companion.x + theta[0] * fwhm, companion.y + theta[1] * fwhm
         return sum(disc.left(c, x, y, f * (1 + theta[2])) for c, f in enumerate(companion.flux))
 
-    options = {"initial_simplex": _SIMPLEX, "xatol": _CLOSE, "fatol": np.inf, "maxfev": _TRIALS}
-    theta = optimize.minimize(left, np.zeros(3), method="Nelder-Mead", options=options).x
+    theta = _least(left, _SIMPLEX)
+    if left(theta) > left(np.zeros(3)):  # a side valley, as those of companions that shape the components
+        theta = _least(left, _SIMPLEX * _NEARER)
     x, y = companion.x + float(theta[0]) * fwhm, companion.y + float(theta[1]) * fwhm
     fluxes = [f * (1 + float(theta[2])) for f in companion.flux]
     if len(fluxes) > 1:
         fluxes = [_flux(disc, c, (x, y), flux) for c, flux in enumerate(fluxes)]
     return Companion(x, y, tuple(fluxes))
+
+
+def _least(left: Callable[[NDArray[np.float64]], float], corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where a function is least, from the corners of a first simplex."""
+    options = {"initial_simplex": corners, "xatol": _CLOSE, "fatol": np.inf, "maxfev": _TRIALS}
+    return np.asarray(optimize.minimize(left, corners[0], method="Nelder-Mead", options=options).x)
 
 
 def _disc(scene: Scene, companion: Companion) -> _Disc:

@@ -22,6 +22,7 @@ from reduce.recipes.level1_cube import Level1Cube, Systematics
 from reduce.recipes.level2_candidates import candidate_rows, with_false_rates
 from reduce.recipes.level2_curve import contrast_rows, corrected_images, curve
 from reduce.recipes.level2_negative import with_negatives
+from reduce.recipes.level2_spectrum import spectrum_rows
 
 __all__ = ["Level2", "Level2Parameters", "Searched", "Setting", "run_level2", "searched"]
 
@@ -50,7 +51,9 @@ class Level2Parameters(Parameters):
         default=16, ge=3, description="injected copies behind the errors of each candidate"
     )
     negative: bool = Field(
-        default=True, description="look for place and flux of each candidate by a negative companion as well"
+        default=True,
+        description="look for place and flux of each candidate by a negative companion as well; not where "
+        "all channels are reduced as one: their spectrum is the second opinion",
     )
     branches: int = Field(default=3, ge=1, description="azimuths of injection at each separation of a curve")
     step_fwhm: float = Field(default=1.0, gt=0, description="step in separation of the contrast curve, FWHM")
@@ -114,7 +117,7 @@ class Level2:
     contrast : tuple[ContrastRow, ...]
         Empty when no star flux is known.
     candidates : tuple[CandidateRow, ...]
-        For each candidate the stack, then the channels.
+        For each candidate the stack, then the channels; of channels reduced as one 0 is all, 1 ... each.
     inner_mas, outer_mas : float
         Separations searched.
     systematics : Systematics
@@ -270,8 +273,9 @@ def run_level2(
     found, known, limits = done.found, done.known, (done.inner_px, done.outer_px)
     systematics = _systematics(level1.systematics, parameters)
     rows = candidate_rows(level1, found, parameters.injections, systematics, job, known)
-    if parameters.negative:
+    if parameters.negative and not level1.joined:  # as one, bright trials shape the components: no opinion
         rows = with_negatives(rows, found, level1.scale_mas, job)
+    spectra = spectrum_rows(level1, found, rows)
     job.progress(0.7)
     points = curve(found, limits, parameters.step_fwhm * found.scene.fwhm, parameters.branches, known)
     job.progress(0.9)
@@ -295,7 +299,12 @@ def run_level2(
     if not rows:
         return level2
     alarms = false_alarms(found.scene, found.companions, done.algorithm, limits)  # last: uses up the scene
-    return replace(level2, candidates=with_false_rates(rows, alarms))
+    return replace(level2, candidates=_in_order([*with_false_rates(rows, alarms), *spectra]))
+
+
+def _in_order(rows: Sequence[CandidateRow]) -> tuple[CandidateRow, ...]:
+    """Of each candidate the stack, then the channels."""
+    return tuple(sorted(rows, key=lambda row: (row.candidate, row.channel)))
 
 
 def _known(

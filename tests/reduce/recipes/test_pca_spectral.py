@@ -81,6 +81,20 @@ def test_the_companion_is_found_with_its_contrast(asdi: FolderJob) -> None:
     assert row.significance > 5
 
 
+def test_the_spectrum_of_the_companion_has_every_channel(asdi: FolderJob) -> None:
+    rows = read_candidates(asdi.made[ProductKind.CANDIDATES].path)
+    assert [row.channel for row in rows] == [-1, 0, *range(1, 8)]
+    header = fits.getheader(asdi.made[ProductKind.RESIDUAL].path)
+    for row in rows[2:]:
+        assert row.wavelength == pytest.approx(header[f"JWAVE{row.channel}"])
+        assert (row.sep, row.pa, row.n_injections) == (rows[0].sep, rows[0].pa, rows[0].n_injections)
+        assert abs(row.contrast - _CONTRAST) < 4 * row.contrast_err
+        assert rows[0].contrast_err < row.contrast_err < 0.02 * _CONTRAST
+        assert row.dmag_err == pytest.approx(1.0857 * row.contrast_err / row.contrast, rel=1e-3)
+        assert 2 < row.significance < row.snr
+        assert np.isnan([row.false_rate, row.neg_contrast, row.neg_sep]).all()
+
+
 def test_the_products_hold_every_channel_and_say_how_they_were_made(asdi: FolderJob) -> None:
     path = asdi.made[ProductKind.RESIDUAL].path
     header = fits.getheader(path)
