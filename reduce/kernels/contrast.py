@@ -16,8 +16,8 @@ from scipy import stats
 from reduce.kernels.aperture import disc_weights, weighed
 from reduce.kernels.characterise import clear_azimuths
 from reduce.kernels.fit import Scene
-from reduce.kernels.inject import Companion
-from reduce.kernels.reduction import cut
+from reduce.kernels.inject import Companion, Stamps
+from reduce.kernels.reduction import Reduction, cut
 from reduce.kernels.snr import Rings, prepare_rings, ring_noise
 from reduce.kernels.throughput import OPAQUE
 
@@ -80,6 +80,36 @@ class Throughput:
     common: float
     azimuths: int
     settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Site:
+    """Where companions are injected: what does not depend on their flux.
+
+    Attributes
+    ----------
+    reduction : Reduction
+        Of the channel.
+    place : tuple[int, int, int]
+        x, y, half of a patch around it.
+    before : NDArray[np.float32]
+        (y, x) the patch without companions.
+    discs : tuple[NDArray[np.float64], NDArray[np.float64]]
+        (y, x) weights of the channel's own aperture and of that of the stack.
+    stamps : Stamps
+        Of unit flux.
+    """
+
+    reduction: Reduction
+    place: tuple[int, int, int]
+    before: NDArray[np.float32]
+    discs: tuple[NDArray[np.float64], NDArray[np.float64]]
+    stamps: Stamps
+
+    def share(self, flux: float) -> tuple[float, float]:
+        """Throughput of a companion of some flux, in both apertures."""
+        change = self.reduction.patch([(self.stamps, flux)], *self.place) - self.before
+        return weighed(change, self.discs[0]) / flux, weighed(change, self.discs[1]) / flux
 
 
 def noise_at(rings: Rings, radius: float) -> tuple[float, float]:
@@ -167,18 +197,20 @@ def contrast_curve(
     points: list[CurvePoint] = []
     guesses = [0.5] * len(rings)
     for radius in radii:
-        through = []
+        through: list[Throughput] = []
+        sites: list[list[_Site]] = []
         azimuths, _ = clear_azimuths(scene.channels[0].centre, radius, scene.fwhm, companions, branches)
         for c, ring in enumerate(rings):
             deviation, count = noise_at(ring, radius)
             wanted = threshold_flux(deviation, count, nsigma)
-            passed = throughput_at(scene, c, (radius, azimuths), wanted, guesses[c])
+            sites.append(_sites(scene, c, (radius, azimuths)))
+            passed = _through(sites[c], wanted, guesses[c])
             guesses[c] = passed.own if np.isfinite(passed.own) and passed.own > 0 else guesses[c]
             through.append(passed)
             points.append(_point((c, radius, count - 1), wanted, flux[c], passed))
         deviation, count = noise_at(stacked, radius)
         wanted = threshold_flux(deviation, count, nsigma)
-        passed = _through_stack(scene, (radius, azimuths), wanted, through)
+        passed = _through_stack(scene, sites, wanted, through)
         points.append(_point((-1, radius, count - 1), wanted, reference, passed))
     return sorted(points, key=lambda p: (p.channel < 0, p.channel))
 
@@ -193,7 +225,7 @@ def _point(place: tuple[int, float, float], wanted: float, star: float, passed: 
 
 
 def _through_stack(
-    scene: Scene, ring: tuple[float, NDArray[np.float64]], wanted: float, through: Sequence[Throughput]
+    scene: Scene, sites: Sequence[Sequence[_Site]], wanted: float, through: Sequence[Throughput]
 ) -> Throughput:
     """Throughput of the stack at its own limit, which is deeper than those of the channels.
 
@@ -208,7 +240,7 @@ def _through_stack(
     again = through
     if (own > 0).all() and first > 0:
         levels = wanted / (first * reference) * flux * own
-        again = [throughput_at(scene, c, ring, float(levels[c]), float(own[c])) for c in range(len(own))]
+        again = [_through(sites[c], float(levels[c]), float(own[c])) for c in range(len(own))]
     passed = float(share @ [t.common for t in again])
     return Throughput(passed, passed, min(t.azimuths for t in again), all(t.settled for t in again))
 
@@ -236,9 +268,28 @@ def throughput_at(
     Throughput
         Of azimuths with data; NaN and none of them for a flux that is not positive.
     """
-    radius, azimuths = ring
-    tried = azimuths if wanted > 0 else azimuths[:0]
-    found = [_through_one(scene, channel, radius, float(a), (wanted, guess)) for a in tried]
+    return _through(_sites(scene, channel, ring), wanted, guess)
+
+
+def _sites(scene: Scene, channel: int, ring: tuple[float, NDArray[np.float64]]) -> list[_Site]:
+    c, reduction = scene.channels[channel], scene.reductions[channel]
+    half = int(np.ceil(max(c.fwhm, scene.fwhm) / 2)) + 2
+    sites = []
+    for azimuth in ring[1]:
+        x, y = c.centre[0] - ring[0] * np.sin(azimuth), c.centre[1] + ring[0] * np.cos(azimuth)
+        ix, iy = round(x), round(y)
+        own, common = (
+            disc_weights(2 * half + 1, width / 2, x - ix + half, y - iy + half)
+            for width in (c.fwhm, scene.fwhm)
+        )
+        before = cut(reduction.image, ix, iy, half)
+        stamps = scene.stamps(channel, x, y)
+        sites.append(_Site(reduction, (ix, iy, half), before, (own, common), stamps))
+    return sites
+
+
+def _through(sites: Sequence[_Site], wanted: float, guess: float) -> Throughput:
+    found = [_through_one(site, wanted, guess) for site in sites if wanted > 0]
     there = [f for f in found if np.isfinite(f[:2]).all()]
     if not there:
         return Throughput(float("nan"), float("nan"), 0, settled=False)
@@ -246,24 +297,12 @@ def throughput_at(
     return Throughput(float(own), float(common), len(there), all(f[2] for f in there))
 
 
-def _through_one(
-    scene: Scene, channel: int, radius: float, azimuth: float, level: tuple[float, float]
-) -> tuple[float, float, bool]:
+def _through_one(site: _Site, wanted: float, through: float) -> tuple[float, float, bool]:
     """Throughput in both apertures, and whether the flux injected last arrived at the level."""
-    c, reduction = scene.channels[channel], scene.reductions[channel]
-    wanted, through = level
-    x, y = c.centre[0] - radius * np.sin(azimuth), c.centre[1] + radius * np.cos(azimuth)
-    ix, iy, half = round(x), round(y), int(np.ceil(max(c.fwhm, scene.fwhm) / 2)) + 2
-    before = cut(reduction.image, ix, iy, half)
-    size, place = 2 * half + 1, (x - ix + half, y - iy + half)
-    own_disc, common_disc = (disc_weights(size, width / 2, *place) for width in (c.fwhm, scene.fwhm))
-    stamps = scene.stamps(channel, x, y)
     own = common = float("nan")
     last = 0.0
     for number in range(_ROUNDS):
-        flux = wanted / max(through, 0.02)
-        change = reduction.patch([(stamps, flux)], ix, iy, half) - before
-        own, common = weighed(change, own_disc) / flux, weighed(change, common_disc) / flux
+        own, common = site.share(wanted / max(through, 0.02))
         step = own - through
         if not np.isfinite(own) or abs(step) <= _STEADY * max(own, 0.02):
             return own, common, bool(np.isfinite(own))
