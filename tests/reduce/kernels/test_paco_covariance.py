@@ -184,16 +184,23 @@ def test_a_patch_with_a_pixel_that_never_varies_has_no_weights(cube: np.ndarray)
 
 
 def test_a_matrix_that_is_no_covariance_has_no_weights() -> None:
-    """Pixels more alike each other than themselves; hardly shrunk, for frames are many."""
+    """Pixels as alike as each is to itself, or more; hardly shrunk, for frames are many."""
     disc = patch_disc(1.0)
     number = np.arange(81, dtype=np.int32).reshape(9, 9)
     weights, shrinkage = np.full((2, 5), np.nan, np.float32), np.full(2, np.nan, np.float32)
     layout = (disc.dy * 9 + disc.dx, disc.lag)
-    for alike, known in ((0.5, True), (1.2, False)):
+    for alike, frames, known in ((0.5, 10**6, True), (1.2, 10**6, False), (1.0, 10**12, False)):
         covariances = np.full((81, disc.lag_y.size), alike, np.float32)
         covariances[:, 0] = 1.0
         patch_weights(
-            covariances, np.array([40, 41]), number, layout, np.ones(5, np.float32), 10**6, weights, shrinkage
+            covariances,
+            np.array([40, 41]),
+            number,
+            layout,
+            np.ones(5, np.float32),
+            frames,
+            weights,
+            shrinkage,
         )
         assert np.isfinite(shrinkage).all() == known
         assert weights.any() == known
