@@ -400,6 +400,16 @@ def test_one_frame_is_searched_by_what_needs_no_turn(cube: Path, tmp_path: Path)
     assert rows
 
 
+def test_faint_candidates_are_listed_with_their_rate_and_left_in_the_data(cube: Path, tmp_path: Path) -> None:
+    given = cadi.CadiParameters(threshold=2.2, step_fwhm=6.0, injections=3, branches=1, max_candidates=6)
+    made = run(cadi.RECIPE, {"cube": cube}, given, tmp_path).made
+    rows = read_candidates(made[ProductKind.CANDIDATES].path)
+    faint = [row for row in rows if row.channel == -1 and row.significance < 5]
+    assert faint
+    assert all(np.isnan(row.neg_sep) and not row.neg_differs for row in faint)  # they are left in the scene
+    assert all(row.false_rate >= 0 and row.false_rate_max > row.false_rate for row in rows)
+
+
 def test_a_psf_off_its_middle_is_refused(cube: Path, tmp_path: Path) -> None:
     def roll(hdus: fits.HDUList) -> None:
         hdus["PSF"].data = np.roll(hdus["PSF"].data, 1, axis=2)
