@@ -59,6 +59,28 @@ def test_tracks_are_marked_where_they_begin_to_touch() -> None:
     assert truth.sum() > 8
 
 
+@pytest.mark.parametrize(
+    ("shape", "reach", "first"),
+    [
+        ((11, 11), 3, None),  # 5 known pixels each way: one too few
+        ((12, 12), 3, (3, 3)),
+        ((13, 12), 3, (4, 3)),
+        ((13, 11), 3, None),
+        ((11, 13), 3, None),
+        ((6, 7), 0, (0, 1)),
+        ((5, 7), 0, None),
+    ],
+)
+def test_too_few_known_pixels_hold_no_place(
+    shape: tuple[int, int], reach: int, first: tuple[int, int] | None
+) -> None:
+    """The middle of the frame, between edges of which nothing is known."""
+    marks = np.zeros(shape, np.bool_)
+    middle = np.array([shape[0] // 2 * shape[1] + shape[1] // 2])
+    mark_tracks(middle, np.zeros(1), reach, marks)
+    assert list(map(tuple, np.argwhere(marks))) == ([] if first is None else [first])
+
+
 def test_marks_spread_by_steps() -> None:
     marks = np.zeros((6, 7), np.bool_)
     marks[2, 3] = marks[4, 5] = True
