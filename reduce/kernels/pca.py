@@ -7,7 +7,6 @@ An injection changes G by products of small stamps with the data, so that what a
 patch of the final image becomes is exact, with no linearisation, in milliseconds.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
@@ -26,7 +25,6 @@ __all__ = [
     "PcaReduction",
     "gram_matrix",
     "modes_in_time",
-    "pca_images",
     "pca_residual",
     "projector",
     "reduce_pca",
@@ -142,38 +140,6 @@ def pca_residual(
     residual = (mixing @ flat).reshape(values.shape)
     residual[bad] = np.nan
     return residual
-
-
-def pca_images(
-    cube: NDArray[np.floating],
-    angles_deg: NDArray[np.floating],
-    components: Sequence[int],
-    mask: NDArray[np.bool_] | None = None,
-    how: str = "median",
-) -> NDArray[np.float32]:
-    """Final images for a list of component counts, sharing all but mixing, rotation and combination.
-
-    Parameters
-    ----------
-    cube : NDArray[np.floating]
-        (time, y, x); NaN = no data.
-    angles_deg : NDArray[np.floating]
-        (time,) derotation angles.
-    components : Sequence[int]
-        Counts.
-    mask : NDArray[np.bool_] | None
-        (y, x) pixels the modes are made from; None is all.
-    how : str
-        'median' or 'mean' over time.
-
-    Returns
-    -------
-    NDArray[np.float32]
-        (count, y, x), north up.
-    """
-    sequenced = sequence(cube, temporal_mean(cube))
-    modes = modes_in_time(_masked_gram(sequenced, mask))
-    return np.stack([_image(sequenced, removal(modes, k), angles_deg, how) for k in components])
 
 
 def _masked_gram(sequenced: Sequenced, mask: NDArray[np.bool_] | None) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ from reduce.kernels.leading_modes import LeadingModes
 from reduce.kernels.least_squares import LeastSquares
 from reduce.kernels.loci import Loci
 from reduce.kernels.paco import reduce_paco
-from reduce.kernels.pca import gram_matrix, pca_images, pca_residual, reduce_pca
+from reduce.kernels.pca import gram_matrix, pca_residual, reduce_pca
 from reduce.kernels.references import ReferenceFrames, choose_references
 from reduce.kernels.regional import Solver, lay_frames
 from reduce.kernels.regions import Regions, Ring, divide
@@ -92,7 +92,7 @@ def _given(folder: Path) -> _Images:
         for sep, pa in ((0.0, 0.0), (14.0, 80.0), (32.0, 200.0))
     ]
     given["smooth"] = np.sum(planets, axis=0).astype(np.float32)
-    given["image"] = pca_images(given["cube"], given["angles"], [_COMPONENTS])[0]
+    given["image"] = reduce_pca(given["cube"], given["angles"], _COMPONENTS).image
     given["image"] = np.nan_to_num(given["image"])
     given["injected"] = np.array(_FLUX)
     return given | _spectral(folder)

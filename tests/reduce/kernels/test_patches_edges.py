@@ -7,7 +7,7 @@ import pytest
 
 from reduce.kernels.cadi import cadi_residual, reduce_cadi
 from reduce.kernels.inject import Stamps, companion_stamps, inject, prepare_psf
-from reduce.kernels.pca import pca_images, pca_residual, reduce_pca, with_components
+from reduce.kernels.pca import pca_residual, reduce_pca, with_components
 from reduce.kernels.reduction import Parts, Reduction, WholeReduction, sequence
 
 _ANGLES = np.array([-30.0, -11.0, 4.0, 15.0, 33.0, 62.0])
@@ -110,15 +110,12 @@ def test_the_whole_reduction_is_one_of_the_injected_cube() -> None:
 
 def test_counts_of_components_share_their_data() -> None:
     cube, mask = _cube(gaps=True), _mask()
-    images = pca_images(cube, _ANGLES, [1, 3], mask, "mean")
-    for image, count in zip(images, (1, 3), strict=True):
+    for count in (1, 3):
         one = reduce_pca(cube, _ANGLES, count, mask, "mean")
-        np.testing.assert_array_equal(image, one.image)
         other = with_components(reduce_pca(cube, _ANGLES, 2, mask, "mean"), count)
         np.testing.assert_array_equal(other.image, one.image)
         assert other.components == count
         np.testing.assert_array_equal(other.patch([], 14, 13, 2), one.patch([], 14, 13, 2))
-    np.testing.assert_array_equal(pca_images(cube, _ANGLES, [2])[0], reduce_pca(cube, _ANGLES, 2).image)
 
 
 def test_a_sequence_lays_time_fastest_and_marks_gaps() -> None:

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from reduce.kernels.pca import gram_matrix, pca_images, pca_residual, projector, reduce_pca, with_components
+from reduce.kernels.combine import combine
+from reduce.kernels.derotate import derotate
+from reduce.kernels.pca import gram_matrix, pca_residual, projector, reduce_pca, with_components
 from reduce.kernels.reduction import WholeReduction
 from tests.reduce.kernels.planted import speckle_sequence
 
@@ -52,10 +54,10 @@ def test_all_components_leave_nothing_and_none_only_takes_the_mean(cube: np.ndar
 
 
 def test_a_list_of_counts_gives_the_single_images(cube: np.ndarray, angles: np.ndarray) -> None:
-    many = pca_images(cube, angles, [1, 3, 6])
-    for image, k in zip(many, (1, 3, 6), strict=True):
+    for k in (1, 3, 6):
         one = reduce_pca(cube, angles, k)
-        assert np.nanmax(np.abs(image - one.image)) <= 1e-4 * np.nanmax(np.abs(image))
+        alone = combine(derotate(pca_residual(cube, k), angles), "median")
+        assert np.nanmax(np.abs(alone - one.image)) <= 1e-4 * np.nanmax(np.abs(alone))
         assert np.array_equal(
             with_components(reduce_pca(cube, angles, 2), k).image, one.image, equal_nan=True
         )
