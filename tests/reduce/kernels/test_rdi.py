@@ -262,3 +262,47 @@ def test_what_shares_too_little_is_not_compared_and_never_kept(stars: tuple[np.n
     references[1] = np.where(np.isfinite(references[1]), 3.0, np.nan)
     assert np.isnan(resemblance(cube, references, mask)[0])
     assert resemblance(cube, references, mask)[1] == 0.0
+
+
+def test_frames_with_gaps_on_a_bright_background_are_compared_as_well() -> None:
+    rng = np.random.default_rng(8)
+    cube, references = rng.normal(size=(3, 9, 9)) + 3e5, 4 * rng.normal(size=(4, 9, 9)) - 7e5
+    references[:2] += 5 * (cube[:2] - 3e5)
+    mask = np.ones((9, 9), np.bool_)
+    mask[0] = False
+    cube[1, 3, :4] = references[2, 5, 2:] = np.nan
+    truth = [
+        np.mean([np.corrcoef(frame[both], other[both])[0, 1] for frame in cube
+                 for both in [mask & np.isfinite(frame) & np.isfinite(other)]])
+        for other in references
+    ]  # fmt: skip
+    np.testing.assert_allclose(resemblance(cube, references, mask), truth, atol=1e-6)
+
+
+def test_half_of_a_science_frame_is_enough_and_an_empty_one_counts_for_nothing() -> None:
+    rng = np.random.default_rng(9)
+    cube, reference = rng.normal(size=(2, 1, 8)), rng.normal(size=(1, 1, 8))
+    mask = np.ones((1, 8), np.bool_)
+    reference[0, 0, 4:] = np.nan  # half of the first frame
+    cube[1] = np.nan
+    truth = np.corrcoef(cube[0, 0, :4], reference[0, 0, :4])[0, 1]
+    assert resemblance(cube, reference, mask) == pytest.approx([truth])
+    reference[0, 0, 3] = np.nan
+    assert np.isnan(resemblance(cube, reference, mask)).all()
+    cube[0, 0, 7] = np.nan  # 3 of 7: still too few
+    assert np.isnan(resemblance(cube, reference, mask)).all()
+    cube[0, 0, 6] = np.nan  # 3 of 6
+    truth = np.corrcoef(cube[0, 0, :3], reference[0, 0, :3])[0, 1]
+    assert resemblance(cube, reference, mask) == pytest.approx([truth])
+
+
+def test_flat_frames_with_gaps_resemble_nothing() -> None:
+    rng = np.random.default_rng(10)
+    cube, reference = rng.normal(size=(2, 1, 8)), rng.normal(size=(2, 1, 8))
+    mask = np.ones((1, 8), np.bool_)
+    reference[0], cube[0] = 3.0, 0.25
+    reference[1, 0, 0] = np.nan
+    found = resemblance(cube, reference, mask)
+    assert found[0] == 0.0
+    truth = np.corrcoef(cube[1, 0, 1:], reference[1, 0, 1:])[0, 1]
+    assert found[1] == pytest.approx(truth / 2)  # of two science frames one is flat
