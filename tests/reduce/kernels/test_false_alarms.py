@@ -79,8 +79,8 @@ def test_the_rate_counts_peaks_as_high_and_bounds_what_it_may_be() -> None:
 
 def test_peaks_are_sought_between_the_separations_and_off_companions() -> None:
     image = np.random.default_rng(4).normal(size=(_SIZE, _SIZE))
-    y, x = np.indices(image.shape)
-    image += 9 * airy(x - 50.0, y - 30.0) + 9 * airy(x - 30.0, y - 48.0)  # 20 and 18 px out
+    y, x = np.mgrid[:_SIZE, :_SIZE].astype(float)
+    image = image + 9 * airy(x - 50.0, y - 30.0) + 9 * airy(x - 30.0, y - 48.0)  # 20 and 18 px out
     near = Companion(50.0, 30.0, (1.0,))
     assert np.sum(noise_peaks(image, FWHM, (10.0, 26.0)) > 6) == 2
     assert np.sum(noise_peaks(image, FWHM, (10.0, 26.0), (near,)) > 6) == 1
@@ -110,3 +110,24 @@ def test_a_mirrored_channel_turns_back_with_its_smear_and_forgets_its_stamps() -
         assert abs(middles[0]) >= 4
     assert type(both.mirrored()) is type(both)
     assert join([plain, plain], None).mirrored().smear_deg is None
+
+
+def test_each_channel_loses_its_own_flux_and_the_stack_has_the_weights_of_the_scene() -> None:
+    place, fluxes = (9.0, 150.0), (6000.0, 15000.0)
+    channels = [_channel(30 + n, (*place, flux)) for n, flux in enumerate(fluxes)]
+    clean = [_channel(30 + n).mirrored() for n in range(2)]
+    scene = _scene(*channels)
+    weights = scene.weights
+    alarms = false_alarms(scene, (Companion(*sky_pixel(_SIZE, *place), fluxes),), plain_adi, _BETWEEN)
+    assert len(alarms.peaks) == 3
+    images = [plain_adi(one).image for one in clean]
+    stacked = np.tensordot(weights, np.stack(images), 1)
+    for peaks, image in zip(alarms.peaks, [*images, stacked], strict=True):
+        assert peaks[:4] == pytest.approx(noise_peaks(image, FWHM, _BETWEEN)[:4], abs=0.1)
+
+
+def test_the_separations_themselves_are_searched() -> None:
+    y, x = np.mgrid[:_SIZE, :_SIZE].astype(float)
+    image = np.random.default_rng(4).normal(size=(_SIZE, _SIZE)) + 9 * airy(x - 50.0, y - 30.0)  # 20 px out
+    for between, expected in (((20.0, 26.0), 1), ((8.0, 20.0), 1), ((20.01, 20.02), 0)):
+        assert np.sum(noise_peaks(image, FWHM, between) > 7) == expected
