@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from reduce.kernels.joint import JointChannel
 from reduce.kernels.spectral import JointReduction, Modes, Rule, align, reduce_groups
-from reduce.kernels.subspace import leading
+from reduce.kernels.subspace import block_size, leading
 
 __all__ = ["joint_grid", "reduce_asdi", "reduce_sdi", "with_joint_components"]
 
@@ -34,7 +34,9 @@ def _components(count: int, *, centred: bool) -> Rule:
             vectors = leading(gram, count, start)
             return Modes(vectors[:, :count], vectors[:, :count], vectors)
         mean = gram.mean(axis=0)
-        vectors = leading(gram - mean - mean[:, None] + mean.mean(), count, start)
+        centred_gram = gram - (mean - mean.mean())
+        centred_gram -= mean[:, None]
+        vectors = leading(centred_gram, count, start)
         modes = np.column_stack([np.full(size, size**-0.5), vectors[:, :count]])
         return Modes(modes, modes, vectors)
 
@@ -142,10 +144,18 @@ def with_joint_components(reduction: JointReduction, components: int) -> JointRe
     Returns
     -------
     JointReduction
-        Shares the data; weights taken anew from the noise. Two channels of SDI have no components.
+        Shares the data, and the decomposition if that was for as many; weights taken anew from the noise.
+        Two channels of SDI have no components.
     """
     pair = reduction.rule is _other
     rule = _other if pair else _components(components, centred=reduction.stretched.centred)
+    starts = [modes.start for modes in reduction.modes]
+    enough = all(start.shape[1] >= block_size(components, len(start)) for start in starts)
     return reduce_groups(
-        reduction.stretched, reduction.groups, rule, reduction.how, (None, reduction.spectrum)
+        reduction.stretched,
+        reduction.groups,
+        rule,
+        reduction.how,
+        (None, reduction.spectrum),
+        starts if enough else None,
     )

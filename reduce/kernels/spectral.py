@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import blas
 
 from reduce.kernels.channels import Channel
 from reduce.kernels.combine import combine, temporal_mean
@@ -224,11 +225,9 @@ class JointReduction:
         for number, (group, before) in enumerate(zip(self.groups, self.modes, strict=True)):
             gram = self.stretched.gram[group, group].copy()
             for at, (injected, flux) in enumerate(given):
-                cross = flux * injected.cross[number]
-                gram += cross + cross.T
+                _add(injected.cross[number], flux, gram)
                 for other, more in given[: at + 1]:
-                    own = flux * more * injected.with_other(other, self.groups)[number]
-                    gram += own if other is injected else own + own.T
+                    _add(injected.with_other(other, self.groups)[number], flux * more, gram)
             made.append(self.rule(gram, before.start))
         return made
 
@@ -259,7 +258,7 @@ class _Injected:
     spline : NDArray[np.float32]
         (n, y, x) of the second box.
     cross : Sequence[NDArray[np.float64]]
-        For each group (n, n): products of the data's frames with those of the source.
+        For each group (n, n): products of the data's frames with those of the source, and their transpose.
     """
 
     source: Stamps
@@ -271,7 +270,7 @@ class _Injected:
     _others: dict[int, tuple["_Injected", Sequence[NDArray[np.float64]]]] = field(default_factory=dict)
 
     def with_other(self, other: "_Injected", groups: Sequence[slice]) -> Sequence[NDArray[np.float64]]:
-        """For each group (n, n): products of this source's frames with those of another one."""
+        """For each group (n, n): what products of this source's frames with another's add to the data's."""
         if id(other) not in self._others:
             self._others[id(other)] = (other, _products(self, other, groups))
         return self._others[id(other)][1]
@@ -285,7 +284,7 @@ def _inject(stretched: Stretched, groups: Sequence[slice], source: Stamps) -> _I
     pixels *= stretched.mask[box[2] : box[3], box[0] : box[1]]
     wide, spline = _dense(stamps.spline, stamps.left - MARGIN, stamps.low - MARGIN, shape)
     data = values_of(stretched.spline, box)
-    cross = [_cross(data[group], pixels[group]) for group in groups]
+    cross = [_both_ways(_cross(data[group], pixels[group])) for group in groups]
     return _Injected(source, stamps, (box, wide), pixels, spline, cross)
 
 
@@ -323,7 +322,7 @@ def _add_images(
 
 
 def _products(first: _Injected, second: _Injected, groups: Sequence[slice]) -> list[NDArray[np.float64]]:
-    """For each group (n, n): products of the frames of two sources, over the part they share."""
+    """For each group (n, n): products of the frames of two sources over the part they share, both ways."""
     if first is second:
         return [_cross(frames, frames) for frames in (first.pixels[group] for group in groups)]
     shared = _shared(first.boxes[0], second.boxes[0])
@@ -331,7 +330,16 @@ def _products(first: _Injected, second: _Injected, groups: Sequence[slice]) -> l
         nothing = np.zeros((len(first.pixels), len(first.pixels)))
         return [nothing[group, group] for group in groups]
     a, b = (_part(s.pixels, s.boxes[0], shared) for s in (first, second))
-    return [_cross(a[group], b[group]) for group in groups]
+    return [_both_ways(_cross(a[group], b[group])) for group in groups]
+
+
+def _both_ways(products: NDArray[np.float64]) -> NDArray[np.float64]:
+    return products + products.T
+
+
+def _add(products: NDArray[np.float64], factor: float, gram: NDArray[np.float64]) -> None:
+    """Add products times a factor in place, without a copy of either."""
+    blas.daxpy(products.ravel(), gram.ravel(), a=factor)
 
 
 def _cross(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -367,6 +375,7 @@ def reduce_groups(
     rule: Rule,
     how: str,
     weighing: tuple[NDArray[np.float64] | None, NDArray[np.float64]],
+    starts: Sequence[NDArray[np.float64]] | None = None,
 ) -> JointReduction:
     """Reduce all channels together and keep what injections need.
 
@@ -383,13 +392,18 @@ def reduce_groups(
     weighing : tuple[NDArray[np.float64] | None, NDArray[np.float64]]
         (channel,) weights of the mean over channels, None takes spectrum / noise**2 with the
         robust deviation of each channel's image; and (channel,) spectrum of a companion.
+    starts : Sequence[NDArray[np.float64]] | None
+        For each group where the rule begins; None is nowhere.
 
     Returns
     -------
     JointReduction
         Images and patches.
     """
-    modes = [rule(stretched.gram[group, group], None) for group in groups]
+    modes = [
+        rule(stretched.gram[group, group], starts[number] if starts else None)
+        for number, group in enumerate(groups)
+    ]
     left, right = _together(groups, modes, len(stretched.spline))
     subtracted = mode_images(stretched.spline, right)
     images = []

@@ -58,7 +58,7 @@ class _Spectral:
         self.wavelengths = [float(w) for w in channel.wavelengths_um]
         given = (setting.mask, self.parameters.combine)
         if not self.prepared:
-            number = self.components or self.grid[0]
+            number = max(self.parameters.numbers or self.grid)  # its decomposition holds all the others
             self.prepared[number] = self.reduce(channel, number, *given)
         ((number, first),) = self.prepared.items()
         if not self.components:

@@ -105,7 +105,11 @@ def test_each_number_has_the_products_of_a_run_of_its_own(
             facts = read_product_facts(header)
             assert (facts.algorithm, facts.recipe) == (f"{recipe.name}-{number}", recipe.name)
             assert (header["NCOMP"], header["NCOMPAUT"]) == (number, False)
-            np.testing.assert_array_equal(fits.getdata(path), fits.getdata(alone.files[recipe.name, kind]))
+            one, other = fits.getdata(path), fits.getdata(alone.files[recipe.name, kind])
+            if recipe is pca_spectral.ASDI:  # from one decomposition: to rounding
+                np.testing.assert_allclose(one, other, rtol=0, atol=1e-4 * np.nanmax(np.abs(other)))
+            else:
+                np.testing.assert_array_equal(one, other)
 
 
 def test_a_cube_is_read_and_decomposed_once(
