@@ -5,6 +5,7 @@ import pytest
 from scipy import ndimage, stats
 
 from reduce.kernels.channels import Channel
+from reduce.kernels.false_alarms import noise_peaks
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion, prepare_psf
 from reduce.kernels.metrics import Trials, false_positives, limits, trials
@@ -92,3 +93,40 @@ def test_only_what_is_between_the_separations_and_off_companions_is_false() -> N
     assert false_positives(bright, (), [6.0], (10.0, 34.0))[0] == 1
     assert false_positives(bright, (), [6.0], (28.0, 34.0))[0] == 0
     assert false_positives(bright, (planted,), [6.0], (10.0, 34.0))[0] == 0
+
+
+@pytest.mark.parametrize(("fwhm", "radius", "size"), [(4.0, 6.0, (41, 61)), (12.0, 20.0, (101, 121))])
+def test_a_trial_is_students_t_of_the_apertures_on_its_ring(
+    fwhm: float, radius: float, size: tuple[int, int]
+) -> None:
+    """Fields that rise linearly: an aperture holds its area times their value at its middle."""
+    cy, cx = size[0] // 2, size[1] // 2
+    y, x = np.indices(size)
+    side = np.arange(-20.0, 21.0)
+    psf_image = np.exp(-4 * np.log(2) * (side[None] ** 2 + side[:, None] ** 2) / fwhm**2)
+    psf = prepare_psf(psf_image / (0.5 * np.pi * fwhm**2 / (4 * np.log(2))))  # half of it in 1 FWHM
+    slopes, stars, weights = ((0.3, 0.5, 7.0), (-0.4, 0.2, 1.0)), (1e4, 3e4), np.array([0.3, 0.7])
+    made = [
+        Channel((a * x + b * y + c)[None].astype(np.float32), np.zeros(1), psf, fwhm, star)
+        for (a, b, c), star in zip(slopes, stars, strict=True)
+    ]
+    scene = Scene(made, [reduce_noadi(c.cube, c.angles_deg) for c in made], weights)
+    a, b, c = weights @ np.array(slopes)
+    area, contrasts = np.pi * fwhm**2 / 4, [0.0, 2e-3, -1e-3]
+    number = int(np.pi / np.arcsin(fwhm / (2 * radius)))  # apertures side by side
+    found = trials(scene, radius, contrasts, (), 6)
+    for k, pa in enumerate(np.radians([30.0, 90.0, 150.0, 210.0, 270.0, 330.0])):
+        ring = pa + 2 * np.pi * np.arange(number) / number
+        values = area * (a * (cx - radius * np.sin(ring)) + b * (cy + radius * np.cos(ring)) + c)
+        for contrast, ours in zip(contrasts, found.significance[:, k], strict=True):
+            flux = values[0] + contrast * (0.3 * 1e4 + 0.7 * 3e4)
+            error = np.std(values[1:], ddof=1) * np.sqrt(number / (number - 1))
+            t = (flux - values[1:].mean()) / error
+            assert ours == pytest.approx(-stats.norm.ppf(stats.t.sf(t, number - 2)), rel=0.02, abs=0.01)
+
+
+def test_a_peak_counts_above_the_threshold_not_at_it() -> None:
+    scene = _scene(channels=1)
+    peaks = np.sort(noise_peaks(scene.image, FWHM, (8.0, 34.0), ()))
+    found = false_positives(scene, (), [peaks[-1], peaks[-2], peaks[0], peaks[0] - 1e-6], (8.0, 34.0))
+    assert found.tolist() == [0, 1, len(peaks) - 1, len(peaks)]
