@@ -348,8 +348,8 @@ def _warn_of_smear(level1: Level1Cube, outer: float, fwhm: float, job: Job) -> N
     moved = float(np.radians(turn)) * outer
     if moved > _SMEAR_FWHM * fwhm:
         job.log.warning(
-            "rotation within a frame is not modelled (DEROTATION has no SMEAR; external_cube takes smear_deg or "
-            "smear_share): far out, companions are smeared, injected ones are not",
+            "rotation within a frame is not modelled (DEROTATION has no SMEAR; external_cube takes "
+            "smear_deg or smear_share): far out, companions are smeared, injected ones are not",
             deg_per_frame=round(turn, 3),
             px_at_outer=round(moved, 2),
             from_mas=round(_SMEAR_FWHM * fwhm / float(np.radians(turn)) * level1.scale_mas),
