@@ -94,6 +94,8 @@ def test_targets_and_their_tests_are_there() -> None:
         assert target.quick or target.tests, target.name
         for test in (*target.quick, *target.tests):
             assert _is_there(test.removeprefix("--deselect=")), test
+        for function in target.within:
+            assert _is_there(f"{target.module}::{function}"), f"{target.name}: {function}"
 
 
 def test_every_planted_fault_can_be_put_in_and_has_its_tests() -> None:
@@ -132,6 +134,13 @@ def test_a_kind_is_held_by_all_tests_of_its_faults() -> None:
 
 def test_each_equivalent_has_a_reason() -> None:
     assert all(entry.why and (CHECKOUT / entry.file).is_file() for entry in read_equivalents())
+
+
+def test_equivalents_are_of_the_code_that_is_there() -> None:
+    """Lines may run on in the code; the list has them as one."""
+    for entry in read_equivalents():
+        text = " ".join((CHECKOUT / entry.file).read_text(encoding="utf-8").split())
+        assert entry.before in text, f"{entry.file}, {entry.within}: {entry.before}"
 
 
 def test_one_fault_a_mutant_and_none_twice(tmp_path: Path) -> None:
