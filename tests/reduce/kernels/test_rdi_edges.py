@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reduce.kernels.inject import Stamps, companion_stamps, prepare_psf
-from reduce.kernels.rdi import library_modes, reduce_rdi, with_library_modes
+from reduce.kernels.rdi import _projections, library_modes, reduce_rdi, with_library_modes
 
 _SHAPE, _FRAMES = (15, 19), 4
 _STILL = np.zeros(_FRAMES)
@@ -136,3 +136,15 @@ def test_more_modes_than_there_are_are_all_of_them() -> None:
     assert reduce_rdi(_frames(10, _FRAMES), _STILL, library, 1).components == 1
     with pytest.raises(ValueError, match="wanted the same"):
         reduce_rdi(_frames(10, _FRAMES)[:, :, 1:], _STILL, library, 1)
+
+
+def test_every_pixel_of_a_stamp_that_is_in_the_frame_and_the_mask_counts() -> None:
+    data = np.random.default_rng(12).normal(size=(5, 4, 5)).astype(np.float32)
+    left, low = np.array([-2, 3, 16, 7, 17]), np.array([5, -1, 4, 12, 13])
+    library = library_modes(_frames(13, 4), 3, _mask())
+    whole = np.zeros((5, 35, 39))
+    for t in range(5):
+        whole[t, low[t] + 10 : low[t] + 14, left[t] + 10 : left[t] + 15] = data[t]
+    inside = whole[:, 10:25, 10:29] * library.mask
+    wanted = np.einsum("tyx,kyx->tk", inside, library.modes[:2])
+    np.testing.assert_allclose(_projections(Stamps(data, left, low, data), library, 2), wanted, atol=1e-6)
