@@ -67,10 +67,14 @@ def temporal_median(cube: NDArray[np.floating]) -> NDArray[np.float32]:
     """
     stack = np.ascontiguousarray(cube, dtype=np.float32)
     out = np.empty(stack.shape[1:], np.float32)
-    bits, flat, network = stack.reshape(len(stack), -1).view(np.int32), out.reshape(-1), _network(len(stack))
+    bits, flat, networks = (
+        stack.reshape(len(stack), -1).view(np.int32),
+        out.reshape(-1),
+        _networks(len(stack)),
+    )
 
     def some(begin: int, end: int) -> None:
-        _median_rows(bits, network, (begin, end), flat)
+        _median_rows(bits, networks, (begin, end), flat)
 
     each_piece(some, flat.size, ENOUGH // (_WIDTH * len(stack)) * _WIDTH + _WIDTH)
     return out
@@ -122,58 +126,60 @@ def _batcher(size: int) -> list[tuple[int, int]]:
 
 
 @lru_cache(maxsize=64)
-def _network(size: int) -> NDArray[np.int64]:
-    """Comparators that the middle values depend on, in order, (n, 2)."""
+def _networks(size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Comparators that the middle values depend on, and those that sort all, in order, (n, 2)."""
     wanted = {(size - 1) // 2, size // 2}
-    kept = []
-    for low, high in reversed(_batcher(size)):
+    kept, every = [], _batcher(size)
+    for low, high in reversed(every):
         if low in wanted or high in wanted:
             kept.append((low, high))
             wanted |= {low, high}
-    return np.array(kept[::-1], np.int64).reshape(-1, 2)
+    return np.array(kept[::-1], np.int64).reshape(-1, 2), np.array(every, np.int64).reshape(-1, 2)
 
 
 @compiled
-def _median_of(values: NDArray[np.float32]) -> float:
-    there = values[~np.isnan(values)]
-    size = there.size
-    if size == 0:
-        return np.nan
-    there.sort()
-    middle: float = there[size // 2]
-    if size % 2 == 0:
-        middle = np.float32(0.5) * (there[size // 2 - 1] + middle)
-    return middle
+def _sort_block(block: NDArray[np.int32], network: NDArray[np.int64]) -> None:
+    for c in range(network.shape[0]):
+        first, second = block[network[c, 0]], block[network[c, 1]]
+        for i in range(_WIDTH):
+            a, b = first[i], second[i]
+            first[i] = min(a, b)
+            second[i] = max(a, b)
+
+
+@compiled
+def _take_block(rows: NDArray[np.int32], block: NDArray[np.int32], there: NDArray[np.int32]) -> bool:
+    """Numbers of (time, pixel) in order as integers, NaN last; how many there are, and if any is NaN."""
+    frames, n = rows.shape
+    there[:n] = frames
+    for t in range(frames):
+        row, into = rows[t], block[t]
+        for i in range(n):
+            gap = (row[i] & _MAGNITUDE) > _INFINITY
+            into[i] = _MAGNITUDE if gap else row[i] ^ ((row[i] >> 31) & _MAGNITUDE)
+            there[i] -= gap
+    return bool(there[:n].min() < frames)
 
 
 @compiled
 def _median_rows(
-    bits: NDArray[np.int32], network: NDArray[np.int64], pixels: tuple[int, int], out: NDArray[np.float32]
+    bits: NDArray[np.int32],
+    networks: tuple[NDArray[np.int64], NDArray[np.int64]],
+    pixels: tuple[int, int],
+    out: NDArray[np.float32],
 ) -> None:
     """Medians of float32 given as their bits, (time, pixel), from the first of `pixels` up to the second."""
     frames = bits.shape[0]
-    block = np.empty((frames, _WIDTH), np.int32)
-    gaps = np.empty(_WIDTH, np.int32)
+    block, there = np.zeros((frames, _WIDTH), np.int32), np.empty(_WIDTH, np.int32)
+    two = np.empty(2, np.int32)
+    middle, half = two.view(np.float32), np.float32(0.5)
     for start in range(pixels[0], pixels[1], _WIDTH):
-        n = min(_WIDTH, pixels[1] - start)
-        gaps[:] = 0
-        for t in range(frames):
-            row, into = bits[t, start : start + n], block[t]
-            for i in range(n):
-                into[i] = row[i] ^ ((row[i] >> 31) & _MAGNITUDE)
-                gaps[i] |= (row[i] & _MAGNITUDE) > _INFINITY
-        for c in range(network.shape[0]):
-            first, second = block[network[c, 0]], block[network[c, 1]]
-            for i in range(_WIDTH):
-                a, b = first[i], second[i]
-                first[i] = min(a, b)
-                second[i] = max(a, b)
-        lower, upper = block[(frames - 1) // 2], block[frames // 2].copy()
-        for i in range(n):
-            lower[i] ^= (lower[i] >> 31) & _MAGNITUDE
-            upper[i] ^= (upper[i] >> 31) & _MAGNITUDE
-        below, above = lower.view(np.float32), upper.view(np.float32)
-        for i in range(n):
-            out[start + i] = below[i] if frames % 2 else np.float32(0.5) * (below[i] + above[i])
-        for place in np.flatnonzero(gaps[:n]):
-            out[start + place] = _median_of(bits[:, start + place].copy().view(np.float32))
+        end = min(start + _WIDTH, pixels[1])
+        gaps = _take_block(bits[:, start:end], block, there)
+        _sort_block(block, networks[1 if gaps else 0])
+        for i in range(end - start):
+            count = there[i]
+            for k in range(2):
+                value = block[(count - 1 + k) // 2 if count else 0, i]
+                two[k] = value ^ ((value >> 31) & _MAGNITUDE)
+            out[start + i] = middle[0] if count % 2 else half * (middle[0] + middle[1])

@@ -4,29 +4,50 @@ Convention: PA_sky = PA_detector + angle, position angles counted from +y toward
 the same as ``scipy.ndimage.rotate(frame, -angle, reshape=False)``.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from reduce.kernels.compiled import compiled
-from reduce.kernels.spline import coefficients, cubic_weights, mirrored
+from reduce.kernels.lanes import ONE, spline_sum
+from reduce.kernels.spline import cubic_weights, filter_plane, mirrored
 from reduce.kernels.threads import ENOUGH, each_piece
 
 __all__ = ["derotate", "detector_position", "holes", "rotate_splines"]
 
 _EDGE = 1e-6  # pixel: a rotation by 90 degrees lands on the edge within rounding
+_BLOCK = 64  # columns of the output done one line after the other
 _STEEP = 1e-9  # pixels a column: a line of the output that stays on one column or row of the frame
 
 
 @compiled
-def _columns_within(start: float, step: float, last: float) -> tuple[float, float]:
-    """First and last i, not yet whole numbers, for which start + step i lies between 1 and last."""
-    low, high = 1.0 + _EDGE, last - _EDGE
+def _whole(pixels: float) -> int:
+    """In units of 1 / ONE: a step rounded so is off by 1e-7 pixel after a thousand."""
+    return int(np.rint(pixels * ONE))
+
+
+@compiled
+def _columns_within(start: float, step: float, low: float, high: float) -> tuple[float, float]:
+    """First and last i, not yet whole numbers, for which start + step i lies between low and high."""
     if high < low or (abs(step) < _STEEP and not low <= start <= high):
         return np.inf, -np.inf
     if abs(step) < _STEEP:
         return -np.inf, np.inf
     first, final = (low - start) / step, (high - start) / step
     return (first, final) if first <= final else (final, first)
+
+
+@compiled
+def _stretch_within(
+    x: float, y: float, step: tuple[float, float], margin: float, shape: tuple[int, int]
+) -> tuple[int, int]:
+    """Columns begin to end - 1 of a line at (x, y) + step i that lie `margin` or more within the frame."""
+    ny, nx = shape
+    a, b = _columns_within(x, step[0], margin, nx - 1.0 - margin)
+    c, d = _columns_within(y, step[1], margin, ny - 1.0 - margin)
+    begin = int(min(max(np.ceil(max(a, c)), 0.0), float(nx)))
+    return begin, max(begin, int(min(max(np.floor(min(b, d)) + 1.0, 0.0), float(nx))))
 
 
 @compiled
@@ -50,66 +71,57 @@ def _at_edge(plane: NDArray[np.float32], bad: NDArray[np.bool_], x: float, y: fl
 
 
 @compiled
-def _weigh(
-    x: float,
-    y: float,
-    cosine: float,
-    sine: float,
-    width: int,
-    weights: NDArray[np.float32],
-    first: NDArray[np.int32],
-) -> None:
-    """Weights of the 4 columns and 4 rows (8, i) and the first of the 4 x 4 pixels of each place on a line.
-
-    Place i is (x + cosine i, y - sine i), both >= 1; pixels are counted through a plane of `width` columns.
-    """
-    one, two_thirds, sixth, three = np.float32(1), np.float32(2 / 3), np.float32(1 / 6), np.float32(3)
-    for i in range(first.size):
-        px, py = x + cosine * i, y - sine * i
-        column, row = np.int32(px), np.int32(py)
-        first[i] = (row - 1) * width + column - 1
-        f, g = np.float32(px - column), np.float32(py - row)
-        rest, cube = one - f, f * f * f * sixth
-        a, b = rest * rest * rest * sixth, three * cube - f * f + two_thirds
-        weights[0, i], weights[1, i], weights[2, i], weights[3, i] = a, b, one - a - b - cube, cube
-        rest, cube = one - g, g * g * g * sixth
-        a, b = rest * rest * rest * sixth, three * cube - g * g + two_thirds
-        weights[4, i], weights[5, i], weights[6, i], weights[7, i] = a, b, one - a - b - cube, cube
-
-
-@compiled
-def _sum_weighted(
+def _interpolate(
     pixels: NDArray[np.float32],
     width: int,
-    weights: NDArray[np.float32],
-    first: NDArray[np.int32],
+    start: tuple[int, int],
+    step: tuple[int, int],
     out: NDArray[np.float32],
 ) -> None:
-    """4 x 4 pixels times their weights; unsigned numbers spare the test whether one counts from the end."""
-    n, one, two, three = np.uint64(width), np.uint64(1), np.uint64(2), np.uint64(3)
+    """Values at start + step i, in units of 1 / ONE; all of their 4 x 4 pixels lie within the plane."""
     for i in range(out.size):
-        p = np.uint64(first[i])
-        q, r, s = p + n, p + n + n, p + n + n + n
-        a, b, c, d = weights[4, i], weights[5, i], weights[6, i], weights[7, i]
-        out[i] = (
-            weights[0, i] * (a * pixels[p] + b * pixels[q] + c * pixels[r] + d * pixels[s])
-            + weights[1, i]
-            * (a * pixels[p + one] + b * pixels[q + one] + c * pixels[r + one] + d * pixels[s + one])
-            + weights[2, i]
-            * (a * pixels[p + two] + b * pixels[q + two] + c * pixels[r + two] + d * pixels[s + two])
-            + weights[3, i]
-            * (a * pixels[p + three] + b * pixels[q + three] + c * pixels[r + three] + d * pixels[s + three])
-        )
+        out[i] = spline_sum(pixels, width, start[0] + step[0] * i, start[1] + step[1] * i)
 
 
 @compiled
-def _blank(bad: NDArray[np.bool_], first: NDArray[np.int32], width: int, out: NDArray[np.float32]) -> None:
-    """NaN where one of the 4 x 4 pixels is bad; `bad` is flat."""
+def _blank(
+    bad: NDArray[np.bool_],
+    width: int,
+    start: tuple[int, int],
+    step: tuple[int, int],
+    out: NDArray[np.float32],
+) -> None:
+    """NaN where one of the 4 x 4 pixels of `_interpolate` is bad; `bad` is flat."""
     for i in range(out.size):
-        for r in range(4):
-            p = first[i] + r * width
+        column, row = (start[0] + step[0] * i) // ONE, (start[1] + step[1] * i) // ONE
+        for r in range(row - 1, row + 3):
+            p = r * width + column - 1
             if bad[p] | bad[p + 1] | bad[p + 2] | bad[p + 3]:
                 out[i] = np.nan
+
+
+@compiled
+def _fill_edges(
+    plane: NDArray[np.float32],
+    bad: NDArray[np.bool_],
+    step: tuple[float, float],
+    origin: tuple[float, float],
+    spans: NDArray[np.int64],
+    out: NDArray[np.float32],
+) -> None:
+    """Pixels outside the frame and at its edge; `spans` (y, 2) get columns begin, end of the rest."""
+    for j in range(len(out)):
+        x, y = origin[0] - step[1] * j, origin[1] + step[0] * j
+        enter, leave = _stretch_within(x, y, step, -2.0 * _EDGE, plane.shape)
+        begin, end = _stretch_within(x, y, step, 1.0 + _EDGE, plane.shape)
+        begin, end = (begin, end) if begin < end else (leave, leave)
+        out[j, :enter] = np.nan
+        out[j, leave:] = np.nan
+        for i in range(enter, begin):
+            out[j, i] = _at_edge(plane, bad, x + step[0] * i, y + step[1] * i)
+        for i in range(end, leave):
+            out[j, i] = _at_edge(plane, bad, x + step[0] * i, y + step[1] * i)
+        spans[j, 0], spans[j, 1] = begin, end
 
 
 @compiled
@@ -121,25 +133,23 @@ def _rotate_plane(
     centre: tuple[float, float],
     out: NDArray[np.float32],
 ) -> None:
-    """Lines of the output in three parts: in the middle one all 4 x 4 pixels lie within the plane."""
+    """Edges, then the inner part by blocks of columns, whose pixels stay near the processor."""
     ny, nx = plane.shape
     cx, cy = centre
-    weights, first = np.empty((8, nx), np.float32), np.empty(nx, np.int32)
-    for j in range(ny):
-        x, y = cx - cosine * cx + sine * (j - cy), cy + sine * cx + cosine * (j - cy)
-        a, b = _columns_within(x, cosine, nx - 2.0)
-        c, d = _columns_within(y, -sine, ny - 2.0)
-        begin = int(min(max(np.ceil(max(a, c)), 0.0), float(nx)))
-        end = max(begin, int(min(max(np.floor(min(b, d)) + 1.0, 0.0), float(nx))))
-        for i in range(begin):
-            out[j, i] = _at_edge(plane, bad, x + cosine * i, y - sine * i)
-        for i in range(end, nx):
-            out[j, i] = _at_edge(plane, bad, x + cosine * i, y - sine * i)
-        line, its_first = out[j, begin:end], first[: end - begin]
-        _weigh(x + cosine * begin, y - sine * begin, cosine, sine, nx, weights, its_first)
-        _sum_weighted(plane.ravel(), nx, weights, its_first, line)
-        if bad.size:
-            _blank(bad.ravel(), its_first, nx, line)
+    step = (cosine, -sine)
+    x, y = cx - cosine * cx - sine * cy, cy + sine * cx - cosine * cy
+    whole = (_whole(step[0]), _whole(step[1]))
+    spans = np.empty((ny, 2), np.int64)
+    _fill_edges(plane, bad, step, (x, y), spans, out)
+    for left in range(0, nx, _BLOCK):
+        for j in range(ny):
+            begin, end = max(left, spans[j, 0]), min(left + _BLOCK, spans[j, 1])
+            if begin >= end:
+                continue
+            start = (_whole(x + sine * j + cosine * begin), _whole(y + cosine * j - sine * begin))
+            _interpolate(plane.ravel(), nx, start, whole, out[j, begin:end])
+            if bad.size:
+                _blank(bad.ravel(), nx, start, whole, out[j, begin:end])
 
 
 def derotate(
@@ -171,8 +181,12 @@ def derotate(
     if len(angles_deg) != len(cube):
         raise ValueError(f"{len(angles_deg)} angles for {len(cube)} frames; wanted one a frame")
     bad = holes(cube)
-    planes = coefficients(np.where(bad, 0.0, cube) if bad.size else cube)
-    return rotate_splines(planes, bad, angles_deg, centre)
+
+    def spline(t: int, plane: NDArray[np.float32]) -> None:
+        plane[:] = np.where(bad[t], 0.0, cube[t]) if bad.size else cube[t]
+        filter_plane(plane)
+
+    return _rotated(spline, bad, angles_deg, (cube.shape, centre), np.ones(len(cube)))
 
 
 def holes(cube: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -224,20 +238,37 @@ def rotate_splines(
     NDArray[np.float32]
         (time, y, x) as `derotate`.
     """
-    _, ny, nx = planes.shape
+    stretch = np.ones(len(planes)) if scales is None else np.asarray(scales, np.float64)
+
+    def spline(t: int, plane: NDArray[np.float32]) -> None:
+        plane[:] = planes[t]
+
+    return _rotated(spline, bad, angles_deg, (planes.shape, centre), stretch)
+
+
+def _rotated(
+    spline: Callable[[int, NDArray[np.float32]], None],
+    bad: NDArray[np.bool_],
+    angles_deg: NDArray[np.floating],
+    given: tuple[tuple[int, ...], tuple[float, float] | None],
+    stretch: NDArray[np.floating],
+) -> NDArray[np.float32]:
+    """Rotate planes as `spline` writes them: one that was just written is near the processor."""
+    (frames, ny, nx), centre = given
     middle = centre if centre is not None else (float(nx // 2), float(ny // 2))
     none = np.zeros((0, 0), np.bool_)
-    out = np.empty(planes.shape, np.float32)
-    stretch = np.ones(len(out)) if scales is None else np.asarray(scales, np.float64)
+    out = np.empty((frames, ny, nx), np.float32)
     angle = np.radians(np.asarray(angles_deg, np.float64))
     cosine, sine = stretch * np.cos(angle), stretch * np.sin(angle)
 
     def some(begin: int, end: int) -> None:
+        plane = np.empty((ny, nx), np.float32)
         for t in range(begin, end):
+            spline(t, plane)
             mask = bad[t] if bad.size and bad[t].any() else none
-            _rotate_plane(planes[t], mask, cosine[t], sine[t], middle, out[t])
+            _rotate_plane(plane, mask, cosine[t], sine[t], middle, out[t])
 
-    each_piece(some, len(out), ENOUGH // (2 * ny * nx) + 1)
+    each_piece(some, frames, ENOUGH // (2 * ny * nx) + 1)
     return out
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from reduce.kernels.compiled import compiled
 from reduce.kernels.threads import ENOUGH, each_piece
 
-__all__ = ["coefficients", "cubic_weights", "mirrored", "value_at"]
+__all__ = ["coefficients", "cubic_weights", "filter_plane", "mirrored", "value_at"]
 
 _POLE = np.float32(np.sqrt(3.0) - 2.0)
 _REACH = 14  # |pole|**14 = 1e-8: further samples do not matter in float32
@@ -85,33 +85,36 @@ def _filter_columns(plane: NDArray[np.float32]) -> None:
 
 
 @compiled
-def _filter_rows(plane: NDArray[np.float32], begin: int, end: int) -> None:
+def _filter_rows(rows: NDArray[np.float32], lines: NDArray[np.float32]) -> None:
     """Filter rows side by side: each number waits for the one before it in its own row only."""
-    nx = plane.shape[1]
-    for j in range(begin, end):
-        first = np.float32(0.0)
-        weight = np.float32(1.0)
+    few, nx = rows.shape
+    six, lanes = np.float32(6.0), range(few)
+    for j in lanes:
+        first, weight = np.float32(0.0), np.float32(1.0)
         for k in range(_REACH):
-            first += weight * plane[j, mirrored(k, nx)]
+            first += weight * rows[j, mirrored(k, nx)]
             weight *= _POLE
-        plane[j, 0] = np.float32(6.0) * first
+        lines[0, j] = six * first
     for i in range(1, nx):
-        for j in range(begin, end):
-            plane[j, i] = np.float32(6.0) * plane[j, i] + _POLE * plane[j, i - 1]
-    for j in range(begin, end):
-        plane[j, nx - 1] = _TAIL * (plane[j, nx - 1] + _POLE * plane[j, nx - 2])
+        for j in lanes:
+            lines[i, j] = six * rows[j, i] + _POLE * lines[i - 1, j]
+    for j in lanes:
+        lines[nx - 1, j] = _TAIL * (lines[nx - 1, j] + _POLE * lines[nx - 2, j])
+        rows[j, nx - 1] = lines[nx - 1, j]
     for i in range(nx - 2, -1, -1):
-        for j in range(begin, end):
-            plane[j, i] = _POLE * (plane[j, i + 1] - plane[j, i])
+        for j in lanes:
+            lines[i, j] = _POLE * (lines[i + 1, j] - lines[i, j])
+            rows[j, i] = lines[i, j]
 
 
 @compiled
-def _filter(planes: NDArray[np.float32]) -> None:
-    ny = planes.shape[1]
-    for t in range(planes.shape[0]):
-        _filter_columns(planes[t])
-        for j in range(0, ny, _ROWS):
-            _filter_rows(planes[t], j, min(j + _ROWS, ny))
+def filter_plane(plane: NDArray[np.float32]) -> None:
+    """Turn the samples of a plane (y, x) into their spline coefficients, in place."""
+    ny, nx = plane.shape
+    _filter_columns(plane)
+    lines = np.empty((nx, _ROWS), np.float32)
+    for j in range(0, ny, _ROWS):
+        _filter_rows(plane[j : j + _ROWS], lines)
 
 
 def coefficients(planes: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -137,8 +140,9 @@ def coefficients(planes: NDArray[np.floating]) -> NDArray[np.float32]:
     filtered = np.empty(planes.shape, np.float32)
 
     def some(begin: int, end: int) -> None:
-        filtered[begin:end] = planes[begin:end]
-        _filter(filtered[begin:end])
+        for t in range(begin, end):
+            filtered[t] = planes[t]
+            filter_plane(filtered[t])
 
     each_piece(some, len(planes), ENOUGH // filtered[0].size + 1)
     return filtered
