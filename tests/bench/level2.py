@@ -24,9 +24,9 @@ from tests.bench.level2_rows import Outcome, Race, race_rows, whole_rows
 from tests.bench.level2_side import Side
 from tests.bench.peer_level2 import peers_of
 
-_ROUNDS, _FEWEST = 5, 3
+_ROUNDS, _FEWEST = 15, 3
 _LONG_S = 20.0  # a job that takes longer has one turn
-_PATIENCE_S = 10.0  # no more than `_FEWEST` turns once a side has had this long
+_PATIENCE_S = 4.0  # no more than `_FEWEST` turns once a side has had this long
 _HOPELESS = 3.0  # an option this many times slower than the best of its camp has no further turn
 
 _RACES = (
@@ -126,7 +126,9 @@ def _run(race: Race, cubes: Path, python: Path) -> Outcome:
 
 def _our_side(job: str, cube: Path, threads: int) -> Side:
     command = [sys.executable, "-m", "tests.bench.level2_ours", job, cube.stem, str(cube)]
-    return Side(f"ours, {way_of(job, cube.stem).words}, {_count(threads, 'thread')}", command, threads)
+    return Side(
+        f"ours, {way_of(job, cube.stem).words}, {_count(threads, 'thread')}", command, threads, blas=1
+    )
 
 
 def _peer_side(job: str, number: int, cube: Path, python: Path) -> Side:
@@ -138,7 +140,7 @@ def _peer_side(job: str, number: int, cube: Path, python: Path) -> Side:
     if share < 1:
         what = f"a crop of {option.crop} px" if option.crop else "a part of the work"
         words += f", EXTRAPOLATED x {1 / share:.3g} from {what}"
-    return Side(words, command, option.threads, share)
+    return Side(words, command, option.threads, share=share)
 
 
 def _count(number: int, noun: str) -> str:

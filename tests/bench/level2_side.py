@@ -29,16 +29,21 @@ class Side:
     command : Sequence[str]
         Starts a process that serves as `level2_turns` says.
     threads : int
-        Of BLAS, OpenMP and numba.
+        Of OpenMP and numba.
+    blas : int | None
+        Threads of BLAS; None is as many. Ours has one: recipes run so, as idle ones spin.
     share : float
         How much of the job it does; the rest is extrapolated.
     """
 
-    def __init__(self, words: str, command: Sequence[str], threads: int, share: float = 1.0) -> None:
+    def __init__(
+        self, words: str, command: Sequence[str], threads: int, blas: int | None = None, share: float = 1.0
+    ) -> None:
         self.words, self.share = words, share
         self.seconds: list[float] = []
         self.peak_mib = float("nan")
-        one = {f"{name}_NUM_THREADS": str(threads) for name in ("OPENBLAS", "OMP", "MKL", "NUMBA")}
+        names = {"OPENBLAS": blas or threads, "OMP": threads, "MKL": threads, "NUMBA": threads}
+        one = {f"{name}_NUM_THREADS": str(number) for name, number in names.items()}
         _LOG.parent.mkdir(parents=True, exist_ok=True)
         with _LOG.open("a", encoding="utf-8") as log:
             self._process = subprocess.Popen(
