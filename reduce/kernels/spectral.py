@@ -15,6 +15,7 @@ out to n/2 s_min / s pixels: the longest wavelength the whole field, the shortes
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ from reduce.kernels.subspace import SMALL
 __all__ = ["JointReduction", "Modes", "Rule", "Stretched", "align", "channel_images", "reduce_groups"]
 
 _KEPT = 4  # injections of which products with the data are kept
+_ROWS = 64  # whose products are taken together
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +132,27 @@ def align(channel: JointChannel, mask: NDArray[np.bool_] | None = None, *, centr
     bad |= ~reached
     if centred:
         planes -= planes.mean(axis=0, dtype=np.float64).astype(np.float32)
-    gram = _products_of(planes[:, used], centred=centred)
+    gram = _products_of(planes, used, centred=centred)
     for part in parts:
         planes[part] = coefficients(planes[part])
     turns = (channel.angles_deg, np.repeat(channel.scales, times))
     return Stretched(planes, bad, turns, times, used.astype(np.float32), gram, centred)
 
 
-def _products_of(inside: NDArray[np.float32], *, centred: bool) -> NDArray[np.float64]:
-    """Gram matrix of frames (n, pixel): float32 if their mean is off; else the star needs float64."""
-    values = inside if centred else inside.astype(np.float64)
-    return np.asarray(values @ values.T, np.float64)
+def _products_of(
+    planes: NDArray[np.float32], used: NDArray[np.bool_], *, centred: bool
+) -> NDArray[np.float64]:
+    """Gram matrix of frames (n, y, x) over the pixels used.
+
+    float32 if their mean is off; else the star needs float64. Some rows at a time: all at once would be
+    another cube in memory.
+    """
+    gram = np.zeros((len(planes), len(planes)))
+    for low in range(0, len(used), _ROWS):
+        values = planes[:, low : low + _ROWS][:, used[low : low + _ROWS]]
+        values = values if centred else values.astype(np.float64)
+        gram += values @ values.T
+    return gram
 
 
 def _stretched(frames: NDArray[np.float32], scale: float) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -241,7 +253,7 @@ class JointReduction:
         return kept
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class _Injected:
     """A source of unit flux and its products with the data.
 
@@ -267,13 +279,15 @@ class _Injected:
     pixels: NDArray[np.float32]
     spline: NDArray[np.float32]
     cross: Sequence[NDArray[np.float64]]
-    _others: dict[int, tuple["_Injected", Sequence[NDArray[np.float64]]]] = field(default_factory=dict)
+    _others: WeakKeyDictionary["_Injected", Sequence[NDArray[np.float64]]] = field(
+        default_factory=WeakKeyDictionary
+    )
 
     def with_other(self, other: "_Injected", groups: Sequence[slice]) -> Sequence[NDArray[np.float64]]:
         """For each group (n, n): what products of this source's frames with another's add to the data's."""
-        if id(other) not in self._others:
-            self._others[id(other)] = (other, _products(self, other, groups))
-        return self._others[id(other)][1]
+        if other not in self._others:
+            self._others[other] = _products(self, other, groups)
+        return self._others[other]
 
 
 def _inject(stretched: Stretched, groups: Sequence[slice], source: Stamps) -> _Injected:
