@@ -106,3 +106,13 @@ def test_a_channel_without_noise_has_no_weight_but_an_error(dead: float) -> None
         ValueError, match=rf"channel 2 of 2: the noise .* is {dead:g}, wanted more than 0; give"
     ):
         channel_weights(channels, reductions)
+
+
+def test_the_mirrored_channel_turns_the_other_way_while_a_frame_is_taken_too() -> None:
+    psf = prepare_psf(np.ones((3, 3)) / 9)
+    still = Channel(np.zeros((2, 5, 5), np.float32), np.array([10.0, -20.0]), psf, 2.0, 1.0)
+    assert still.mirrored().smear_deg is None
+    turned = replace(still, smear_deg=np.array([3.0, -4.0])).mirrored()
+    assert turned.smear_deg is not None
+    np.testing.assert_array_equal(turned.smear_deg, [-3.0, 4.0])
+    np.testing.assert_array_equal(turned.angles_deg, [-10.0, 20.0])
