@@ -1,7 +1,7 @@
 """A contrast curve where everything is known: a reduction that dims by a factor, white noise."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -305,3 +305,66 @@ def test_no_contrast_where_the_number_would_say_nothing(dim: float, star: float,
     assert np.isfinite(points[0].contrast) == known
     assert points[0].throughput == pytest.approx(dim, rel=2e-2)
     assert np.isfinite(points[1].contrast)
+
+
+def test_a_frame_that_is_not_square_has_its_star_at_the_middle_of_each_axis() -> None:
+    """What comes through tells the place: more to the right and above of the star at (30, 20)."""
+    (channel,) = _scene((1.0,), (1e6,)).channels
+    channel = replace(channel, cube=channel.cube[:, :41])
+    y, x = np.indices((41, _SIZE))
+    share = 0.5 + 0.01 * (x - 30) + 0.003 * (y - 20)
+    whole = WholeReduction(channel.cube, np.zeros(1), lambda c, _: np.asarray(share * c, np.float32), "mean")
+    scene = Scene([channel], [whole], np.ones(1))
+    for degrees in (0.0, 70.0, 200.0, 290.0):
+        angle = np.radians(degrees)
+        found = throughput_at(scene, 0, (11.0, np.array([angle])), 40.0, 0.5)
+        assert found.own == pytest.approx(0.5 - 0.11 * np.sin(angle) + 0.033 * np.cos(angle), rel=0.02)
+    below = contrast_curve(scene, [11.0])[0]  # at 60, 180 and 300 degrees: the middle one is the median
+    assert below.throughput == pytest.approx(0.5 - 0.033, rel=0.02)
+
+
+def test_a_place_where_one_aperture_alone_leaves_the_image_does_not_count() -> None:
+    """Above the star the channel's own aperture ends 0.1 px within the image, that of the stack beyond it."""
+    scene = _scene()
+    both = throughput_at(scene, 0, (28.4, np.radians([0.0, 45.0])), 40.0, 0.5)
+    clear = throughput_at(scene, 0, (28.4, np.radians([45.0])), 40.0, 0.5)
+    assert both == clear
+    assert both.azimuths == 1
+    assert np.isfinite([both.own, both.common]).all()
+    assert throughput_at(scene, 0, (28.4, np.radians([0.0])), 40.0, 0.5).azimuths == 0
+    within = throughput_at(scene, 0, (28.3, np.radians([0.0, 45.0])), 40.0, 0.5)
+    assert within.azimuths == 2
+
+
+def test_one_azimuth_whose_level_is_not_found_keeps_the_ring_from_being_settled() -> None:
+    """Left of the star what comes through changes at each flux tried, right of it 0.6 do."""
+    plain = _scene((1.0,), (1e6,))
+
+    @dataclass
+    class Wild:
+        image: np.ndarray
+        turn: int = 0
+
+        def patch(self, parts: Parts, x: int, y: int, half: int) -> np.ndarray:
+            self.turn += bool(parts)
+            share = 0.6 if x > 30 else 0.8 if self.turn % 2 else 0.4
+            return plain.reductions[0].patch([(s, share * f) for s, f in parts], x, y, half)
+
+    scene = Scene(plain.channels, [Wild(plain.reductions[0].image)], np.ones(1))
+    left, right = np.radians([80.0]), np.radians([250.0, 290.0])
+    assert throughput_at(scene, 0, (14.0, right), 40.0, 0.6).settled
+    both = throughput_at(scene, 0, (14.0, np.concatenate([left, right])), 40.0, 0.6)
+    assert (both.azimuths, both.settled) == (3, False)
+    assert both.own == pytest.approx(0.6, rel=2e-2)
+
+
+def test_a_curve_rests_on_three_azimuths_unless_told() -> None:
+    scene = _scene()
+    assert [p.azimuths for p in contrast_curve(scene, [14.0])] == [3, 3, 3]
+    assert [p.azimuths for p in contrast_curve(scene, [14.0], branches=2)] == [2, 2, 2]
+
+
+def test_channels_without_a_reduction_have_no_curve() -> None:
+    scene = _scene()
+    with pytest.raises(ValueError, match=r"zip\(\) argument 2 is longer"):
+        contrast_curve(Scene(scene.channels, scene.reductions[:1], scene.weights), [14.0])
