@@ -6,7 +6,6 @@ from copy import copy
 from functools import partial
 from typing import Annotated, TypeVar
 
-from annotated_types import MinLen
 from pydantic import Field, PositiveInt, field_validator
 
 from hcvo.errors import ReductionError
@@ -27,7 +26,7 @@ _M = TypeVar("_M", bound=Method)
 class ComponentParameters(Level2Parameters):
     """Parameters of algorithms that remove principal components."""
 
-    components: PositiveInt | Annotated[tuple[PositiveInt, ...], MinLen(1)] | None = Field(
+    components: PositiveInt | Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = Field(
         default=None,
         description="principal components removed; of several, as in [1, 5, 20], each gives products of its "
         "own, named <algorithm>-1 ...; None tries up to a third of the frames, takes the deepest",
