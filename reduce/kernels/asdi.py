@@ -144,18 +144,11 @@ def with_joint_components(reduction: JointReduction, components: int) -> JointRe
     Returns
     -------
     JointReduction
-        Shares the data, and the decomposition if that was for as many; weights taken anew from the noise.
-        Two channels of SDI have no components.
+        Shares the data, the products of injections with them, and the decomposition if that was for as many;
+        weights taken anew from the noise. Two channels of SDI have no components.
     """
     pair = reduction.rule is _other
     rule = _other if pair else _components(components, centred=reduction.stretched.centred)
     starts = [modes.start for modes in reduction.modes]
     enough = all(start.shape[1] >= block_size(components, len(start)) for start in starts)
-    return reduce_groups(
-        reduction.stretched,
-        reduction.groups,
-        rule,
-        reduction.how,
-        (None, reduction.spectrum),
-        starts if enough else None,
-    )
+    return reduction.by(rule, starts if enough else None)

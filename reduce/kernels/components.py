@@ -5,6 +5,9 @@ depends on the night. For each number the noise on a few rings is divided by the
 throughput of companions injected at the detection limit, and the mean over the
 rings of its logarithm decides. Noise, not any companion's own signal, makes the choice, so that it
 favours no peak; the noise is the robust one, so that bright companions do not matter.
+
+A companion is injected into the reductions by all numbers before the next one is: its products with the
+data do not depend on the number.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,8 +17,7 @@ import numpy as np
 
 from reduce.kernels.aperture import aperture_map, ring_size
 from reduce.kernels.channels import Channel, radial_noise
-from reduce.kernels.contrast import threshold_flux, throughput_at
-from reduce.kernels.fit import Scene
+from reduce.kernels.contrast import threshold_flux, throughput_of_each
 from reduce.kernels.reduction import Reduction
 from reduce.kernels.throughput import OPAQUE
 
@@ -52,7 +54,7 @@ def choose_components(
     channel : Channel
         The data.
     reduced : Callable[[int], Reduction]
-        Its reduction with a number of components.
+        Its reduction with a number of components; all are held at a time, so they should share the data.
     grid : Sequence[int]
         Numbers to try.
     limits : tuple[float, float]
@@ -71,7 +73,7 @@ def choose_components(
     inner, outer = limits
     radii = [r * channel.fwhm for r in _RINGS if inner <= r * channel.fwhm <= outer]
     radii = radii or [(inner + outer) / 2]
-    depth = [_depth(channel, reduced(k), radii) for k in grid]
+    depth = _depths(channel, [reduced(k) for k in grid], radii)
     known = np.where(np.isfinite(depth), depth, np.inf)
     if not np.isfinite(known).any():
         raise ValueError(
@@ -81,13 +83,17 @@ def choose_components(
     return Choice(tuple(grid), tuple(depth), grid[int(np.argmin(known))])
 
 
-def _depth(channel: Channel, reduction: Reduction, radii: Sequence[float]) -> float:
-    scene = Scene([channel], [reduction], np.ones(1))
-    noise = radial_noise(aperture_map(reduction.image, channel.fwhm), channel.fwhm / 2)
-    logs = []
-    for radius in radii:
-        level = float(noise[min(round(radius), len(noise) - 1)])
-        wanted = threshold_flux(level, ring_size(radius, channel.fwhm) - 1)
-        through = throughput_at(scene, 0, (radius, _AZIMUTHS), wanted, 0.3).own
-        logs.append(np.log10(level / max(float(np.nan_to_num(through)), OPAQUE)) if level > 0 else np.nan)
-    return float(np.mean(logs))
+def _depths(channel: Channel, reductions: Sequence[Reduction], radii: Sequence[float]) -> list[float]:
+    """Of each reduction."""
+    half = channel.fwhm / 2
+    noises = [radial_noise(aperture_map(reduction.image, channel.fwhm), half) for reduction in reductions]
+    logs = np.full((len(radii), len(reductions)), np.nan)
+    for row, radius in zip(logs, radii, strict=True):
+        levels = [float(noise[min(round(radius), len(noise) - 1)]) for noise in noises]
+        count = ring_size(radius, channel.fwhm) - 1
+        wanted = [threshold_flux(level, count) for level in levels]
+        passed = throughput_of_each(channel, reductions, (radius, _AZIMUTHS), wanted, 0.3)
+        for k, (level, through) in enumerate(zip(levels, passed, strict=True)):
+            if level > 0:
+                row[k] = np.log10(level / max(float(np.nan_to_num(through.own)), OPAQUE))
+    return [float(depth) for depth in logs.mean(axis=0)]

@@ -6,14 +6,15 @@ from companions injected at the curve's own level, because brighter ones are eat
 by the principal components they make themselves.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
 from reduce.kernels.aperture import disc_weights, weighed
+from reduce.kernels.channels import Channel
 from reduce.kernels.characterise import clear_azimuths
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion, Stamps
@@ -21,12 +22,23 @@ from reduce.kernels.reduction import Reduction, cut
 from reduce.kernels.snr import Rings, prepare_rings, ring_noise
 from reduce.kernels.throughput import OPAQUE
 
-__all__ = ["CurvePoint", "Throughput", "contrast_curve", "noise_at", "threshold_flux", "throughput_at"]
+__all__ = [
+    "CurvePoint",
+    "Throughput",
+    "contrast_curve",
+    "noise_at",
+    "threshold_flux",
+    "throughput_at",
+    "throughput_of_each",
+]
 
 _STEADY = 0.03  # relative change of the throughput at which the level is found
 _ROUNDS = 12
 _PLAIN = 4  # rounds until fluxes that are too high and too low in turn are met in the middle
 _WHOLE_STAR = 1.0  # contrast above which the number says nothing: brighter than the star
+
+_Found = tuple[float, float, bool]
+"""Throughput of a place in both apertures, and whether the flux injected last arrived at the level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +215,7 @@ def contrast_curve(
         for c, ring in enumerate(rings):
             deviation, count = noise_at(ring, radius)
             wanted = threshold_flux(deviation, count, nsigma)
-            sites.append(_sites(scene, c, (radius, azimuths)))
+            sites.append(list(_sites(scene, c, (radius, azimuths))))
             passed = _through(sites[c], wanted, guesses[c])
             guesses[c] = passed.own if np.isfinite(passed.own) and passed.own > 0 else guesses[c]
             through.append(passed)
@@ -268,13 +280,52 @@ def throughput_at(
     Throughput
         Of azimuths with data; NaN and none of them for a flux that is not positive.
     """
-    return _through(_sites(scene, channel, ring), wanted, guess)
+    return _through(list(_sites(scene, channel, ring)), wanted, guess)
 
 
-def _sites(scene: Scene, channel: int, ring: tuple[float, NDArray[np.float64]]) -> list[_Site]:
+def throughput_of_each(
+    channel: Channel,
+    reductions: Sequence[Reduction],
+    ring: tuple[float, NDArray[np.float64]],
+    wanted: Sequence[float],
+    guess: float,
+) -> list[Throughput]:
+    """Throughput of one channel by several reductions, each for companions at its own limit of detection.
+
+    Place by place, all reductions with the same stamps: those that share the data share what they work out
+    of a companion and its data.
+
+    Parameters
+    ----------
+    channel : Channel
+        The data.
+    reductions : Sequence[Reduction]
+        Of the channel.
+    ring : tuple[float, NDArray[np.float64]]
+        Separation in pixels and azimuths of injection, radians from +y towards -x.
+    wanted : Sequence[float]
+        Of each reduction, the aperture flux after it that the injections shall have.
+    guess : float
+        First guess of the throughput.
+
+    Returns
+    -------
+    list[Throughput]
+        As `throughput_at`.
+    """
+    images = [reduction.image for reduction in reductions]
+    found: list[list[_Found]] = [[] for _ in reductions]
+    for site in _sites(Scene([channel], reductions[:1], np.ones(1)), 0, ring):
+        for number, (reduction, level) in enumerate(zip(reductions, wanted, strict=True)):
+            if level > 0:
+                here = replace(site, reduction=reduction, before=cut(images[number], *site.place))
+                found[number].append(_through_one(here, level, guess))
+    return [_typical(each) for each in found]
+
+
+def _sites(scene: Scene, channel: int, ring: tuple[float, NDArray[np.float64]]) -> Iterator[_Site]:
     c, reduction = scene.channels[channel], scene.reductions[channel]
-    half = int(np.ceil(max(c.fwhm, scene.fwhm) / 2)) + 2
-    sites = []
+    half, image = int(np.ceil(max(c.fwhm, scene.fwhm) / 2)) + 2, reduction.image
     for azimuth in ring[1]:
         x, y = c.centre[0] - ring[0] * np.sin(azimuth), c.centre[1] + ring[0] * np.cos(azimuth)
         ix, iy = round(x), round(y)
@@ -282,14 +333,17 @@ def _sites(scene: Scene, channel: int, ring: tuple[float, NDArray[np.float64]]) 
             disc_weights(2 * half + 1, width / 2, x - ix + half, y - iy + half)
             for width in (c.fwhm, scene.fwhm)
         )
-        before = cut(reduction.image, ix, iy, half)
+        before = cut(image, ix, iy, half)
         stamps = scene.stamps(channel, x, y)
-        sites.append(_Site(reduction, (ix, iy, half), before, (own, common), stamps))
-    return sites
+        yield _Site(reduction, (ix, iy, half), before, (own, common), stamps)
 
 
 def _through(sites: Sequence[_Site], wanted: float, guess: float) -> Throughput:
-    found = [_through_one(site, wanted, guess) for site in sites if wanted > 0]
+    return _typical([_through_one(site, wanted, guess) for site in sites if wanted > 0])
+
+
+def _typical(found: Sequence[_Found]) -> Throughput:
+    """Median over places."""
     there = [f for f in found if np.isfinite(f[:2]).all()]
     if not there:
         return Throughput(float("nan"), float("nan"), 0, settled=False)
@@ -297,8 +351,7 @@ def _through(sites: Sequence[_Site], wanted: float, guess: float) -> Throughput:
     return Throughput(float(own), float(common), len(there), all(f[2] for f in there))
 
 
-def _through_one(site: _Site, wanted: float, through: float) -> tuple[float, float, bool]:
-    """Throughput in both apertures, and whether the flux injected last arrived at the level."""
+def _through_one(site: _Site, wanted: float, through: float) -> _Found:
     own = common = float("nan")
     last = 0.0
     for number in range(_ROUNDS):

@@ -14,7 +14,7 @@ out to n/2 s_min / s pixels: the longest wavelength the whole field, the shortes
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -229,6 +229,14 @@ class JointReduction:
         frames = less_patch(data, stretched.turns, place, signal, (left, images), corner)
         split = frames.reshape(-1, stretched.times, *frames.shape[1:])
         return np.stack([combine(channel, self.how) for channel in split])
+
+    def by(self, rule: Rule, starts: Sequence[NDArray[np.float64]] | None) -> "JointReduction":
+        """The same data by another rule, weights anew; products of injections with the data are shared.
+
+        `starts` as in `reduce_groups`.
+        """
+        given = (self.stretched, self.groups, rule, self.how)
+        return replace(reduce_groups(*given, (None, self.spectrum), starts), _recent=self._recent)
 
     def _modes(self, given: Sequence[tuple["_Injected", float]]) -> Sequence[Modes]:
         if not given:
