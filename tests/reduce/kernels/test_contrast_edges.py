@@ -10,7 +10,13 @@ from scipy import stats
 from reduce.kernels.aperture import aperture_flux
 from reduce.kernels.channels import Channel
 from reduce.kernels.characterise import clear_azimuths
-from reduce.kernels.contrast import contrast_curve, noise_at, threshold_flux, throughput_at
+from reduce.kernels.contrast import (
+    contrast_curve,
+    noise_at,
+    threshold_flux,
+    throughput_at,
+    throughput_of_each,
+)
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion, prepare_psf
 from reduce.kernels.photometry import normalised
@@ -368,3 +374,51 @@ def test_channels_without_a_reduction_have_no_curve() -> None:
     scene = _scene()
     with pytest.raises(ValueError, match=r"zip\(\) argument 2 is longer"):
         contrast_curve(Scene(scene.channels, scene.reductions[:1], scene.weights), [14.0])
+
+
+def test_of_several_reductions_each_has_its_own_throughput_at_its_own_limit() -> None:
+    """Factors of their own, and noise of their own that must not count; each place has one set of stamps."""
+    plain = _scene((1.0,), (1e6,))
+    (channel,) = plain.channels
+    seen: dict[tuple[int, int], list[int]] = {}
+
+    @dataclass
+    class Watched:
+        one: WholeReduction
+
+        @property
+        def image(self) -> np.ndarray:
+            return self.one.image
+
+        def patch(self, parts: Parts, x: int, y: int, half: int) -> np.ndarray:
+            seen.setdefault((x, y), []).append(id(parts[0][0]))
+            return self.one.patch(parts, x, y, half)
+
+    cubes = [np.random.default_rng(k).normal(size=(1, _SIZE, _SIZE)).astype(np.float32) for k in range(3)]
+    factors = (0.5, 0.25, 0.8)
+    whole = [
+        WholeReduction(cube, np.zeros(1), _dimmed(f), "mean") for cube, f in zip(cubes, factors, strict=True)
+    ]
+    ring = (14.3, np.radians([10.0, 100.0]))
+    wanted = (40.0, 20.0, 0.0)
+    found = throughput_of_each(channel, [Watched(one) for one in whole], ring, wanted, 0.9)
+    assert [f.own for f in found[:2]] == pytest.approx([0.5, 0.25], rel=2e-2)
+    for one, level, each in zip(whole[:2], wanted, found, strict=False):
+        assert each == throughput_at(Scene([channel], [one], np.ones(1)), 0, ring, level, 0.9)
+    assert np.isnan(found[2].own)
+    assert (found[2].azimuths, found[2].settled) == (0, False)
+    assert len(seen) == 2
+    assert all(len(set(stamps)) == 1 for stamps in seen.values())
+
+
+def test_of_several_reductions_each_is_injected_with_its_own_flux() -> None:
+    """What is bright is dimmed: the throughput tells the flux that was injected."""
+    channel = _scene((1.0,), (1e6,)).channels[0]
+    quiet = np.zeros_like(channel.cube)
+    one = WholeReduction(quiet, np.zeros(1), lambda c, _: _levelled(c, 2.0), "mean")
+    ring = (14.0, np.radians([0.0]))
+    weak, strong = throughput_of_each(channel, [one, one], ring, (5.0, 200.0), 0.7)
+    assert weak.own == pytest.approx(1.0, rel=2e-2)
+    assert strong.own < 0.7
+    with pytest.raises(ValueError, match="shorter"):
+        throughput_of_each(channel, [one, one], ring, (5.0,), 0.7)

@@ -80,9 +80,8 @@ def test_a_cube_becomes_a_level_1_product(tmp_path: Path) -> None:
 
 
 def test_level_2_reads_back_what_was_written(tmp_path: Path) -> None:
-    files = _write(
-        tmp_path, cube=np.ones((2, _FRAMES, 41, 41), np.float32), psf=np.ones((2, 9, 9), np.float32)
-    )
+    frames = np.random.default_rng(1).normal(size=(2, _FRAMES, 41, 41)).astype(np.float32)
+    files = _write(tmp_path, cube=frames, psf=np.ones((2, 9, 9), np.float32))
     given = _parameters(
         fwhm_px=(4.0, 4.4), wavelength_um=(1.6, 1.7), star_flux=(1e5, None), star_flux_error=(2e3, None)
     )

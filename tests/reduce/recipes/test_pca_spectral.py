@@ -19,6 +19,7 @@ from tests.reduce.recipes.folder_job import FolderJob, run
 
 _SIZE, _SCALE = 61, 7.46
 _SEP, _PA, _CONTRAST = 19.0, 75.0, 2e-3
+_STRETCHED = 0.03  # of a flux, lost by stretching there and back: more than noise in one as bright as this
 
 
 def level1(
@@ -88,7 +89,7 @@ def test_the_spectrum_of_the_companion_has_every_channel(asdi: FolderJob) -> Non
     for row in rows[2:]:
         assert row.wavelength == pytest.approx(header[f"JWAVE{row.channel}"])
         assert (row.sep, row.pa, row.n_injections) == (rows[0].sep, rows[0].pa, rows[0].n_injections)
-        assert abs(row.contrast - _CONTRAST) < 4 * row.contrast_err
+        assert abs(row.contrast - _CONTRAST) < max(4 * row.contrast_err, _STRETCHED * _CONTRAST)
         assert rows[0].contrast_err < row.contrast_err < 0.02 * _CONTRAST
         assert row.dmag_err == pytest.approx(1.0857 * row.contrast_err / row.contrast, rel=1e-3)
         assert 2 < row.significance < row.snr
