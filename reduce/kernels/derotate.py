@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reduce.kernels.compiled import compiled
-from reduce.kernels.lanes import ONE, spline_sum
 from reduce.kernels.spline import cubic_weights, filter_plane, mirrored
 from reduce.kernels.threads import ENOUGH, each_piece
 
@@ -19,12 +18,6 @@ __all__ = ["derotate", "detector_position", "holes", "rotate_splines"]
 _EDGE = 1e-6  # pixel: a rotation by 90 degrees lands on the edge within rounding
 _BLOCK = 64  # columns of the output done one line after the other
 _STEEP = 1e-9  # pixels a column: a line of the output that stays on one column or row of the frame
-
-
-@compiled
-def _whole(pixels: float) -> int:
-    """In units of 1 / ONE: a step rounded so is off by 1e-7 pixel after a thousand."""
-    return int(np.rint(pixels * ONE))
 
 
 @compiled
@@ -71,31 +64,64 @@ def _at_edge(plane: NDArray[np.float32], bad: NDArray[np.bool_], x: float, y: fl
 
 
 @compiled
-def _interpolate(
-    pixels: NDArray[np.float32],
+def _weigh(
+    x: float,
+    y: float,
+    cosine: float,
+    sine: float,
     width: int,
-    start: tuple[int, int],
-    step: tuple[int, int],
-    out: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    first: NDArray[np.int32],
 ) -> None:
-    """Values at start + step i, in units of 1 / ONE; all of their 4 x 4 pixels lie within the plane."""
-    for i in range(out.size):
-        out[i] = spline_sum(pixels, width, start[0] + step[0] * i, start[1] + step[1] * i)
+    """Weights of the 4 columns and 4 rows (8, i) and the first of the 4 x 4 pixels of each place on a line.
+
+    Place i is (x + cosine i, y - sine i), both >= 1; pixels are counted through a plane of `width` columns.
+    """
+    one, two_thirds, sixth, three = np.float32(1), np.float32(2 / 3), np.float32(1 / 6), np.float32(3)
+    for i in range(first.size):
+        px, py = x + cosine * i, y - sine * i
+        column, row = np.int32(px), np.int32(py)
+        first[i] = (row - 1) * width + column - 1
+        f, g = np.float32(px - column), np.float32(py - row)
+        rest, cube = one - f, f * f * f * sixth
+        a, b = rest * rest * rest * sixth, three * cube - f * f + two_thirds
+        weights[0, i], weights[1, i], weights[2, i], weights[3, i] = a, b, one - a - b - cube, cube
+        rest, cube = one - g, g * g * g * sixth
+        a, b = rest * rest * rest * sixth, three * cube - g * g + two_thirds
+        weights[4, i], weights[5, i], weights[6, i], weights[7, i] = a, b, one - a - b - cube, cube
 
 
 @compiled
-def _blank(
-    bad: NDArray[np.bool_],
+def _sum_weighted(
+    pixels: NDArray[np.float32],
     width: int,
-    start: tuple[int, int],
-    step: tuple[int, int],
+    weights: NDArray[np.float32],
+    first: NDArray[np.int32],
     out: NDArray[np.float32],
 ) -> None:
-    """NaN where one of the 4 x 4 pixels of `_interpolate` is bad; `bad` is flat."""
+    """4 x 4 pixels times their weights; unsigned numbers spare the test whether one counts from the end."""
+    n, one, two, three = np.uint64(width), np.uint64(1), np.uint64(2), np.uint64(3)
     for i in range(out.size):
-        column, row = (start[0] + step[0] * i) // ONE, (start[1] + step[1] * i) // ONE
-        for r in range(row - 1, row + 3):
-            p = r * width + column - 1
+        p = np.uint64(first[i])
+        q, r, s = p + n, p + n + n, p + n + n + n
+        a, b, c, d = weights[4, i], weights[5, i], weights[6, i], weights[7, i]
+        out[i] = (
+            weights[0, i] * (a * pixels[p] + b * pixels[q] + c * pixels[r] + d * pixels[s])
+            + weights[1, i]
+            * (a * pixels[p + one] + b * pixels[q + one] + c * pixels[r + one] + d * pixels[s + one])
+            + weights[2, i]
+            * (a * pixels[p + two] + b * pixels[q + two] + c * pixels[r + two] + d * pixels[s + two])
+            + weights[3, i]
+            * (a * pixels[p + three] + b * pixels[q + three] + c * pixels[r + three] + d * pixels[s + three])
+        )
+
+
+@compiled
+def _blank(bad: NDArray[np.bool_], first: NDArray[np.int32], width: int, out: NDArray[np.float32]) -> None:
+    """NaN where one of the 4 x 4 pixels is bad; `bad` is flat."""
+    for i in range(out.size):
+        for r in range(4):
+            p = first[i] + r * width
             if bad[p] | bad[p + 1] | bad[p + 2] | bad[p + 3]:
                 out[i] = np.nan
 
@@ -138,18 +164,20 @@ def _rotate_plane(
     cx, cy = centre
     step = (cosine, -sine)
     x, y = cx - cosine * cx - sine * cy, cy + sine * cx - cosine * cy
-    whole = (_whole(step[0]), _whole(step[1]))
-    spans = np.empty((ny, 2), np.int64)
+    spans, first = np.empty((ny, 2), np.int64), np.empty(_BLOCK, np.int32)
+    weights = np.empty((8, _BLOCK), np.float32)
     _fill_edges(plane, bad, step, (x, y), spans, out)
     for left in range(0, nx, _BLOCK):
         for j in range(ny):
             begin, end = max(left, spans[j, 0]), min(left + _BLOCK, spans[j, 1])
             if begin >= end:
                 continue
-            start = (_whole(x + sine * j + cosine * begin), _whole(y + cosine * j - sine * begin))
-            _interpolate(plane.ravel(), nx, start, whole, out[j, begin:end])
+            line, its_first = out[j, begin:end], first[: end - begin]
+            along, up = x + sine * j + cosine * begin, y + cosine * j - sine * begin
+            _weigh(along, up, cosine, sine, nx, weights, its_first)
+            _sum_weighted(plane.ravel(), nx, weights, its_first, line)
             if bad.size:
-                _blank(bad.ravel(), nx, start, whole, out[j, begin:end])
+                _blank(bad.ravel(), its_first, nx, line)
 
 
 def derotate(
