@@ -325,7 +325,8 @@ def throughput_of_each(
 
 def _sites(scene: Scene, channel: int, ring: tuple[float, NDArray[np.float64]]) -> Iterator[_Site]:
     c, reduction = scene.channels[channel], scene.reductions[channel]
-    half, image = int(np.ceil(max(c.fwhm, scene.fwhm) / 2)) + 2, reduction.image
+    half = int(np.ceil(max(c.fwhm, scene.fwhm) / 2)) + 2
+    image = reduction.image
     for azimuth in ring[1]:
         x, y = c.centre[0] - ring[0] * np.sin(azimuth), c.centre[1] + ring[0] * np.cos(azimuth)
         ix, iy = round(x), round(y)
