@@ -20,6 +20,7 @@ from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion, Stamps
 from reduce.kernels.reduction import Reduction, cut
 from reduce.kernels.snr import Rings, prepare_rings, ring_noise
+from reduce.kernels.threads import each_piece
 from reduce.kernels.throughput import OPAQUE
 
 __all__ = [
@@ -203,7 +204,7 @@ def contrast_curve(
     rings = [
         prepare_rings(r.image, c.fwhm, places) for r, c in zip(scene.reductions, scene.channels, strict=True)
     ]
-    stacked = prepare_rings(scene.image, scene.fwhm, places)
+    stacked = rings[0] if len(rings) == 1 else prepare_rings(scene.image, scene.fwhm, places)
     flux = np.array([c.star_flux for c in scene.channels])
     reference = float(scene.weights @ flux)
     points: list[CurvePoint] = []
@@ -220,6 +221,9 @@ def contrast_curve(
             guesses[c] = passed.own if np.isfinite(passed.own) and passed.own > 0 else guesses[c]
             through.append(passed)
             points.append(_point((c, radius, count - 1), wanted, flux[c], passed))
+        if len(rings) == 1:  # the stack is the channel
+            points.append(replace(points[-1], channel=-1))
+            continue
         deviation, count = noise_at(stacked, radius)
         wanted = threshold_flux(deviation, count, nsigma)
         passed = _through_stack(scene, sites, wanted, through)
@@ -340,7 +344,16 @@ def _sites(scene: Scene, channel: int, ring: tuple[float, NDArray[np.float64]]) 
 
 
 def _through(sites: Sequence[_Site], wanted: float, guess: float) -> Throughput:
-    return _typical([_through_one(site, wanted, guess) for site in sites if wanted > 0])
+    if not wanted > 0:
+        return _typical([])
+    found: dict[int, _Found] = {}
+
+    def some(begin: int, end: int) -> None:
+        for number in range(begin, end):
+            found[number] = _through_one(sites[number], wanted, guess)
+
+    each_piece(some, len(sites), 1)
+    return _typical([found[number] for number in range(len(sites))])
 
 
 def _typical(found: Sequence[_Found]) -> Throughput:

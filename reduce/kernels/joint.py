@@ -68,8 +68,8 @@ class JointChannel(Channel):
         if kept is None:
             kept = self._stamps(x, y)
             self._recent[x, y] = kept
-            if len(self._recent) > _KEPT:
-                self._recent.pop(next(iter(self._recent)))
+            for old in list(self._recent)[:-_KEPT]:  # other threads may do the same
+                self._recent.pop(old, None)
         return kept
 
     def _stamps(self, x: float, y: float) -> Stamps:

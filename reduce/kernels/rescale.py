@@ -4,7 +4,7 @@ A speckle stands at a distance proportional to the wavelength. A frame at wavele
 brought to a reference by the scale s = reference / l: what stood r pixels from the star then
 stands s r from it. The reference is the shortest wavelength: frames with the fewest pixels
 per FWHM stay as they are, the others shrink, and the grid need not grow. Cubic B-splines, one
-matrix for each axis: there is no rotation in it.
+axis after the other: there is no rotation in it.
 """
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from reduce.kernels.compiled import compiled
 from reduce.kernels.inject import MARGIN, Stamps, mirror_stamps
-from reduce.kernels.spline import coefficients, cubic_weights
+from reduce.kernels.spline import coefficients, cubic_weights, filter_plane
+from reduce.kernels.threads import ENOUGH, each_piece
 
 __all__ = ["covered", "rescale", "rescaled_stamps"]
 
@@ -29,16 +30,13 @@ def _folded(index: NDArray[np.int64], size: int) -> NDArray[np.int64]:
     return np.where(inside < size, inside, period - inside)
 
 
-def _axis(size: int, scale: float) -> NDArray[np.float32]:
-    """Matrix (size, size) that stretches one axis: spline weights times the spline's inverse."""
-    rows = np.arange(size)[:, None]
-    sampled, spline = np.zeros((size, size)), np.zeros((size, size))
-    np.add.at(spline, (rows, _folded(rows + np.arange(-1, 2), size)), np.array([1.0, 4.0, 1.0]) / 6)
+def _taps(size: int, scale: float) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Four coefficients that make each pixel of a stretched axis, mirrored at its ends, and their weights."""
     places = _places(size, scale)
-    whole = np.floor(places).astype(np.int64)
-    weights = np.stack([np.asarray(cubic_weights(p - w)) for p, w in zip(places, whole, strict=True)])
-    np.add.at(sampled, (rows, _folded(whole[:, None] + np.arange(-1, 3), size)), weights)
-    return np.asarray(np.linalg.solve(spline.T, sampled.T).T, np.float32)
+    whole = np.floor(places)
+    weights = np.array([cubic_weights(part) for part in places - whole], np.float32)
+    taps = _folded(whole.astype(np.int64)[:, None] + np.arange(-1, 3), size)
+    return taps, weights
 
 
 def covered(shape: tuple[int, int], scale: float) -> NDArray[np.bool_]:
@@ -76,11 +74,47 @@ def rescale(frames: NDArray[np.floating], scale: float) -> NDArray[np.float32]:
     NDArray[np.float32]
         (time, y, x); beyond the frame as it was its mirror image, see `covered`.
     """
-    values = np.ascontiguousarray(frames, np.float32)
     if scale == 1.0:
-        return values.copy()
-    down, along = (_axis(size, scale) for size in values.shape[1:])
-    return np.asarray(down @ (values @ along.T))
+        return np.array(frames, np.float32)
+    stretched = np.empty(frames.shape, np.float32)
+    down, along = (_taps(size, scale) for size in frames.shape[1:])
+
+    def some(begin: int, end: int) -> None:
+        plane = np.empty(frames.shape[1:], np.float32)
+        for t in range(begin, end):
+            plane[:] = frames[t]
+            filter_plane(plane)
+            _stretch(plane, down, along, stretched[t])
+
+    each_piece(some, len(frames), ENOUGH // stretched[0].size + 1)
+    return stretched
+
+
+@compiled
+def _stretch(
+    spline: NDArray[np.float32],
+    down: tuple[NDArray[np.int64], NDArray[np.float32]],
+    along: tuple[NDArray[np.int64], NDArray[np.float32]],
+    out: NDArray[np.float32],
+) -> None:
+    """Fill a plane (y, x) from the coefficients of another; along x first, of whole rows then along y."""
+    taps, weights = along
+    rows = np.empty_like(out)
+    for j in range(len(spline)):
+        line, row = spline[j], rows[j]
+        for i in range(row.size):
+            row[i] = (
+                weights[i, 0] * line[taps[i, 0]]
+                + weights[i, 1] * line[taps[i, 1]]
+                + weights[i, 2] * line[taps[i, 2]]
+                + weights[i, 3] * line[taps[i, 3]]
+            )
+    taps, weights = down
+    for j in range(len(out)):
+        one, two, three, four = rows[taps[j, 0]], rows[taps[j, 1]], rows[taps[j, 2]], rows[taps[j, 3]]
+        a, b, c, d = weights[j]
+        for i in range(out.shape[1]):
+            out[j, i] = a * one[i] + b * two[i] + c * three[i] + d * four[i]
 
 
 def rescaled_stamps(

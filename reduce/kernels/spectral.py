@@ -256,8 +256,8 @@ class JointReduction:
         if kept is None:
             kept = _inject(self.stretched, self.groups, stamps)
             self._recent[id(stamps)] = kept
-            if len(self._recent) > _KEPT:
-                self._recent.pop(next(iter(self._recent)))
+            for old in list(self._recent)[:-_KEPT]:  # other threads may do the same
+                self._recent.pop(old, None)
         return kept
 
 

@@ -6,14 +6,18 @@ import pytest
 from scipy import stats
 
 from reduce.kernels.aperture import aperture_flux
+from reduce.kernels.asdi import reduce_asdi
 from reduce.kernels.channels import Algorithm, Channel, channel_weights, reduce_without, stack
 from reduce.kernels.components import choose_components, component_grid
 from reduce.kernels.contrast import contrast_curve, noise_at, threshold_flux, throughput_at
 from reduce.kernels.fit import Scene
 from reduce.kernels.inject import Companion, prepare_psf
+from reduce.kernels.joint import JointChannel, join
 from reduce.kernels.pca import reduce_pca
 from reduce.kernels.plain import plain_adi
+from reduce.kernels.reduction import Reduction
 from reduce.kernels.snr import prepare_rings, ring_noise, significance
+from reduce.kernels.threads import limited
 from tests.reduce.kernels.planted import FWHM, airy, airy_flux, sky_pixel, speckle_sequence, track
 
 _SIZE = 81
@@ -180,3 +184,27 @@ def test_the_grid_grows_to_a_third_of_the_frames(frames: int) -> None:
     assert grid[0] == 1
     assert grid[-1] == max(1, frames // 3)
     assert list(grid) == sorted(set(grid))
+
+
+def test_a_curve_is_the_same_on_any_number_of_threads() -> None:
+    """Of a channel alone, and of channels reduced as one, which keep what they worked out of a companion."""
+    one, two = _channel(5), _channel(6)
+    joint = join([replace(one, wavelength_um=1.6), replace(two, wavelength_um=1.7)])
+    for channel, algorithm in ((one, _pca(3)), (joint, partial(_asdi, components=3))):
+        made = []
+        for many in (1, 3):
+            with limited(many):
+                made.append(contrast_curve(_scene(algorithm, channel), [16.0, 24.0], branches=7))
+        assert made[0] == made[1]
+        assert all(np.isfinite(point.throughput) for point in made[0])
+
+
+def _asdi(channel: Channel, components: int) -> Reduction:
+    assert isinstance(channel, JointChannel)
+    return reduce_asdi(channel, components)
+
+
+def test_the_stack_of_one_channel_is_that_channel() -> None:
+    made = contrast_curve(_scene(_pca(3), _channel(7)), [12.0, 20.0])
+    assert [point.channel for point in made] == [0, 0, -1, -1]
+    assert [replace(point, channel=-1) for point in made[:2]] == made[2:]
