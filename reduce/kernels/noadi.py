@@ -1,4 +1,8 @@
-"""No star subtraction at all: frames are turned and combined, as a yardstick and for bright discs."""
+"""No star subtraction at all: frames are turned and combined, as a yardstick and for bright discs.
+
+Companions stand on the halo of the star. A fit that drives the residual around a companion to zero would take
+the halo for a part of it: the search sees the image without its profile over azimuth, the product keeps it.
+"""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +13,8 @@ from reduce.kernels.combine import combine, temporal_median
 from reduce.kernels.derotate import rotate_splines
 from reduce.kernels.inject import add_stamps
 from reduce.kernels.local import derotated_patch, merged
-from reduce.kernels.reduction import Parts, Sequenced, sequence
+from reduce.kernels.radial import azimuthal_profile
+from reduce.kernels.reduction import Parts, Sequenced, cut, sequence
 from reduce.kernels.spline import coefficients
 
 __all__ = ["NoAdiReduction", "reduce_noadi"]
@@ -35,8 +40,10 @@ class NoAdiReduction:
         (time,).
     how : str
         'median' or 'mean' over time.
-    image : NDArray[np.float32]
-        (y, x) combined, north up.
+    whole : NDArray[np.float32]
+        (y, x) combined, north up, halo and all.
+    profile : NDArray[np.float32]
+        (y, x) its median over azimuth.
     """
 
     cube: NDArray[np.float32]
@@ -44,7 +51,13 @@ class NoAdiReduction:
     star: NDArray[np.float32]
     angles_deg: NDArray[np.floating]
     how: str
-    image: NDArray[np.float32] = field(repr=False)
+    whole: NDArray[np.float32] = field(repr=False)
+    profile: NDArray[np.float32] = field(repr=False)
+
+    @property
+    def image(self) -> NDArray[np.float32]:
+        """Combined image without the halo of the star (y, x)."""
+        return self.whole - self.profile
 
     def patch(self, parts: Parts, x: int, y: int, half: int) -> NDArray[np.float32]:
         """As `reduction.Reduction.patch`."""
@@ -54,7 +67,7 @@ class NoAdiReduction:
         still = _unturned(self.angles_deg)
         if still.any():
             frames[still] = _plain_patch(self.cube, parts, place)[still]
-        return combine(frames, self.how)
+        return combine(frames, self.how) - np.nan_to_num(cut(self.profile, *place))
 
 
 def reduce_noadi(
@@ -74,7 +87,7 @@ def reduce_noadi(
     Returns
     -------
     NoAdiReduction
-        Image and patches; with angles of 0 the image is the plain median or mean.
+        Image and patches; with angles of 0 the whole image is the plain median or mean.
     """
     values = np.asarray(cube, np.float32)
     sequenced = sequence(values, temporal_median(values))
@@ -82,7 +95,8 @@ def reduce_noadi(
     frames = rotate_splines(sequenced.planes + star, sequenced.holes, angles_deg)
     still = _unturned(angles_deg)
     frames[still] = values[still]
-    return NoAdiReduction(values, sequenced, star, angles_deg, how, combine(frames, how))
+    whole = combine(frames, how)
+    return NoAdiReduction(values, sequenced, star, angles_deg, how, whole, azimuthal_profile(whole))
 
 
 def _unturned(angles_deg: NDArray[np.floating]) -> NDArray[np.bool_]:

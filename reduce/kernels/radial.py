@@ -20,7 +20,7 @@ from reduce.kernels.local import derotated_patch, merged
 from reduce.kernels.reduction import Parts, Sequenced, sequence
 from reduce.kernels.spline import coefficients, mirrored
 
-__all__ = ["RadialReduction", "Rings", "radial_residual", "reduce_radial", "rings_of"]
+__all__ = ["RadialReduction", "Rings", "azimuthal_profile", "radial_residual", "reduce_radial", "rings_of"]
 
 _AROUND = 6  # pixels that turning a patch needs beyond its corners, rounding of its place and a spline
 
@@ -85,6 +85,25 @@ def radial_residual(cube: NDArray[np.floating]) -> NDArray[np.float32]:
     values = np.ascontiguousarray(cube, np.float32)
     rings = rings_of(values.shape[1:])
     return _subtracted(values, rings, _filled(_medians(values, rings.pixel, rings.start)))
+
+
+def azimuthal_profile(image: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Median of an image over azimuth, at each of its pixels.
+
+    Parameters
+    ----------
+    image : NDArray[np.floating]
+        (y, x), star at n//2; NaN = no data.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        (y, x), finite.
+    """
+    values = np.ascontiguousarray(image, np.float32)[None]
+    rings = rings_of(image.shape)
+    fallen = _subtracted(np.zeros_like(values), rings, _filled(_medians(values, rings.pixel, rings.start)))
+    return np.asarray(-fallen[0])
 
 
 @compiled

@@ -20,6 +20,7 @@ from reduce.kernels.spline import coefficients
 from reduce.kernels.threads import ENOUGH, each_piece
 
 __all__ = [
+    "Haloed",
     "OwnSnr",
     "Parts",
     "Picture",
@@ -29,6 +30,7 @@ __all__ = [
     "WholeReduction",
     "cut",
     "picture",
+    "product_image",
     "sequence",
 ]
 
@@ -56,6 +58,15 @@ class OwnSnr(Protocol):
         """Signal to noise at each pixel (y, x), known companions in it; NaN = none."""
 
 
+@runtime_checkable
+class Haloed(Protocol):
+    """A reduction whose product keeps the halo of the star, which the search does without."""
+
+    @property
+    def whole(self) -> NDArray[np.float32]:
+        """Combined, derotated image (y, x), halo and all."""
+
+
 class Pictured(Protocol):
     """What is left of a reduction when nothing is injected any more."""
 
@@ -78,6 +89,18 @@ class PictureWithSnr(Picture):
     snr: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True)
+class PictureWithHalo(Picture):
+    """The same with the image that keeps the halo of the star (y, x)."""
+
+    whole: NDArray[np.float32]
+
+
+def product_image(pictured: Pictured) -> NDArray[np.float32]:
+    """What a product shows (y, x): the image, with the halo of the star where the algorithm leaves it."""
+    return pictured.whole if isinstance(pictured, Haloed) else pictured.image
+
+
 def picture(reduction: Reduction) -> Picture:
     """The images of a reduction without the data behind them.
 
@@ -89,8 +112,10 @@ def picture(reduction: Reduction) -> Picture:
     Returns
     -------
     Picture
-        With `snr` where the reduction has one.
+        With `snr` or `whole` where the reduction has one.
     """
+    if isinstance(reduction, Haloed):
+        return PictureWithHalo(reduction.image, reduction.whole)
     if isinstance(reduction, OwnSnr):
         return PictureWithSnr(reduction.image, reduction.snr)
     return Picture(reduction.image)

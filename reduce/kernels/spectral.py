@@ -34,7 +34,7 @@ from reduce.kernels.lowrank import (
     reach_of_patch,
     values_of,
 )
-from reduce.kernels.reduction import Parts, Pictured
+from reduce.kernels.reduction import Parts, Pictured, product_image
 from reduce.kernels.rescale import covered, rescale, rescaled_stamps
 from reduce.kernels.spline import coefficients
 from reduce.kernels.subspace import SMALL
@@ -462,5 +462,5 @@ def channel_images(channels: Sequence[Channel], reductions: Sequence[Pictured]) 
                 image * np.float32(unit) for image, unit in zip(reduction.images, channel.units, strict=True)
             ]
         else:
-            images.append(reduction.image)
+            images.append(product_image(reduction))
     return np.stack(images)

@@ -14,7 +14,7 @@ from reduce.kernels.channels import Algorithm, Channel, stack
 from reduce.kernels.false_alarms import false_alarms
 from reduce.kernels.inject import Companion, prepare_psf
 from reduce.kernels.joint import join
-from reduce.kernels.reduction import OwnSnr
+from reduce.kernels.reduction import OwnSnr, product_image
 from reduce.kernels.snr import significance, snr_map
 from reduce.kernels.spectral import channel_images
 from reduce.recipe import Job, Parameters
@@ -285,7 +285,7 @@ def run_level2(
     level2 = Level2(
         residual=channel_images(done.channels, found.original),
         corrected=over,
-        image=stack([r.image for r in found.original], found.scene.weights),
+        image=stack([product_image(r) for r in found.original], found.scene.weights),
         snr=snr,
         significance=sigma,
         own_snr=_own_snr(found, limits),

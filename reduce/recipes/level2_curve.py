@@ -11,6 +11,7 @@ from reduce.kernels.candidates import Found
 from reduce.kernels.channels import stack
 from reduce.kernels.contrast import CurvePoint, contrast_curve
 from reduce.kernels.inject import Companion
+from reduce.kernels.reduction import product_image
 from reduce.kernels.throughput import corrected
 from reduce.recipe import Job
 from reduce.recipes.level1_cube import Level1Cube
@@ -134,7 +135,7 @@ def corrected_images(found: Found, points: Sequence[CurvePoint]) -> NDArray[np.f
     NDArray[np.float32]
         (channel + 1, y, x) adu; NaN where next to nothing comes through or it was not measured.
     """
-    residual = [r.image for r in found.original]
+    residual = [product_image(r) for r in found.original]
     images = [*residual, stack(residual, found.scene.weights)]
     out = []
     for channel, image in zip((*range(len(residual)), -1), images, strict=True):
