@@ -19,7 +19,7 @@ __all__ = ["adopt", "answers", "check_place", "prepare", "run", "server", "start
 _PROGRAM = "/usr/bin/dachs"
 _START_S = 60.0
 _PROBE = {"LANG": "ADQL", "FORMAT": "json", "QUERY": "SELECT TOP 1 table_name FROM tap_schema.tables"}
-_PUBLISHED = ("//services", "//tap", "//products", "//obscore", "hci/q")
+_PUBLISHED = ("//services", "//tap", "//products", "//obscore")
 
 
 def check_place(settings: Settings) -> None:
@@ -95,9 +95,10 @@ def adopt(settings: Settings, account: Account, *, say: Callable[[str], None] = 
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:
         return False
     say("descriptors and views have changed: DaCHS reads them")
-    run(settings, account, "imp", "-m", "hci/q")
+    for descriptor in templates.descriptors(with_tables=True):
+        run(settings, account, "imp", "-m", descriptor)
     run(settings, account, "imp", "//obscore")
-    run(settings, account, "pub", *_PUBLISHED)
+    run(settings, account, "pub", *_PUBLISHED, *templates.descriptors())
     account.write(stamp, _adoption_digest(settings))
     return True
 

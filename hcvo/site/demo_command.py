@@ -125,8 +125,8 @@ def _addresses(settings: Settings, obs_id: str) -> dict[str, str]:
     return {
         "web": f"{base}/",
         "TAP": f"{base}/tap",
-        "SIA2": f"{base}/hci/q/sia/siap2.xml",
-        "cone search": f"{base}/hci/q/o/scs.xml",
-        "DataLink": f"{base}/hci/q/dl/dlmeta",
+        "SIA2": f"{base}/hci/sia/v2/siap2.xml",
+        "cone search": f"{base}/hci/cone/observations/scs.xml",
+        "DataLink": f"{base}/hci/dl/links/dlmeta",
         "preview": str(preview_of(settings, obs_id)),
     }

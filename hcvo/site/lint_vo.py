@@ -15,7 +15,7 @@ from hcvo.config import CHECKOUT, Settings
 from hcvo.errors import SiteError
 from hcvo.published.declaration import views
 from hcvo.report import Row
-from hcvo.site import dachs
+from hcvo.site import dachs, templates
 from hcvo.site.account import Account, server_account
 
 __all__ = ["lint"]
@@ -81,7 +81,7 @@ def _errors(task: str, name: str, url: str, *options: str) -> Row:
 
 def _dachs_rows(settings: Settings) -> Iterator[Row]:
     account = server_account(settings)
-    for descriptor in ("hci/q", "//tap"):
+    for descriptor in (*templates.descriptors(), "//tap"):
         text = _output(settings, account, "val", descriptor)
         yield Row("dachs val", descriptor, text.split()[-1] if text else None, "", "OK", text.endswith("OK"))
     text = _output(settings, account, "test", "-n", "1", "-u", _local(settings), "ALL")
@@ -117,8 +117,8 @@ def _answers(settings: Settings, did: str) -> Iterator[tuple[str, str]]:
     yield "ivoa.obscore", _sync(settings, "SELECT TOP 5 * FROM ivoa.obscore", "votable")
     ra, dec = _rows(settings, "SELECT TOP 1 s_ra, s_dec FROM hci.product WHERE kind = 'image'")[0]
     circle = urllib.parse.urlencode({"POS": f"CIRCLE {ra} {dec} 0.1"})
-    yield "SIA2", f"{base}/hci/q/sia/siap2.xml?{circle}"
-    yield "cone search", f"{base}/hci/q/o/scs.xml?RA={ra}&DEC={dec}&SR=0.1"
+    yield "SIA2", f"{base}/hci/sia/v2/siap2.xml?{circle}"
+    yield "cone search", f"{base}/hci/cone/observations/scs.xml?RA={ra}&DEC={dec}&SR=0.1"
     yield "DataLink", _datalink(settings, did)
 
 
@@ -149,7 +149,7 @@ def _sync(settings: Settings, query: str, form: str) -> str:
 
 
 def _datalink(settings: Settings, did: str) -> str:
-    return f"{_local(settings)}/hci/q/dl/dlmeta?" + urllib.parse.urlencode({"ID": did})
+    return f"{_local(settings)}/hci/dl/links/dlmeta?" + urllib.parse.urlencode({"ID": did})
 
 
 def _local(settings: Settings) -> str:

@@ -10,10 +10,13 @@ from hcvo.errors import SiteError
 from hcvo.published.render import rd_table
 from hcvo.site.account import Account
 
-__all__ = ["copy_resources", "copy_vocabularies", "digest_of", "fill", "write_dachs_configuration"]
+__all__ = [
+    "copy_resources", "copy_vocabularies", "descriptors", "digest_of", "fill", "write_dachs_configuration",
+]  # fmt: skip
 
 _NAME = re.compile(r"@(\w+)@")
 _TABLE = re.compile(r"<\?hcvo-table\s+(\w+)\s+(.*?)\?>", re.DOTALL)
+_RESOURCES = CHECKOUT / "resources"
 _VOCABULARY_URL = "http://www.ivoa.net/rdf/"
 
 
@@ -106,15 +109,34 @@ def copy_resources(settings: Settings, account: Account) -> None:
     account : Account
         Account that runs DaCHS.
     """
-    source = CHECKOUT / "resources"
-    for path in sorted(source.rglob("*")):
-        target = settings.dachs_inputs / path.relative_to(source)
+    for path in sorted(_RESOURCES.rglob("*")):
+        target = settings.dachs_inputs / path.relative_to(_RESOURCES)
         if path.is_dir():
             account.folder(target)
             continue
         text = _TABLE.sub(_table, path.read_text(encoding="utf-8"))
         if not target.exists() or target.read_text(encoding="utf-8") != text:
             account.write(target, text)
+
+
+def descriptors(*, with_tables: bool = False) -> tuple[str, ...]:
+    """Our descriptors by the names DaCHS knows them under.
+
+    Parameters
+    ----------
+    with_tables : bool
+        Only those that hold published views as tables.
+
+    Returns
+    -------
+    tuple[str, ...]
+        Paths below the resources without suffix, e.g. ``hci/q``, in alphabetical order.
+    """
+    return tuple(
+        path.relative_to(_RESOURCES).with_suffix("").as_posix()
+        for path in sorted(_RESOURCES.rglob("*.rd"))
+        if not with_tables or _TABLE.search(path.read_text(encoding="utf-8"))
+    )
 
 
 def _table(match: re.Match[str]) -> str:

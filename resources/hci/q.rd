@@ -3,34 +3,39 @@
 	element: columns, keys and indexes from hcvo/published, then what stands in the instruction.
 	DaCHS keeps no rows of its own: views are adopted with "imp -m", a committed row is seen at once. -->
 
-	<meta name="creationDate">2026-01-01T00:00:00Z</meta>
+	<STREAM id="about">
+		<doc>What all descriptors of this collection say of it.</doc>
+		<meta name="creationDate">2026-01-01T00:00:00Z</meta>
+		<meta name="description" format="plain">
+			High-contrast images of nearby stars, reduced from raw frames by one reproducible pipeline: calibrated
+			sequences, star-subtracted images, maps of signal-to-noise ratio and significance, 5 sigma contrast
+			curves corrected for throughput and small samples, and candidate companions with errors from injected
+			companions. Each file is linked to the process, parameters, calibrations and raw frames it was made from.
+		</meta>
+		<meta name="subject">exoplanet-astronomy</meta>
+		<meta name="subject">direct-imaging</meta>
+		<meta name="subject">coronagraphic-imaging</meta>
+		<meta name="subject">high-contrast-techniques</meta>
+		<meta name="creator">
+			<meta name="name">High-Contrast Archive</meta>
+		</meta>
+		<meta name="contributor">
+			<meta name="name">European Southern Observatory (raw data)</meta>
+		</meta>
+		<meta name="instrument">SPHERE</meta>
+		<meta name="facility">VLT UT3</meta>
+		<meta name="coverage.waveband">Infrared</meta>
+		<meta name="content.type">Archive</meta>
+		<meta name="contentLevel">Research</meta>
+		<meta name="rights" format="plain">Reduced data are licensed under CC BY 4.0: use them, name this archive and
+			the observing programme. Raw frames are ESO's, under ESO's data access policy.</meta>
+		<meta name="rights.rightsURI">https://spdx.org/licenses/CC-BY-4.0.html</meta>
+	</STREAM>
+
 	<meta name="title">High-Contrast Archive: images, contrast curves and candidate companions</meta>
 	<meta name="shortName">HCA</meta>
-	<meta name="description" format="plain">
-		High-contrast images of nearby stars, reduced from raw frames by one reproducible pipeline: calibrated
-		sequences, star-subtracted images, maps of signal-to-noise ratio and significance, 5 sigma contrast
-		curves corrected for throughput and small samples, and candidate companions with errors from injected
-		companions. Each file is linked to the process, parameters, calibrations and raw frames it was made from.
-	</meta>
-	<meta name="subject">exoplanet-astronomy</meta>
-	<meta name="subject">direct-imaging</meta>
-	<meta name="subject">coronagraphic-imaging</meta>
-	<meta name="subject">high-contrast-techniques</meta>
-	<meta name="creator">
-		<meta name="name">High-Contrast Archive</meta>
-	</meta>
-	<meta name="contributor">
-		<meta name="name">European Southern Observatory (raw data)</meta>
-	</meta>
-	<meta name="instrument">SPHERE</meta>
-	<meta name="facility">VLT UT3</meta>
-	<meta name="coverage.waveband">Infrared</meta>
-	<meta name="content.type">Archive</meta>
-	<meta name="contentLevel">Research</meta>
-	<meta name="referenceURL">\internallink{/hci/q/o/info}</meta>
-	<meta name="rights" format="plain">Reduced data are licensed under CC BY 4.0: use them, name this archive and
-		the observing programme. Raw frames are ESO's, under ESO's data access policy.</meta>
-	<meta name="rights.rightsURI">https://spdx.org/licenses/CC-BY-4.0.html</meta>
+	<meta name="referenceURL">\internallink{/hci/cone/observations/info}</meta>
+	<FEED source="about"/>
 
 	<?hcvo-table target ?>
 	<?hcvo-table observation ?>
@@ -38,7 +43,7 @@
 	<?hcvo-table process ?>
 	<?hcvo-table product
 		<meta name="_associatedDatalinkService">
-			<meta name="serviceId">dl</meta>
+			<meta name="serviceId">hci/dl#links</meta>
 			<meta name="idColumn">obs_publisher_did</meta>
 		</meta>
 		<mixin source_table="'hci.product'">//obscore#publishObscoreLike</mixin>
@@ -60,215 +65,6 @@
 		</LOOP>
 	</data>
 
-	<service id="sia" allowed="siap2.xml">
-		<meta name="title">High-Contrast Archive: image search</meta>
-		<meta name="shortName">HCA SIA2</meta>
-		<meta name="description">Finds reduced images and calibrated cubes by position, wavelength, time and
-			everything else that SIA 2.0 knows.</meta>
-		<meta name="sia.type">Pointed</meta>
-		<meta name="productTypeServed">image</meta>
-		<meta name="productTypeServed">cube</meta>
-		<meta name="testQuery.pos.ra">86.82</meta>
-		<meta name="testQuery.pos.dec">-51.07</meta>
-		<meta name="testQuery.size.ra">0.1</meta>
-		<meta name="testQuery.size.dec">0.1</meta>
-		<publish render="siap2.xml" sets="ivo_managed"/>
-		<dbCore queriedTable="product">
-			<FEED source="//siap2#parameters"/>
-			<condDesc combining="True">
-				<phraseMaker>
-					<code>
-						yield "dataproduct_type IN ('image', 'cube')"
-					</code>
-				</phraseMaker>
-			</condDesc>
-		</dbCore>
-	</service>
-
-	<service id="o" allowed="scs.xml,form" defaultRenderer="form">
-		<meta name="title">High-Contrast Archive: observations in a cone</meta>
-		<meta name="shortName">HCA SCS</meta>
-		<meta name="description">Finds observing sequences by the position of their star.</meta>
-		<meta name="testQuery.ra">86.82</meta>
-		<meta name="testQuery.dec">-51.07</meta>
-		<meta name="testQuery.sr">0.1</meta>
-		<publish render="scs.xml" sets="ivo_managed"/>
-		<publish render="form" sets="local,ivo_managed"/>
-		<scsCore queriedTable="observation">
-			<FEED source="//scs#coreDescs"/>
-			<condDesc buildFrom="target_name"/>
-			<condDesc buildFrom="night"/>
-		</scsCore>
-	</service>
-
-	<service id="dl" allowed="dlmeta">
-		<meta name="title">High-Contrast Archive: links of a product</meta>
-		<meta name="shortName">HCA DL</meta>
-		<meta name="description">For a product: the file, its preview, what was made beside it and from it, its
-			calibrations and raw frames.</meta>
-		<publish render="dlmeta" sets="ivo_managed"/>
-		<datalinkCore>
-			<descriptorGenerator>
-				<setup imports="gavo.protocols.products, gavo.rscdef">
-					<code>
-						PRODUCT = """
-							SELECT p.accref, p.obs_id, p.kind, p.algorithm, p.process_id, p.calib_level,
-								p.obs_title, p.dataproduct_type, p.access_format, p.filesize, f.accesspath, f.preview
-							FROM hci.product AS p JOIN dc.products AS f USING (accref)
-						"""
-						# What a process read, what the makers of that read, and so on.
-						INPUTS = """
-							WITH RECURSIVE input AS (
-								SELECT accref, dp_id, 1 AS depth FROM hci.process_input
-									WHERE process_id = %(process_id)s
-								UNION
-								SELECT i.accref, i.dp_id, input.depth + 1 FROM input
-									JOIN hci.product AS p ON p.accref = input.accref
-									JOIN hci.process_input AS i ON i.process_id = p.process_id
-									WHERE input.depth &lt; 5
-							)
-						"""
-
-						class ProductOfArchive(ProductDescriptor):
-							"""A public product, its links found by its own row."""
-							suppressAutoLinks = True
-
-							def __init__(self, pubDID, row):
-								ProductDescriptor.__init__(self, pubDID, row["accref"],
-									row["accesspath"], row["access_format"],
-									sourceTable="hci.product", preview=row["preview"])
-								self.row = row
-
-							def address(self, accref):
-								return products.makeProductLink(accref,
-									useHost=base.getCurrentServerURL())
-
-							def link(self, row, semantics):
-								qualifier = row["dataproduct_type"]
-								if row["kind"].startswith("contrast"):
-									qualifier = "spatial-profile"
-								return self.makeLink(self.address(row["accref"]),
-									description=row["obs_title"], semantics=semantics,
-									contentType=row["access_format"],
-									contentLength=row["filesize"],
-									contentQualifier="#" + qualifier, localSemantics=row["kind"])
-					</code>
-				</setup>
-				<code>
-					try:
-						accref = rscdef.getAccrefFromStandardPubDID(pubDID)
-					except ValueError:
-						return DatalinkFault.NotFoundFault(pubDID, "Not an identifier of this archive")
-					with base.getTableConn() as conn:
-						rows = list(conn.queryToDicts(PRODUCT + " WHERE p.accref = %(accref)s",
-							{"accref": accref}))
-						if not rows:
-							return DatalinkFault.NotFoundFault(pubDID, "No public product has this identifier")
-						descriptor = ProductOfArchive(pubDID, rows[0])
-						descriptor.siblings = list(conn.queryToDicts(PRODUCT +
-							" WHERE p.process_id = %(process_id)s AND p.accref != %(accref)s"
-							" ORDER BY p.accref", rows[0]))
-						descriptor.others = list(conn.queryToDicts(PRODUCT +
-							" WHERE p.obs_id = %(obs_id)s AND p.kind = %(kind)s AND p.calib_level = 3"
-							" AND p.process_id != %(process_id)s ORDER BY p.accref", rows[0]))
-						descriptor.derived = list(conn.queryToDicts(PRODUCT +
-							" WHERE p.obs_id = %(obs_id)s AND p.process_id IN"
-							" (SELECT process_id FROM hci.process_input WHERE accref = %(accref)s)"
-							" ORDER BY p.accref", rows[0]))
-						descriptor.inputs = list(conn.queryToDicts(INPUTS + PRODUCT +
-							" WHERE p.accref IN (SELECT accref FROM input)"
-							" OR (%(calib_level)s = 3 AND p.obs_id = %(obs_id)s AND p.kind = 'psf')"
-							" ORDER BY p.accref", rows[0]))
-						descriptor.raw = list(conn.queryToDicts(INPUTS +
-							" SELECT r.dp_id, r.accref, r.dpr_catg, r.dpr_type, r.filesize, r.at_eso,"
-							" min(i.depth) AS depth"
-							" FROM hci.raw_frame AS r JOIN input AS i USING (dp_id)"
-							" GROUP BY r.dp_id, r.accref, r.dpr_catg, r.dpr_type, r.filesize, r.at_eso"
-							" ORDER BY r.dp_id", rows[0]))
-					return descriptor
-				</code>
-			</descriptorGenerator>
-
-			<metaMaker semantics="#this">
-				<code>
-					yield descriptor.link(descriptor.row, "#this")
-				</code>
-			</metaMaker>
-
-			<metaMaker semantics="#preview-image">
-				<code>
-					if descriptor.preview:
-						yield descriptor.makeLink(
-							descriptor.address(descriptor.accref) + "?preview=True",
-							description="Preview of " + descriptor.row["obs_title"],
-							contentType="image/png",
-							contentQualifier="#image",
-							localSemantics="preview")
-				</code>
-			</metaMaker>
-
-			<metaMaker>
-				<setup>
-					<code>
-						# How a file made by the same process relates to the others of it.
-						TABLES = tuple(kind + form for kind in ("contrast", "candidates")
-							for form in ("", "-ecsv", "-votable"))
-						BESIDE = dict.fromkeys(TABLES, "#derivation")
-						BESIDE.update({"snr": "#auxiliary", "significance": "#auxiliary", "psf": "#auxiliary",
-							"corrected": "#derivation"})
-						MEASURED = ("snr", "significance", "corrected") + TABLES
-					</code>
-				</setup>
-				<code>
-					for row in descriptor.siblings:
-						if row["kind"] in ("residual", "image") and descriptor.row["kind"] in MEASURED:
-							yield descriptor.link(row, "#progenitor")
-						else:
-							yield descriptor.link(row, BESIDE.get(row["kind"], "#coderived"))
-					for row in descriptor.others:
-						yield descriptor.link(row, "#coderived")
-					for row in descriptor.derived:
-						page = row["kind"] == "quality"
-						yield descriptor.link(row, "#documentation" if page else "#derivation")
-				</code>
-			</metaMaker>
-
-			<metaMaker>
-				<setup>
-					<code>
-						# How a file that went into a product relates to it.
-						INPUT = {"dark": "#dark", "flat": "#flat", "centres": "#calibration", "psf": "#auxiliary"}
-					</code>
-				</setup>
-				<code>
-					for row in descriptor.inputs:
-						yield descriptor.link(row, INPUT.get(row["kind"], "#progenitor"))
-				</code>
-			</metaMaker>
-
-			<metaMaker>
-				<setup>
-					<code>
-						PORTAL = "https://dataportal.eso.org/dataPortal/file/"
-					</code>
-				</setup>
-				<code>
-					for row in descriptor.raw:
-						applied = row["dpr_catg"] == "CALIB" and row["depth"] > 1
-						semantics = "#calibration" if applied else "#progenitor"
-						description = "Raw frame %s (%s)" % (row["dp_id"], row["dpr_type"])
-						yield descriptor.makeLink(descriptor.address(row["accref"]),
-							description=description + ", this archive's copy", semantics=semantics,
-							contentType="image/fits", contentLength=row["filesize"], localSemantics="raw")
-						if row["at_eso"]:
-							yield descriptor.makeLink(PORTAL + row["dp_id"],
-								description=description + ", at ESO", semantics=semantics,
-								contentType="image/fits", localSemantics="raw-eso")
-				</code>
-			</metaMaker>
-		</datalinkCore>
-	</service>
-
 	<regSuite title="tables">
 		<regTest title="TAP tells each published table with its columns">
 			<url>/tap/tables</url>
@@ -288,7 +84,7 @@
 			</code>
 		</regTest>
 		<regTest title="the service describes itself">
-			<url>o/info</url>
+			<url>/hci/cone/observations/info</url>
 			<code>
 				self.assertHTTPStatus(200)
 				self.assertHasStrings("High-Contrast Archive")
@@ -303,87 +99,4 @@
 		</regTest>
 	</regSuite>
 
-	<regSuite title="a product, from TAP to the file" sequential="True">
-		<!-- The first image with a preview is asked for by its properties; the tests after it follow its row. -->
-		<regTest title="ObsCore has a reduced image, its address is a link">
-			<url parSet="TAP" QUERY="SELECT TOP 1 obs_publisher_did, access_url, target_name, s_ra, s_dec
-				FROM hci.product WHERE kind = 'image' AND preview IS NOT NULL ORDER BY accref">/tap/sync</url>
-			<code>
-				self.assertHTTPStatus(200)
-				row = self.getUnique(self.getVOTableRows())
-				self.assertTrue("/getproduct/" in row["access_url"], row["access_url"])
-				self.followUp.url.content_ = ("/hci/q/dl/dlmeta?ID="
-					+ row["obs_publisher_did"].replace(":", "%3A").replace("?", "%3F"))
-			</code>
-		</regTest>
-		<regTest title="DataLink tells file, preview, maps, curve, candidates and precursors">
-			<url>replaced</url>
-			<code>
-				self.assertHTTPStatus(200)
-				rows = self.getVOTableRows()
-				semantics = [row["semantics"] for row in rows]
-				for wanted in ("#this", "#preview-image", "#auxiliary", "#derivation", "#progenitor"):
-					self.assertTrue(wanted in semantics, "%s not in %s" % (wanted, semantics))
-				qualifiers = [row["content_qualifier"] for row in rows]
-				for wanted in ("#image", "#spatial-profile", "#measurements"):
-					self.assertTrue(wanted in qualifiers, "%s not in %s" % (wanted, qualifiers))
-				this = self.getUnique([row for row in rows if row["semantics"] == "#this"])
-				self.followUp.url.content_ = this["access_url"]
-			</code>
-		</regTest>
-		<regTest title="getproduct delivers FITS">
-			<url>replaced</url>
-			<code>
-				self.assertHTTPStatus(200)
-				self.assertTrue(self.data.startswith(b"SIMPLE  ="), self.data[:80])
-				self.followUp.url.content_ = self.url.httpURL + "?preview=True"
-			</code>
-		</regTest>
-		<regTest title="its preview is a PNG">
-			<url>replaced</url>
-			<code>
-				self.assertHTTPStatus(200)
-				self.assertEqual(self.data[1:4], b"PNG")
-			</code>
-		</regTest>
-	</regSuite>
-
-	<regSuite title="image search" sequential="True">
-		<regTest title="ObsCore has an image with a place on the sky">
-			<url parSet="TAP" QUERY="SELECT TOP 1 s_ra, s_dec, obs_publisher_did FROM ivoa.obscore
-				WHERE dataproduct_type = 'image' AND s_ra IS NOT NULL ORDER BY obs_publisher_did">/tap/sync</url>
-			<code>
-				row = self.getUnique(self.getVOTableRows())
-				self.followUp.url.content_ = ("/hci/q/sia/siap2.xml?POS=CIRCLE+%(s_ra)f+%(s_dec)f+0.001"
-					"&amp;DPTYPE=image" % row)
-			</code>
-		</regTest>
-		<regTest title="SIA2 finds images there">
-			<url>replaced</url>
-			<code>
-				self.assertHTTPStatus(200)
-				rows = self.getVOTableRows()
-				self.assertTrue(rows, "no row")
-				self.assertEqual({row["dataproduct_type"] for row in rows}, {"image"})
-			</code>
-		</regTest>
-	</regSuite>
-
-	<regSuite title="cone search" sequential="True">
-		<regTest title="an observation has a place on the sky">
-			<url parSet="TAP" QUERY="SELECT TOP 1 obs_id, s_ra, s_dec FROM hci.observation
-				WHERE s_ra IS NOT NULL ORDER BY obs_id">/tap/sync</url>
-			<code>
-				row = self.getUnique(self.getVOTableRows())
-				self.followUp.url.content_ = "/hci/q/o/scs.xml?RA=%(s_ra)f&amp;DEC=%(s_dec)f&amp;SR=0.001" % row
-			</code>
-		</regTest>
-		<regTest title="the cone around it finds it">
-			<url>replaced</url>
-			<code>
-				self.assertHTTPStatus(200)
-				self.assertTrue([row for row in self.getVOTableRows() if row["obs_id"]], "no row")
-			</code>
-		</regTest>
-	</regSuite>
 </resource>

@@ -52,7 +52,7 @@ def test_the_same_commands_again_change_nothing(reduced: Reduced) -> None:
 @pytest.mark.filterwarnings("ignore:.*Unknown (xsi|element)")
 def test_sia2_finds_the_star_and_its_file_opens(reduced: Reduced) -> None:
     settings = reduced.operator.settings
-    service = pyvo.dal.SIA2Service(f"{settings.base_url}/hci/q/sia/siap2.xml")
+    service = pyvo.dal.SIA2Service(f"{settings.base_url}/hci/sia/v2/siap2.xml")
     target = ask(settings, "SELECT ra, dec FROM hci.target")[0]
     records = service.search(pos=(target["ra"], target["dec"], 0.01), calib_level=3, data_type="image")
     assert {record["instrument_name"] for record in records} == {"SPHERE/IRDIS"}

@@ -26,7 +26,7 @@ def tap(planted: Planted) -> TAPService:
 
 def links_of(planted: Planted, kind: str) -> DatalinkResults:
     query = urllib.parse.urlencode({"ID": planted.did(kind)})
-    return DatalinkResults.from_result_url(f"{planted.settings.base_url}/hci/q/dl/dlmeta?{query}")
+    return DatalinkResults.from_result_url(f"{planted.settings.base_url}/hci/dl/links/dlmeta?{query}")
 
 
 def get(settings: Settings, accref: str) -> bytes:
@@ -119,7 +119,7 @@ def test_a_lost_file_breaks_no_link_and_no_path_is_told(planted: Planted) -> Non
     try:
         for kind in ("snr", "image"):
             query = urllib.parse.urlencode({"ID": planted.did(kind)})
-            answer = get_url(f"{planted.settings.base_url}/hci/q/dl/dlmeta?{query}")
+            answer = get_url(f"{planted.settings.base_url}/hci/dl/links/dlmeta?{query}")
             assert b"Fault" not in answer
             assert str(planted.settings.state).encode() not in answer
             assert {"snr", "image", "cube"} <= {
@@ -156,7 +156,7 @@ def test_an_embargoed_file_is_not_even_known(planted: Planted, suffix: str) -> N
     refusal.value.close()
 
 
-@pytest.mark.parametrize("service", ["hci/q/dl", "__system__/obscore/dl", "__system__/products/dl"])
+@pytest.mark.parametrize("service", ["hci/dl/links", "__system__/obscore/dl", "__system__/products/dl"])
 def test_datalink_does_not_know_what_is_embargoed(planted: Planted, service: str) -> None:
     query = urllib.parse.urlencode({"ID": planted.did("embargoed")})
     try:
@@ -169,7 +169,7 @@ def test_datalink_does_not_know_what_is_embargoed(planted: Planted, service: str
 
 
 def test_image_search_finds_images_and_cubes_only(planted: Planted) -> None:
-    service = SIA2Service(f"{planted.settings.base_url}/hci/q/sia/siap2.xml")
+    service = SIA2Service(f"{planted.settings.base_url}/hci/sia/v2/siap2.xml")
     found = service.search(pos=(RA, DEC, 0.01))
     assert {row["dataproduct_type"] for row in found} == {"image", "cube"}
     assert planted.did("image") in [row["obs_publisher_did"] for row in found]
@@ -178,7 +178,7 @@ def test_image_search_finds_images_and_cubes_only(planted: Planted) -> None:
 
 
 def test_cone_search_finds_the_observation(planted: Planted) -> None:
-    service = SCSService(f"{planted.settings.base_url}/hci/q/o/scs.xml?")
+    service = SCSService(f"{planted.settings.base_url}/hci/cone/observations/scs.xml?")
     found = service.search(pos=(RA, DEC), radius=0.01)
     assert [row["target_name"] for row in found] == ["* bet Pic"]
     assert len(service.search(pos=(RA, DEC + 10), radius=0.01)) == 0
