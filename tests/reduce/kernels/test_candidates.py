@@ -48,7 +48,7 @@ def test_nothing_planted_nothing_found(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(_ALGORITHMS))
 def test_three_companions_and_no_lobe_of_theirs(name: str) -> None:
-    planted = [(9.0, 40.0, 1500.0), (16.0, 150.0, 500.0), (24.0, 265.0, 400.0)]
+    planted = [(9.0, 40.0, 1800.0), (16.0, 150.0, 500.0), (24.0, 265.0, 400.0)]
     found = _search(name, _channel(1, planted), _channel(2, planted))
     assert len(found.detections) == 3
     for sep, pa, flux in planted:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from reduce.kernels.aperture import aperture_flux, aperture_map
+from reduce.kernels.aperture import aperture_flux
 from reduce.kernels.candidates import (
     Detection,
     Found,
@@ -104,7 +104,7 @@ def _scene(channels: list[Channel]) -> Scene:
     return Scene(channels, reductions, channel_weights(channels, reductions))
 
 
-def test_a_detection_is_judged_at_its_peak_with_the_others_left_out_of_the_noise() -> None:
+def test_a_detection_is_judged_at_its_place_with_the_others_left_out_of_the_noise() -> None:
     scene = _scene(_channels())
     companion, other = Companion(44.3, 36.8, (40.0, 50.0)), Companion(24.0, 44.0, (40.0, 50.0))
     given = Detection(companion, fitted=True)
@@ -118,9 +118,7 @@ def test_a_detection_is_judged_at_its_peak_with_the_others_left_out_of_the_noise
     images = [r.image for r in reduce_without(channels, (), plain_adi)]
     with_it = [*images, scene.weights[0] * images[0] + scene.weights[1] * images[1]]
     without = [*(r.image for r in scene.reductions), scene.image]
-    flux = aperture_map(with_it[-1], scene.fwhm)[35:39, 43:47]
-    row, column = np.unravel_index(int(np.argmax(flux)), flux.shape)
-    x, y = 43 + int(column), 35 + int(row)
+    x, y = 44.3, 36.8
     for image, clean, fwhm, snr, sigma in zip(
         with_it, without, (4.0, 4.6, scene.fwhm), found.snr, found.significance, strict=True
     ):
@@ -357,8 +355,8 @@ def test_one_companion_a_look_hides_nothing_of_the_next() -> None:
     np.testing.assert_allclose(found.scene.image, _stacked(without, found.scene), atol=1e-5)
 
 
-def test_a_detection_is_judged_at_the_peak_next_to_it() -> None:
-    """Where more light stands within half a FWHM and a pixel, the statistic is that of there."""
+def test_a_brighter_peak_next_to_it_is_not_what_is_judged() -> None:
+    """The curve is told for a companion's own place: so is its significance."""
     scene = _scene(_channels((45.9, 38.6, 60.0)))
     companion = Companion(44.3, 36.8, (5.0, 5.0))
     found = _rate(scene, Detection(companion, fitted=True), [Detection(companion, fitted=True)])
@@ -367,14 +365,23 @@ def test_a_detection_is_judged_at_the_peak_next_to_it() -> None:
         for c in scene.channels
     ]
     combined = _stacked(reduce_without(channels, (), plain_adi), scene)
-    flux = aperture_map(combined, scene.fwhm)
-    y, x = np.indices(flux.shape)
-    near = np.hypot(x - 44, y - 37) <= scene.fwhm / 2 + 1
-    row, column = np.unravel_index(int(np.nanargmax(np.where(near, flux, -np.inf))), flux.shape)
-    assert (int(column), int(row)) != (44, 37)
+    at_place, beside = (aperture_flux(combined, scene.fwhm, *place) for place in ((44.3, 36.8), (45.0, 38.0)))
+    assert beside > 1.1 * at_place
     rings = prepare_rings(scene.image, scene.fwhm, [(44.3, 36.8)])
-    value, _ = _t_statistic(float(flux[row, column]), rings, int(column), int(row))
+    value, _ = _t_statistic(at_place, rings, 44.3, 36.8)
     assert found.snr[-1] == pytest.approx(value, rel=2e-3)
+
+
+@pytest.mark.parametrize("fwhm", [3.0, 7.0, 9.0])
+def test_the_widest_aperture_has_all_its_pixels(fwhm: float) -> None:
+    """Of three channels the widest PSF is wider than the stack's."""
+    channels = [
+        Channel(_plain((42.3, 33.6, 400.0)).channels[0].cube, np.zeros(1), prepare_psf(_psf(w)), w, 1e5)
+        for w in (3.0, 3.0, fwhm)
+    ]
+    scene = Scene(channels, [_identity(c) for c in channels], np.full(3, 1 / 3))
+    one = Detection(Companion(42.5, 33.5, (1.0, 1.0, 1.0)), fitted=True)
+    assert np.isfinite(_rate(scene, one, [one]).snr).all()
 
 
 def test_twenty_companions_are_looked_for_unless_told_otherwise() -> None:
