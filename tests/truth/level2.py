@@ -37,7 +37,7 @@ _PULL_CUBES = 52  # 208 companions
 _LIMIT_CUBES = 25  # 100 companions at each separation, sought blind: the share above 5 is known to 0.05
 _EVEN_CUBES = 20
 _STRATEGY_CUBES = 4
-_ALARM_IMAGES, _ALARM_BATCH = 500_000, 12_500  # 675 alarms a ring: known to 4 %
+_ALARM_IMAGES, _ALARM_BATCH = 1_000_000, 12_500  # 1350 alarms a ring: known to 3 %
 _NOISE_BATCH = 250
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
