@@ -117,11 +117,15 @@ def _index_sky(cursor: CursorWrapper) -> None:
 
 
 def _index_identifier(cursor: CursorWrapper, authority: str) -> None:
-    """Index the publisher DID; an index for another authority is replaced."""
+    """Index the publisher DID as it is and, for SIA 2, without regard to case; other authorities' go."""
     expression = f"'ivo://{authority}/~?' || accref"
-    cursor.execute("SELECT pg_get_indexdef(to_regclass('archive.product_did'))")
-    (present,) = cursor.fetchone()
-    if present is not None and f"'ivo://{authority}/~?'" in present:
-        return
-    cursor.execute("DROP INDEX IF EXISTS archive.product_did")
-    cursor.execute(f"CREATE INDEX product_did ON archive.product (({expression}))")
+    for name, by in (
+        ("product_did", f"(({expression}))"),
+        ("product_did_lower", f"USING hash (lower({expression}))"),
+    ):
+        cursor.execute("SELECT pg_get_indexdef(to_regclass(%s))", [f"archive.{name}"])
+        (present,) = cursor.fetchone()
+        if present is not None and f"'ivo://{authority}/~?'" in present:
+            continue
+        cursor.execute(f"DROP INDEX IF EXISTS archive.{name}")
+        cursor.execute(f"CREATE INDEX {name} ON archive.product {by}")

@@ -17,6 +17,8 @@ from hcvo.site.processes import ServerProcess, end_session, read_pid_file, sessi
 __all__ = ["adopt", "answers", "check_place", "prepare", "run", "server", "start", "stop"]
 
 _PROGRAM = "/usr/bin/dachs"
+_PYTHON = "/usr/bin/python3"
+"""Debian's, whatever runs us: DaCHS's own."""
 _START_S = 60.0
 _PROBE = {"LANG": "ADQL", "FORMAT": "json", "QUERY": "SELECT TOP 1 table_name FROM tap_schema.tables"}
 _PUBLISHED = ("//services", "//tap", "//products", "//obscore")
@@ -130,7 +132,10 @@ def start(settings: Settings, account: Account) -> bool:
     ports.require_free(settings.dachs.port, "DaCHS", "HCVO_DACHS__PORT")
     log = settings.logs / "dachs.log"
     started = account.start(
-        [_PROGRAM, "serve", "start", "-f"], cwd=settings.dachs_root, env=_environment(settings), log=log
+        [_PYTHON, settings.dachs_root / "etc" / "serve.py", "serve", "start", "-f"],
+        cwd=settings.dachs_root,
+        env=_environment(settings),
+        log=log,
     )
     account.write(_pid_file(settings), started.text)
     if not _settled(settings, started):

@@ -3,6 +3,166 @@
 
 	<FEED source="hci/q#about"/>
 
+	<!-- DaCHS's own parameters, but where SIA 2.0 asks for more: single numbers are intervals, open ends
+	on the sphere, any radius, closed polygons, columns of single precision compared as such, identifiers
+	without regard to case, and refusals that say what is wrong. -->
+	<procDef type="phraseMaker" id="shape">
+		<doc>Matches the footprint against shapes as POS has them.</doc>
+		<setup imports="math, gavo.utils.pgsphere">
+			<code><![CDATA[
+				HINT = ("wanted: CIRCLE ra dec radius, RANGE ra1 ra2 dec1 dec2 or POLYGON ra1 dec1 ra2 dec2"
+					" ra3 dec3 ..., in degrees, ra in 0..360, dec in -90..90, radius in 0..180")
+				LIMITS = ((0, 360), (-90, 90))
+
+				def refuse(text):
+					raise base.ValidationError("'%s' is no region on the sky; %s"
+						% (utils.makeEllipsis(text, 60), HINT), "POS")
+
+				def point(text, ra, dec):
+					if not (0 <= ra <= 360 and -90 <= dec <= 90):
+						refuse(text)
+					return pgsphere.SPoint.fromDegrees(ra, dec)
+
+				def circle(text, numbers, outPars):
+					if len(numbers) != 3 or not 0 <= numbers[2] <= 180:
+						refuse(text)
+					ra, dec, radius = numbers
+					centre = point(text, ra, dec)
+					if radius <= 90:
+						shape = pgsphere.SCircle(centre, math.radians(radius))
+						return "s_region && %%(%s)s" % base.getSQLKey("pos", shape, outPars)
+					# pgSphere has none larger: all that is not wholly inside the rest of the sphere.
+					rest = pgsphere.SCircle(pgsphere.SPoint.fromDegrees((ra + 180) % 360, -dec),
+						math.radians(180 - radius))
+					return "NOT (s_region @ %%(%s)s)" % base.getSQLKey("pos", rest, outPars)
+
+				def box(text, numbers, outPars):
+					if len(numbers) != 4 or any(map(math.isnan, numbers)):
+						refuse(text)
+					(ra1, ra2), (dec1, dec2) = numbers[:2], numbers[2:]
+					(ra1, dec1), (ra2, dec2) = (
+						[limit if math.isinf(value) and (value < 0) == (side == 0) else value
+							for value, limit in zip(pair, limits)]
+						for side, (pair, limits) in enumerate(
+							(((ra1, dec1), (0, -90)), ((ra2, dec2), (360, 90)))))
+					if ra1 > ra2 or dec1 > dec2:
+						refuse(text)
+					shape = pgsphere.SBox(point(text, ra1, dec1), point(text, ra2, dec2))
+					return "s_region && %%(%s)s" % base.getSQLKey("pos", shape, outPars)
+
+				def polygon(text, numbers, outPars):
+					corners = list(zip(numbers[::2], numbers[1::2]))
+					if len(corners) > 3 and corners[0] == corners[-1]:
+						del corners[-1]
+					if len(numbers) % 2 or len(corners) < 3 or len(set(corners)) < len(corners):
+						refuse(text)
+					shape = pgsphere.SPoly([point(text, *corner) for corner in corners])
+					return "s_region && %%(%s)s" % base.getSQLKey("pos", shape, outPars)
+
+				SHAPES = {"CIRCLE": circle, "RANGE": box, "POLYGON": polygon}
+			]]></code>
+		</setup>
+		<code>
+			for text in inPars["POS"]:
+				name, *numbers = text.split()
+				try:
+					make, numbers = SHAPES[name], [float(number) for number in numbers]
+				except (KeyError, ValueError):
+					refuse(text)
+				yield make(text, numbers, outPars)
+		</code>
+	</procDef>
+
+	<procDef type="phraseMaker" id="interval">
+		<doc>Matches intervals against a pair of columns, or one column given twice; both ends belong to them.</doc>
+		<setup imports="math">
+			<par name="low" description="Column with the lower end of what a row covers"/>
+			<par name="high" description="Column with the upper end"/>
+			<par name="precision" description="SQL type of these columns">"double precision"</par>
+			<code><![CDATA[
+				LARGEST = 3e38  # of single precision
+			]]></code>
+		</setup>
+		<code><![CDATA[
+			name = inputKeys[0].name
+			for lower, upper in inPars[name]:
+				if lower is None or upper is None or lower > upper:  # NaN comes as None
+					raise base.ValidationError("'%s %s' is no interval; wanted: one number, or two in"
+						" ascending order, -Inf or +Inf for an open end" % (lower, upper), name)
+				ends = [value if abs(value) < LARGEST else math.copysign(math.inf, value)
+					for value in (lower, upper)]
+				keys = [base.getSQLKey(name, value, outPars) for value in ends]
+				yield "%s >= CAST(%%(%s)s AS %s) AND %s <= CAST(%%(%s)s AS %s)" % (
+					high, keys[0], precision, low, keys[1], precision)
+		]]></code>
+	</procDef>
+
+	<STREAM id="interval_parameter">
+		<condDesc>
+			<inputKey name="\name" type="double precision[2]" multiplicity="multiple" xtype="interval"
+				unit="\unit" tablehead="\name" description="\meaning">
+				<!-- A single number is the interval from itself to itself. -->
+				<preparse>
+					return " ".join(2 * input.split()) if input and len(input.split()) == 1 else input
+				</preparse>
+			</inputKey>
+			<phraseMaker procDef="hci/sia#interval">
+				<bind key="low">"\low"</bind>
+				<bind key="high">"\high"</bind>
+				<bind key="precision">"\precision"</bind>
+			</phraseMaker>
+		</condDesc>
+	</STREAM>
+
+	<STREAM id="parameters">
+		<condDesc>
+			<inputKey name="POS" type="text" multiplicity="multiple" tablehead="POS"
+				description="Region that the footprint meets: CIRCLE ra dec radius, RANGE ra1 ra2 dec1 dec2 or
+					POLYGON ra1 dec1 ..., in degrees, ICRS"/>
+			<phraseMaker procDef="hci/sia#shape"/>
+		</condDesc>
+		<LOOP>
+			<csvItems>
+				name,    low,          high,         unit,   precision,        meaning
+				BAND,    em_min,       em_max,       m,      real,             "Wavelengths that the data cover in part"
+				TIME,    t_min,        t_max,        d,      double precision, "Times (MJD, UTC) that the data cover in part"
+				FOV,     s_fov,        s_fov,        deg,    real,             "Diameter of the field of view"
+				SPATRES, s_resolution, s_resolution, arcsec, double precision, "Full width at half maximum of the PSF"
+				SPECRP,  em_res_power, em_res_power, ,       double precision, "Resolving power"
+				EXPTIME, t_exptime,    t_exptime,    s,      double precision, "Integration time"
+				TIMERES, t_resolution, t_resolution, s,      double precision, "Resolution on the time axis"
+			</csvItems>
+			<events passivate="True">
+				<FEED source="interval_parameter" name="\name" low="\low" high="\high" unit="\unit"
+					precision="\precision" meaning="\meaning"/>
+			</events>
+		</LOOP>
+		<condDesc>
+			<inputKey name="POL" type="text" multiplicity="multiple" tablehead="POL"
+				description="Polarization state: I Q U V RR LL RL LR XX YY XY YX POLI POLA"/>
+			<phraseMaker>
+				<code>
+					for state in inPars["POL"]:
+						yield "position(%%(%s)s IN pol_states) &gt; 0" % base.getSQLKey(
+							"pol", "/%s/" % state.strip("/"), outPars)
+				</code>
+			</phraseMaker>
+		</condDesc>
+		<condDesc>
+			<inputKey name="ID" type="text" multiplicity="multiple" tablehead="ID"
+				description="Identifier (obs_publisher_did), without regard to case"/>
+			<phraseMaker>
+				<code>
+					yield "lower(obs_publisher_did) IN %%(%s)s" % base.getSQLKey(
+						"id", tuple(one.lower() for one in inPars["ID"]), outPars)
+				</code>
+			</phraseMaker>
+		</condDesc>
+		<LOOP listItems="COLLECTION FACILITY INSTRUMENT DPTYPE CALIB TARGET FORMAT">
+			<events passivate="True"><FEED source="//siap2#\item\+par"/></events>
+		</LOOP>
+	</STREAM>
+
 	<service id="v2" allowed="siap2.xml">
 		<meta name="title">High-Contrast Archive: image search</meta>
 		<meta name="shortName">HCA SIA2</meta>
@@ -17,7 +177,7 @@
 		<meta name="testQuery.size.dec">0.1</meta>
 		<publish render="siap2.xml" sets="ivo_managed"/>
 		<dbCore queriedTable="hci/q#product">
-			<FEED source="//siap2#parameters"/>
+			<FEED source="parameters"/>
 			<condDesc combining="True">
 				<phraseMaker>
 					<code>
