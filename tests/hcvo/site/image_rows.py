@@ -23,7 +23,8 @@ _ROWS: dict[str, dict[str, object]] = {
     "first": {},
     "second": {
         "s_ra": 280.0, "s_dec": -30.0, "s_fov": 4e-3, "s_resolution": 0.07, "em_min": 2.0e-6,
-        "em_max": 2.3e-6, "em_res_power": 50.0, "t_min": 59000.0, "t_max": 59000.1, "t_exptime": 3600.0, "t_resolution": 64.0,
+        "em_max": 2.3e-6, "em_res_power": 50.0, "t_min": 59000.0, "t_max": 59000.1,
+        "t_exptime": 3600.0, "t_resolution": 64.0,
         "pol_states": "/Q/U/", "target_name": "hd 1", "facility_name": "Gemini South",
         "instrument_name": "GPI", "dataproduct_type": "cube", "calib_level": 2, "mime": "application/fits",
         "obs_collection": f"{COLLECTION}-2",
