@@ -168,6 +168,30 @@
 								contentType="image/fits", localSemantics="raw-eso")
 				</code>
 			</metaMaker>
+
+			<metaMaker semantics="#cutout">
+				<setup imports="gavo.svcs">
+					<code>
+						class Cutout(ProcLinkDef):
+							"""The service that cuts this file, told as what it is."""
+
+							def asDict(self):
+								return dict(ProcLinkDef.asDict(self), semantics="#cutout", local_semantics="soda",
+									content_type="image/fits")
+					</code>
+				</setup>
+				<code>
+					# ProcLinkDef looks for this name to know that it may ask for the service's parameters.
+					allowedRendsForStealing = ("dlget",)
+					if descriptor.row["dataproduct_type"] in ("image", "cube"):
+						try:
+							link = Cutout(descriptor.pubDID, base.resolveCrossId("hci/soda#cutout"))
+						except svcs.UnknownURI:  # its file cannot be read
+							return
+						if len(link.serviceDescriptor.inputKeys) &gt; 1:  # more than ID: it has coordinates
+							yield link
+				</code>
+			</metaMaker>
 		</datalinkCore>
 	</service>
 
