@@ -4,7 +4,9 @@ Copies of the same flux are put at the same separation, one at a time, into data
 from which every companion was subtracted, and fitted as the companion was when found:
 from the peak, and where that leaves much, from where classical ADI sees the copy. Their
 mean deviation is the bias (taken off), their scatter the error: it holds speckle
-noise, self-subtraction and the fit itself, whatever the noise looks like.
+noise, self-subtraction and the fit itself, whatever the noise looks like. What does not turn with the field
+is drawn out into arcs when frames are derotated: copies on one arc see the same noise, and their scatter
+counts for as many as there are arcs.
 """
 
 from collections.abc import Sequence
@@ -13,16 +15,19 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import ndimage, stats
 
 from reduce.kernels.channels import reduce_without
 from reduce.kernels.fit import Fit, Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion
 from reduce.kernels.plain import plain_adi
+from reduce.kernels.snr import prepare_rings
 
-__all__ = ["Deviations", "Spread", "clear_azimuths", "injected_deviations", "spread"]
+__all__ = ["Deviations", "Spread", "clear_azimuths", "independent_azimuths", "injected_deviations", "spread"]
 
 _APART = 2.0  # FWHM between an injection and any companion
+_LEAST = 3  # independent values without which there is no scatter worth the name
+_SAMPLES = 4  # a FWHM along a ring
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class Deviations:
     flux : NDArray[np.float64]
         (n, channel) relative.
     independent : int
-        How many of them do not overlap on the ring.
+        How many of them neither overlap on the ring nor lie on one arc of noise.
     failed : int
         Copies that could not be fitted; they are not among the rows.
     poor : int
@@ -99,6 +104,42 @@ def clear_azimuths(
     return np.unique(kept[np.minimum(chosen, kept.size - 1)]), max(1, min(places, number))
 
 
+def independent_azimuths(image: NDArray[np.floating], fwhm: float, radius: float) -> float:
+    """How many independent values of the noise a ring holds, by its correlation along the ring.
+
+    Parameters
+    ----------
+    image : NDArray[np.floating]
+        (y, x) without companions, star at n//2; NaN = no data.
+    fwhm : float
+        Diameter of the apertures that are correlated, pixels.
+    radius : float
+        Of the ring, pixels; the rings 1 FWHM inside and outside of it have their say.
+
+    Returns
+    -------
+    float
+        The circle over the correlation length (the integral of the correlation up to where it is 0 first).
+    """
+    rings = prepare_rings(image, fwhm)
+    count = int(np.ceil(2 * np.pi * radius / fwhm * _SAMPLES))
+    angle = np.arange(count) * (2 * np.pi / count)
+    products = np.zeros(count)
+    for distance in (radius - fwhm, radius, radius + fwhm):
+        places = np.stack([np.sin(angle), np.cos(angle)]) * distance + np.array(image.shape)[:, None] // 2
+        there = ndimage.map_coordinates(rings.bad.astype(np.float32), places, order=1, cval=1.0) == 0
+        values = ndimage.map_coordinates(rings.spline, places, order=3, prefilter=False)
+        if distance > fwhm and there.any() and np.ptp(values[there]) > 0:
+            values = np.where(there, values - values[there].mean(), 0.0)
+            own = np.fft.irfft(np.abs(np.fft.rfft(values)) ** 2, count)
+            products += own / own[0]
+    if products[0] == 0:
+        return float(count)
+    share = products[: count // 2 + 1] / products[0]
+    first = int(np.argmax(np.append(share, -1.0) <= 0))
+    return float(count / (1 + 2 * share[1:first].sum()))
+
+
 def injected_deviations(
     scene: Scene, companion: Companion, companions: Sequence[Companion], number: int
 ) -> Deviations:
@@ -123,6 +164,8 @@ def injected_deviations(
     cx, cy = scene.channels[0].centre
     radius = float(np.hypot(companion.x - cx, companion.y - cy))
     angles, independent = clear_azimuths((cx, cy), radius, scene.fwhm, companions, number)
+    arcs = independent_azimuths(scene.image, scene.fwhm, radius) if number else 0.0
+    independent = min(independent, max(_LEAST, round(arcs)))
     rows, poor = [], 0
     plain = _Plain(scene, companions)
     for angle in angles:
@@ -185,7 +228,7 @@ def spread(values: NDArray[np.floating], independent: int) -> Spread:
     Spread
         NaN with fewer than three independent values.
     """
-    if independent < 3 or values.size < 3:  # noqa: PLR2004 # no scatter worth the name
+    if min(independent, values.size) < _LEAST:
         return Spread(float("nan"), float("nan"))
     middle = float(np.median(values))
     mad = float(np.median(np.abs(values - middle)))
@@ -196,6 +239,6 @@ def spread(values: NDArray[np.floating], independent: int) -> Spread:
     bias = float(np.mean(values[inside]))
     top = np.sum((values[inside] - middle) ** 2 * (1 - u[inside] ** 2) ** 4)
     bottom = np.sum((1 - u[inside] ** 2) * (1 - 5 * u[inside] ** 2))
-    scale = float(np.sqrt(values.size * top) / abs(bottom)) * np.sqrt(values.size / (values.size - 1))
+    scale = float(np.sqrt(values.size * top) / abs(bottom)) * np.sqrt(independent / (independent - 1))
     widening = stats.t.isf(stats.norm.sf(1.0), independent - 1) * np.sqrt(1 + 1 / independent)
     return Spread(bias, float(scale * widening))

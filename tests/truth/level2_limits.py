@@ -10,6 +10,7 @@ from hcvo.report import Row
 from reduce.kernels.aperture import aperture_flux
 from reduce.kernels.contrast import CurvePoint, noise_at, threshold_flux, throughput_at
 from reduce.kernels.fit import Scene
+from reduce.kernels.reduction import product_image
 from reduce.kernels.snr import Rings, prepare_rings, ring_noise, significance
 from reduce.kernels.throughput import OPAQUE
 from reduce.recipes.level2 import Searched
@@ -72,13 +73,13 @@ def at_limit(name: str, seed: int) -> AtLimit:
     points = _curve(made, name)
     scene = made.found.scene
     places = [(one.companion.x, one.companion.y) for one in made.found.detections]
-    rings = prepare_rings(scene.image, scene.fwhm, places)
+    rings = prepare_rings(product_image(scene.reductions[0]), scene.fwhm, places)
     known, sought = np.full((2, REPEATS, len(_SEPARATIONS)), np.nan)
     for repeat in range(REPEATS):
         for group in _TOGETHER:
             sources = _sources([point.contrast for point in points], group, rng)
             blind = ready(with_companions(sequence, list(sources.values()), rng), name, threshold=_SEEK_AT)
-            image = made.algorithm(blind.channels[0]).image  # by what gave the curve
+            image = product_image(made.algorithm(blind.channels[0]))  # by what gave the curve
             for number, source in sources.items():
                 known[repeat, number] = _significance(image, rings, source)
                 sought[repeat, number] = _sought(blind, source)

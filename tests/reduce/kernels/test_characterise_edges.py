@@ -7,7 +7,12 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 
 from reduce.kernels.channels import Channel, reduce_without
-from reduce.kernels.characterise import clear_azimuths, injected_deviations, spread
+from reduce.kernels.characterise import (
+    clear_azimuths,
+    independent_azimuths,
+    injected_deviations,
+    spread,
+)
 from reduce.kernels.fit import Scene, fit_companion, nearby_peak
 from reduce.kernels.inject import Companion, inject, prepare_psf
 from reduce.kernels.pca import reduce_pca
@@ -58,10 +63,54 @@ def test_the_bias_is_a_mean_and_the_error_a_biweight_widened_by_t(number: int, w
     middle, mad = np.median(values), np.median(np.abs(values - np.median(values)))
     found = spread(values, independent)
     assert found.bias == pytest.approx(np.mean(values[np.abs(values - middle) < 9 * mad]))
-    scale = biweight_scale(values, c=9.0, M=middle) * np.sqrt(number / (number - 1))
+    scale = biweight_scale(values, c=9.0, M=middle) * np.sqrt(independent / (independent - 1))
     widening = stats.t.isf(stats.norm.sf(1.0), independent - 1) * np.sqrt(1 + 1 / independent)
     assert mad > 0
     assert found.error == pytest.approx(scale * widening)
+
+
+@pytest.mark.parametrize(
+    ("turn_deg", "least", "most"), [(0.0, 13.0, 19.0), (60.0, 5.0, 8.5), (120.0, 3.0, 5.5)]
+)
+def test_noise_drawn_out_into_arcs_holds_as_many_values_as_arcs(
+    turn_deg: float, least: float, most: float
+) -> None:
+    """White noise seen through a PSF, turned and averaged; without a turn about 1.6 FWHM a value."""
+    rng, found = np.random.default_rng(3), []
+    for _ in range(8):
+        image = ndimage.gaussian_filter(rng.normal(size=(91, 93)), 1.7)
+        angles = np.linspace(0.0, turn_deg, 25) if turn_deg else [0.0]
+        image = np.mean([ndimage.rotate(image, a, reshape=False, order=1) for a in angles], axis=0)
+        found.append(independent_azimuths(image, 4.0, 16.0))
+    assert least < np.mean(found) < most
+
+
+def test_a_ring_without_noise_has_as_many_values_as_samples() -> None:
+    flat = np.ones((61, 61))
+    assert independent_azimuths(flat, 4.0, 12.0) == np.ceil(2 * np.pi * 12)
+    assert independent_azimuths(np.full((61, 61), np.nan), 4.0, 12.0) == np.ceil(2 * np.pi * 12)
+
+
+def test_a_gap_leaves_the_rest_of_the_ring() -> None:
+    image = ndimage.gaussian_filter(np.random.default_rng(4).normal(size=(91, 91)), 1.7)
+    whole = independent_azimuths(image, 4.0, 16.0)
+    image[45:70, 30:45] = np.nan
+    assert independent_azimuths(image, 4.0, 16.0) == pytest.approx(whole, rel=0.35)
+
+
+def test_errors_on_arcs_are_those_of_few_values() -> None:
+    """Pulls of one place against the rest of a ring whose noise lies in arcs of 60 degrees."""
+    rng = np.random.default_rng(5)
+    pulls: list[float] = []
+    naive: list[float] = []
+    for _ in range(1500):
+        noise = np.convolve(np.tile(rng.normal(size=360), 2), np.ones(60))[60:420] + 5.0
+        values = noise[np.arange(16) * 22 + 4]
+        for made, independent in ((pulls, 6), (naive, 16)):
+            one = spread(values - noise[0], independent)
+            made.append(one.bias / one.error)
+    assert 0.75 < np.std(pulls) < 1.2  # places beside the tested one lie on its arc
+    assert np.std(naive) > 1.15 * np.std(pulls)
 
 
 def test_the_bias_of_skewed_deviations_is_their_mean() -> None:
