@@ -4,7 +4,9 @@ from pathlib import Path
 
 from hcvo.published.declaration import RULE_OF, Column, View
 
-__all__ = ["IS_PUBLIC", "READERS", "SCHEMA", "create_view", "dc_products_sql", "is_public"]
+__all__ = [
+    "IS_PUBLIC", "READERS", "SCHEMA", "create_view", "dc_process_logs_sql", "dc_products_sql", "is_public",
+]  # fmt: skip
 
 SCHEMA = "hci"
 READERS = ("gavo", "gavoadmin", "untrusted")
@@ -89,3 +91,9 @@ SELECT
     r.accref, NULL, NULL, CASE WHEN r.ndit > 0 THEN 'image/fits' ELSE 'application/fits' END,
     r.path, '{SCHEMA}.raw_frame', NULL, NULL, NULL
 FROM archive.raw_frame r WHERE {is_public("r")}"""  # noqa: S608 - a folder of the settings, quoted
+
+
+def dc_process_logs_sql() -> str:
+    """The SELECT of the view by which DaCHS finds logs of processes: public ones only, not open to ADQL."""
+    return f"""\
+SELECT s.id AS process_id, s.log AS path FROM archive.process s WHERE {is_public("s")} AND s.log <> ''"""  # noqa: S608

@@ -91,7 +91,7 @@ def adopt(settings: Settings, account: Account, *, say: Callable[[str], None] = 
     -----
     SiteError if DaCHS refuses a descriptor.
     """
-    database.make_products_view(settings)
+    database.make_file_views(settings)
     stamp = settings.dachs_root / ".adopted"
     wanted = _adoption_digest(settings)
     if stamp.exists() and stamp.read_text(encoding="ascii") == wanted:

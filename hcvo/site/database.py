@@ -10,10 +10,10 @@ from psycopg2.extensions import connection, cursor
 
 from hcvo.config import Settings
 from hcvo.errors import SiteError
-from hcvo.published.ddl import dc_products_sql
+from hcvo.published.ddl import dc_process_logs_sql, dc_products_sql
 from hcvo.site.passwords import DACHS_ROLES, SUPERUSER, password_of
 
-__all__ = ["connect", "count_products", "make_database", "make_products_view", "published_columns"]
+__all__ = ["connect", "count_products", "make_database", "make_file_views", "published_columns"]
 
 _EXTENSIONS = ("pg_sphere", "q3c")
 _COLUMNS_QUERY = """
@@ -24,8 +24,8 @@ JOIN pg_class ON pg_class.oid = attrelid
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE attnum > 0 AND (nspname = 'hci' OR (nspname, relname) IN (('ivoa', 'obscore'), ('dc', 'products')))
 """
-_PRODUCTS_QUERY = """
-SELECT relkind, obj_description(oid, 'pg_class') FROM pg_class WHERE oid = to_regclass('dc.products')
+_RELATION_QUERY = """
+SELECT relkind, obj_description(oid, 'pg_class') FROM pg_class WHERE oid = to_regclass(%s)
 """
 
 
@@ -84,32 +84,38 @@ def make_database(settings: Settings) -> None:
             _create_extension(ask, extension)
 
 
-def make_products_view(settings: Settings) -> None:
-    """Put a view of our public files in the place of DaCHS's table ``dc.products``.
+def make_file_views(settings: Settings) -> None:
+    """Put a view of our public files in the place of DaCHS's table ``dc.products``, and logs beside it.
 
     Getproduct, DataLink and SODA look only there: what is not public does not exist for them.
-    The view's comment tells the definition it was made from; one that is up to date stays.
+    A view's comment tells the definition it was made from; one that is up to date stays.
 
     Parameters
     ----------
     settings : Settings
         Settings of the site; DaCHS is initialised, the catalogue migrated.
     """
-    definition = dc_products_sql(settings.store)
-    digest = hashlib.sha256(definition.encode()).hexdigest()
     with _cursor(settings) as ask:
-        ask.execute(_PRODUCTS_QUERY)
-        kind, made_from = ask.fetchone() or ("", None)
-        if (kind, made_from) == ("v", digest):
-            return
-        ask.execute("DROP {} IF EXISTS dc.products CASCADE".format("TABLE" if kind == "r" else "VIEW"))
-        ask.execute(f"CREATE VIEW dc.products AS {definition}")
-        ask.execute("COMMENT ON VIEW dc.products IS %s", [digest])
-        ask.execute(
-            sql.SQL("ALTER VIEW dc.products OWNER TO {}").format(sql.Identifier(settings.database.user))
-        )
-        readers = sql.SQL(", ").join(map(sql.Identifier, DACHS_ROLES[:2]))
-        ask.execute(sql.SQL("GRANT SELECT ON dc.products TO {}").format(readers))
+        _make_view(ask, settings, "products", dc_products_sql(settings.store))
+        _make_view(ask, settings, "process_logs", dc_process_logs_sql())
+
+
+def _make_view(ask: cursor, settings: Settings, name: str, definition: str) -> None:
+    digest = hashlib.sha256(definition.encode()).hexdigest()
+    view = sql.Identifier("dc", name)
+    ask.execute(_RELATION_QUERY, [f"dc.{name}"])
+    kind, made_from = ask.fetchone() or ("", None)
+    if (kind, made_from) == ("v", digest):
+        return
+    ask.execute(
+        sql.SQL("DROP {} IF EXISTS {} CASCADE").format(sql.SQL("TABLE" if kind == "r" else "VIEW"), view)
+    )
+    ask.execute(sql.SQL("CREATE VIEW {} AS ").format(view) + sql.SQL(definition))
+    ask.execute(sql.SQL("COMMENT ON VIEW {} IS %s").format(view), [digest])
+    owner = sql.Identifier(settings.database.user)
+    ask.execute(sql.SQL("ALTER VIEW {} OWNER TO {}").format(view, owner))
+    readers = sql.SQL(", ").join(map(sql.Identifier, DACHS_ROLES[:2]))
+    ask.execute(sql.SQL("GRANT SELECT ON {} TO {}").format(view, readers))
 
 
 def published_columns(settings: Settings) -> str:

@@ -3,6 +3,193 @@
 
 	<FEED source="hci/q#about"/>
 
+	<procDef type="descriptorGenerator" id="public_file">
+		<doc>A public file, raw frames too: the view dc.products holds no others.</doc>
+		<setup imports="gavo.rscdef">
+			<code>
+				FILE = """
+					SELECT f.accref, f.accesspath, f.mime, f.preview, p.process_id, p.obs_id, p.calib_level
+					FROM dc.products AS f LEFT JOIN hci.product AS p USING (accref) WHERE f.accref = %(accref)s
+				"""
+
+				class PublicFile(ProductDescriptor):
+					"""A public file, and the row of its product where it is one."""
+					suppressAutoLinks = True
+
+					def __init__(self, pubDID, row):
+						ProductDescriptor.__init__(self, pubDID, row["accref"], row["accesspath"], row["mime"],
+							preview=row["preview"])
+						self.row = row
+			</code>
+		</setup>
+		<code>
+			try:
+				accref = rscdef.getAccrefFromStandardPubDID(pubDID)
+			except ValueError:
+				return DatalinkFault.NotFoundFault(pubDID, "Not an identifier of this archive")
+			with base.getTableConn() as conn:
+				rows = list(conn.queryToDicts(FILE, {"accref": accref}))
+			if not rows:
+				return DatalinkFault.NotFoundFault(pubDID, "No public file has this identifier")
+			return PublicFile(pubDID, rows[0])
+		</code>
+	</procDef>
+
+	<service id="header" allowed="dlget">
+		<meta name="title">High-Contrast Archive: header of a file</meta>
+		<meta name="description">All cards of all HDUs of a FITS file, as text.</meta>
+		<datalinkCore>
+			<descriptorGenerator procDef="public_file"/>
+			<dataFunction>
+				<setup imports="gavo.svcs">
+					<code>
+						from astropy.io import fits
+
+						def cards(path):
+							# As they stand in the file: of compressed HDUs those of the table.
+							with fits.open(path, disable_image_compression=True) as hdus:
+								for number, hdu in enumerate(hdus):
+									yield "# HDU %d %s" % (number, hdu.name)
+									yield hdu.header.tostring(sep="\n", endcard=True, padding=False)
+					</code>
+				</setup>
+				<code>
+					try:
+						text = "\n".join(cards(descriptor.accessPath)) + "\n"
+					except OSError:
+						raise svcs.UnknownURI("%s is no FITS file, or cannot be read" % descriptor.accref)
+					descriptor.data = "text/plain", text.encode("ascii", "replace")
+				</code>
+			</dataFunction>
+		</datalinkCore>
+	</service>
+
+	<service id="thumbnail" allowed="dlget">
+		<meta name="title">High-Contrast Archive: thumbnail of a product</meta>
+		<meta name="description">The preview of a product, at most 200 pixels a side, as PNG.</meta>
+		<datalinkCore>
+			<descriptorGenerator procDef="public_file"/>
+			<dataFunction>
+				<setup imports="io, os, gavo.svcs">
+					<code>
+						from PIL import Image
+
+						SIDE = 200
+					</code>
+				</setup>
+				<code>
+					try:
+						with Image.open(descriptor.preview or os.devnull) as picture:
+							picture.thumbnail((SIDE, SIDE))
+							stream = io.BytesIO()
+							picture.save(stream, "PNG")
+					except OSError:
+						raise svcs.UnknownURI("%s has no preview" % descriptor.accref)
+					descriptor.data = "image/png", stream.getvalue()
+				</code>
+			</dataFunction>
+		</datalinkCore>
+	</service>
+
+	<service id="log" allowed="dlget">
+		<meta name="title">High-Contrast Archive: log of a process</meta>
+		<meta name="description">What the process that made a product wrote while it ran, a JSON object a line;
+			names of files that are not public, of hosts and of folders are left out.</meta>
+		<datalinkCore>
+			<descriptorGenerator procDef="public_file"/>
+			<dataFunction>
+				<setup imports="json, re, gavo.svcs">
+					<code><![CDATA[
+						LOG = "SELECT path FROM dc.process_logs WHERE process_id = %(process_id)s"
+						INPUTS = "SELECT name FROM hci.process_input WHERE process_id = %(process_id)s"
+						FOLDER = re.compile(r"(?<![\w/.])/(?:[\w.+@-]+/)+")
+
+						def told(line, inputs):
+							"""A line as everybody may read it; empty for one that says nothing then."""
+							said = json.loads(line)
+							if said.get("event") == "input" and said.get("name") not in inputs:
+								return ""
+							said.pop("host", None)
+							return FOLDER.sub("", json.dumps(said)) + "\n"
+					]]></code>
+				</setup>
+				<code>
+					with base.getTableConn() as conn:
+						logs = list(conn.queryToDicts(LOG, descriptor.row))
+						inputs = {row["name"] for row in conn.queryToDicts(INPUTS, descriptor.row)}
+					try:
+						with open(logs[0]["path"], encoding="utf-8") as lines:
+							text = "".join(told(line, inputs) for line in lines if line.strip())
+					except (IndexError, OSError, ValueError):
+						raise svcs.UnknownURI("%s has no log" % descriptor.accref)
+					descriptor.data = "text/plain", text.encode("utf-8")
+				</code>
+			</dataFunction>
+		</datalinkCore>
+	</service>
+
+	<service id="package" allowed="dlget">
+		<meta name="title">High-Contrast Archive: all files of a process</meta>
+		<meta name="description">A tar file of all products that one process made, their previews, and a list of
+			SHA-256 sums.</meta>
+		<datalinkCore>
+			<descriptorGenerator procDef="public_file"/>
+			<dataFunction>
+				<setup imports="io, os, tarfile, gavo.svcs, gavo.svcs.streaming">
+					<code>
+						FILES = """
+							SELECT p.accref, p.sha256, f.accesspath, f.preview
+							FROM hci.product AS p JOIN dc.products AS f USING (accref)
+							WHERE p.process_id = %(process_id)s ORDER BY p.accref
+						"""
+
+						class Package:
+							"""A tar file, written while it is sent."""
+							type = "application/x-tar"
+
+							def __init__(self, name, rows):
+								self.name, self.rows = name, rows
+
+							def render(self, request):
+								request.setHeader("content-type", self.type)
+								request.setHeader("content-disposition", 'attachment; filename="%s.tar"' % self.name)
+								return streaming.streamOut(self.write, request)
+
+							def write(self, stream):
+								with tarfile.open(mode="w|", fileobj=stream) as tar:
+									self.add_text(tar, "SHA256SUMS", "".join("%s  %s\n" % (row["sha256"],
+										os.path.basename(row["accref"])) for row in self.rows))
+									for row in self.rows:
+										for path in (row["accesspath"], row["preview"]):
+											if path and os.path.exists(path):
+												tar.add(path, self.within(os.path.basename(path)), filter=self.of_nobody)
+
+							def within(self, name):
+								return "%s/%s" % (self.name, name)
+
+							def add_text(self, tar, name, text):
+								member = tarfile.TarInfo(self.within(name))
+								member.size = len(text)
+								tar.addfile(member, io.BytesIO(text.encode("ascii")))
+
+							def of_nobody(self, member):
+								member.uid = member.gid = 0
+								member.uname = member.gname = ""
+								return member
+					</code>
+				</setup>
+				<code>
+					with base.getTableConn() as conn:
+						rows = list(conn.queryToDicts(FILES, descriptor.row))
+					if not rows:
+						raise svcs.UnknownURI("%s is no product" % descriptor.accref)
+					descriptor.data = Package("%s_%s" % (descriptor.row["obs_id"].replace(":", "-"),
+						descriptor.row["process_id"]), rows)
+				</code>
+			</dataFunction>
+		</datalinkCore>
+	</service>
+
 	<service id="links" allowed="dlmeta">
 		<meta name="title">High-Contrast Archive: links of a product</meta>
 		<meta name="shortName">HCA DL</meta>
@@ -11,7 +198,7 @@
 		<publish render="dlmeta" sets="ivo_managed"/>
 		<datalinkCore>
 			<descriptorGenerator>
-				<setup imports="gavo.protocols.products, gavo.rscdef">
+				<setup imports="os, urllib.parse, gavo.protocols.products, gavo.rscdef">
 					<code>
 						PRODUCT = """
 							SELECT p.accref, p.obs_id, p.kind, p.algorithm, p.process_id, p.calib_level,
@@ -45,10 +232,19 @@
 								return products.makeProductLink(accref,
 									useHost=base.getCurrentServerURL())
 
+							def beside(self, service, description, contentType, localSemantics):
+								"""What another service of this descriptor makes of the product."""
+								url = base.resolveCrossId("hci/dl#" + service).getURL("dlget")
+								return self.makeLink(url + "?ID=" + urllib.parse.quote(self.pubDID, safe=""),
+									description=description + " of " + self.row["obs_title"],
+									contentType=contentType, localSemantics=localSemantics)
+
 							def link(self, row, semantics):
 								qualifier = row["dataproduct_type"]
 								if row["kind"].startswith("contrast"):
 									qualifier = "spatial-profile"
+								elif row["kind"] == "psf":
+									qualifier = "psf"
 								return self.makeLink(self.address(row["accref"]),
 									description=row["obs_title"], semantics=semantics,
 									contentType=row["access_format"],
@@ -106,6 +302,42 @@
 							contentType="image/png",
 							contentQualifier="#image",
 							localSemantics="preview")
+				</code>
+			</metaMaker>
+
+			<metaMaker semantics="#thumbnail">
+				<code>
+					if descriptor.preview:
+						yield descriptor.beside("thumbnail", "Thumbnail", "image/png", "thumbnail")
+				</code>
+			</metaMaker>
+
+			<metaMaker semantics="#detached-header">
+				<code>
+					if "fits" in descriptor.row["access_format"]:
+						yield descriptor.beside("header", "Header of all HDUs", "text/plain", "header")
+				</code>
+			</metaMaker>
+
+			<!-- Documents about the product. A further one, e.g. its provenance as PROV-JSON, is another metaMaker
+			of this semantics: a service beside those above, and a link to it by descriptor.beside. -->
+			<metaMaker semantics="#documentation">
+				<setup>
+					<code>
+						LOG = "SELECT path FROM dc.process_logs WHERE process_id = %(process_id)s"
+					</code>
+				</setup>
+				<code>
+					with base.getTableConn() as conn:
+						logs = [row["path"] for row in conn.queryToDicts(LOG, descriptor.row)]
+					if any(os.access(path, os.R_OK) for path in logs):
+						yield descriptor.beside("log", "Log of the process", "text/plain", "log")
+				</code>
+			</metaMaker>
+
+			<metaMaker semantics="#package">
+				<code>
+					yield descriptor.beside("package", "Files of the process", "application/x-tar", "tar")
 				</code>
 			</metaMaker>
 

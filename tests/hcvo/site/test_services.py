@@ -84,6 +84,9 @@ def test_datalink_tells_what_belongs_to_an_image(planted: Planted) -> None:
     assert set(links) == {
         ("#this", "image"),
         ("#preview-image", "preview"),
+        ("#thumbnail", "thumbnail"),
+        ("#detached-header", "header"),
+        ("#package", "tar"),
         ("#auxiliary", "snr"),
         ("#auxiliary", "psf"),
         ("#derivation", "contrast"),
