@@ -14,7 +14,7 @@ from django.db.utils import ProgrammingError
 from hcvo.catalogue.setup import setup_django
 from hcvo.config import Settings
 from hcvo.errors import CatalogueError
-from hcvo.published.ddl import IS_PUBLIC, READERS, SCHEMA, create_view
+from hcvo.published.ddl import IS_PUBLIC, READERS, create_view
 from hcvo.published.declaration import View, views
 
 __all__ = ["Applied", "apply_views"]
@@ -44,7 +44,7 @@ class Applied:
 
 
 def apply_views(settings: Settings) -> Applied:
-    """Create or update the function ``archive.is_public``, the views of ``hci``, grants and sky indexes.
+    """Create or update the function ``archive.is_public``, the published views, grants and sky indexes.
 
     Parameters
     ----------
@@ -66,12 +66,13 @@ def apply_views(settings: Settings) -> Applied:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(IS_PUBLIC)
-            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+            for schema in _schemas():
+                cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
             for view in views().values():
                 if _must_drop(cursor, view):
-                    cursor.execute(f"DROP VIEW {SCHEMA}.{view.name} CASCADE")
+                    cursor.execute(f"DROP VIEW {view.qualified} CASCADE")
                     dropped.append(view.name)
-                cursor.execute(create_view(view, authority=settings.dachs.authority))
+                cursor.execute(create_view(view, authority=settings.dachs.authority, url=settings.base_url))
             _grant(cursor)
             _index_sky(cursor)
             _index_identifier(cursor, settings.dachs.authority)
@@ -82,18 +83,22 @@ def apply_views(settings: Settings) -> Applied:
     return Applied(tuple(views()), tuple(dropped))
 
 
+def _schemas() -> list[str]:
+    return sorted({view.namespace for view in views().values()})
+
+
 def _must_drop(cursor: CursorWrapper, view: View) -> bool:
     """Whether CREATE OR REPLACE would refuse: it can only append columns."""
-    present = _columns(cursor, view.name)
+    present = _columns(cursor, view)
     wanted = [(column.name, _PG_TYPES.get(column.type, column.type)) for column in view.columns]
     return present != wanted[: len(present)]
 
 
-def _columns(cursor: CursorWrapper, view: str) -> list[tuple[str, str]]:
+def _columns(cursor: CursorWrapper, view: View) -> list[tuple[str, str]]:
     cursor.execute(
         "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
         " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped ORDER BY attnum",
-        [f"{SCHEMA}.{view}"],
+        [view.qualified],
     )
     return [(name, kind) for name, kind in cursor.fetchall()]
 
@@ -101,8 +106,9 @@ def _columns(cursor: CursorWrapper, view: str) -> list[tuple[str, str]]:
 def _grant(cursor: CursorWrapper) -> None:
     cursor.execute("SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) ORDER BY 1", [list(READERS)])
     for (role,) in cursor.fetchall():
-        cursor.execute(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {role}")
-        cursor.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {SCHEMA} TO {role}")
+        for schema in _schemas():
+            cursor.execute(f"GRANT USAGE ON SCHEMA {schema} TO {role}")
+            cursor.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}")
 
 
 def _index_sky(cursor: CursorWrapper) -> None:

@@ -1,5 +1,6 @@
 """Declarations to SQL: the views of the schema ``hci``, and DaCHS's table of products."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from hcvo.published.declaration import RULE_OF, Column, View
@@ -29,7 +30,7 @@ def is_public(alias: str) -> str:
     return f"archive.is_public({alias}.release_time, {alias}.validated, {alias}.withdrawn)"
 
 
-def create_view(view: View, *, authority: str) -> str:
+def create_view(view: View, *, authority: str, url: str) -> str:
     """Write a view's DDL.
 
     Parameters
@@ -38,23 +39,28 @@ def create_view(view: View, *, authority: str) -> str:
         Its declaration; ``{public x}`` in an expression or condition stands for the rule on alias x.
     authority : str
         IVOA authority, put where an expression says ``{authority}``.
+    url : str
+        Address of the site without a slash at its end, put where an expression says ``{url}``.
 
     Returns
     -------
     str
         One ``CREATE OR REPLACE VIEW`` statement; it shows public rows only.
     """
-    columns = ",\n    ".join(_selected(column, authority) for column in view.columns)
+    site = {"{authority}": authority.replace("'", "''"), "{url}": url.replace("'", "''")}
+    columns = ",\n    ".join(_selected(column, site) for column in view.columns)
     where = [f"({_with_rule(view.where)})"] if view.where else []
     conditions = " AND ".join([*map(is_public, view.guards), *where])
     return (
-        f"CREATE OR REPLACE VIEW {SCHEMA}.{view.name} AS\nSELECT\n    {columns}\n"
+        f"CREATE OR REPLACE VIEW {view.qualified} AS\nSELECT\n    {columns}\n"
         f"FROM {view.source}\nWHERE {conditions}"
     )
 
 
-def _selected(column: Column, authority: str) -> str:
-    expression = _with_rule(column.sql).replace("{authority}", authority)
+def _selected(column: Column, site: Mapping[str, str]) -> str:
+    expression = _with_rule(column.sql)
+    for name, value in site.items():
+        expression = expression.replace(name, value)
     return f"CAST({expression} AS {column.type}) AS {column.name}"
 
 

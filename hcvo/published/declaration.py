@@ -68,6 +68,7 @@ class View(_Part):
     """One published view."""
 
     name: Identifier
+    namespace: Literal["hci", "hci_epn"] = Field(default="hci", description="schema it stands in")
     title: str
     description: str = Field(min_length=20)
     source: str = Field(description="FROM clause")
@@ -78,6 +79,11 @@ class View(_Part):
     indexes: tuple[Index, ...] = ()
     stc: str = Field(default="", description="STC-S with column references")
     columns: tuple[Column, ...]
+
+    @property
+    def qualified(self) -> str:
+        """Name with its schema."""
+        return f"{self.namespace}.{self.name}"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

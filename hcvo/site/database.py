@@ -22,7 +22,8 @@ SELECT string_agg(concat_ws(' ', attrelid::regclass, attname, format_type(atttyp
 FROM pg_attribute
 JOIN pg_class ON pg_class.oid = attrelid
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
-WHERE attnum > 0 AND (nspname = 'hci' OR (nspname, relname) IN (('ivoa', 'obscore'), ('dc', 'products')))
+WHERE attnum > 0
+AND (nspname IN ('hci', 'hci_epn') OR (nspname, relname) IN (('ivoa', 'obscore'), ('dc', 'products')))
 """
 _RELATION_QUERY = """
 SELECT relkind, obj_description(oid, 'pg_class') FROM pg_class WHERE oid = to_regclass(%s)
@@ -129,7 +130,7 @@ def published_columns(settings: Settings) -> str:
     Returns
     -------
     str
-        One column a line, of the schema ``hci``, ``ivoa.obscore`` and ``dc.products``.
+        One column a line, of the schemas ``hci`` and ``hci_epn``, ``ivoa.obscore`` and ``dc.products``.
     """
     with _cursor(settings) as ask:
         ask.execute(_COLUMNS_QUERY)

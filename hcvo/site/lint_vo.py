@@ -112,8 +112,8 @@ def _output(settings: Settings, account: Account, *arguments: str) -> str:
 
 def _answers(settings: Settings, did: str) -> Iterator[tuple[str, str]]:
     base = _local(settings)
-    for view in views():
-        yield f"hci.{view}", _sync(settings, f"SELECT TOP 5 * FROM hci.{view}", "votable")  # noqa: S608 - a declared name
+    for view in views().values():
+        yield view.qualified, _sync(settings, f"SELECT TOP 5 * FROM {view.qualified}", "votable")  # noqa: S608 - a declared name
     yield "ivoa.obscore", _sync(settings, "SELECT TOP 5 * FROM ivoa.obscore", "votable")
     ra, dec = _rows(settings, "SELECT TOP 1 s_ra, s_dec FROM hci.product WHERE kind = 'image'")[0]
     circle = urllib.parse.urlencode({"POS": f"CIRCLE {ra} {dec} 0.1"})

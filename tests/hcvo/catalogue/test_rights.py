@@ -86,14 +86,14 @@ def test_every_view_shows_public_rows_only(
     postgres_site: Settings, guards: list[tuple[datetime | None, bool, bool]]
 ) -> None:
     with transaction.atomic():
-        before = {view: _count(f"hci.{view}") for view in views()}
+        before = {view: _count(views()[view].qualified) for view in views()}
         products = f"({dc_products_sql(postgres_site.store)}) p"
         files = _count(products)
         public = 0
         for release_time, validated, withdrawn in guards:
             rows.family(**rows.rights(release_time, validated=validated, withdrawn=withdrawn))
             public += _expected(release_time, validated=validated, withdrawn=withdrawn)
-        assert {view: _count(f"hci.{view}") - before[view] for view in views()} == dict.fromkeys(
+        assert {view: _count(views()[view].qualified) - before[view] for view in views()} == dict.fromkeys(
             views(), public
         )
         assert _count(products) - files == 2 * public  # the product and the raw frame
@@ -186,7 +186,9 @@ def test_no_row_of_a_view_names_a_private_row(
 
 def _everything(view: str) -> str:
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT coalesce(string_agg(to_jsonb(v)::text, ' '), '') FROM hci.{view} v")
+        cursor.execute(
+            f"SELECT coalesce(string_agg(to_jsonb(v)::text, ' '), '') FROM {views()[view].qualified} v"
+        )
         return str(cursor.fetchone()[0])
 
 
@@ -272,11 +274,11 @@ def test_closing_an_observation_closes_all_that_came_of_it(
     assert observation is not None
     set_rights(observation, **change)
     for view in ("observation", "product", "contrast", "detection", "process", "process_input"):
-        assert _count(f"hci.{view}") == 1, view
+        assert _count(views()[view].qualified) == 1, view
     assert _count(f"({dc_products_sql(catalogue.store)}) p") == 3  # raw frames have their own terms
     set_rights(observation, withdrawn=False, validated=True, release_time=kept.release_time)
     for view in ("observation", "product", "contrast", "detection", "process", "process_input"):
-        assert _count(f"hci.{view}") == 2, view
+        assert _count(views()[view].qualified) == 2, view
 
 
 def test_a_process_is_as_public_as_its_most_public_product(catalogue: Settings) -> None:

@@ -109,7 +109,7 @@ def test_the_database_has_what_is_declared(postgres_site: Settings, name: str) -
         cursor.execute(
             "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
             " WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum",
-            [f"hci.{name}"],
+            [_view(name).qualified],
         )
         found = cursor.fetchall()
     declared = [

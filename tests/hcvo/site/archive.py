@@ -204,6 +204,7 @@ def _product(
         s_xel1=11,
         s_xel2=11,
         em_xel=sizes[0] if len(sizes) > 2 else 1,
+        t_xel=sizes[1] if len(sizes) > 3 else 1,
         t_min=_MJD,
         t_max=_MJD + 0.04,
         t_exptime=1536.0,
