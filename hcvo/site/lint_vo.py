@@ -9,7 +9,7 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from hcvo.config import CHECKOUT, Settings
 from hcvo.errors import SiteError
@@ -26,7 +26,6 @@ _TAP_STAGES = "-TMV -LOC"
 _TIME_S = 600.0
 _TOTALS = re.compile(r"Totals: Errors: (\d+); Warnings: (\d+);.*Failures: (\d+)")
 _TESTS = re.compile(r"(\d+) of (\d+) bad")
-_LINKED = ("image", "contrast", "cube", "dark")
 
 
 def lint(settings: Settings) -> Iterator[Row]:
@@ -53,8 +52,8 @@ def lint(settings: Settings) -> Iterator[Row]:
     if "image" not in linked:
         raise SiteError(f"{settings.base_url} has no public image to validate with; run 'make demo' first")
     yield from _taplint(settings)
-    for kind, did in linked.items():
-        yield _errors("datalinklint", kind, _datalink(settings, did), "version=1.1")
+    for name, dids in _asked(linked):
+        yield _errors("datalinklint", name, _datalink(settings, *dids), "version=1.1")
     for name, url in _answers(settings, linked["image"]):
         yield _errors("votlint", name, url)
     yield from _dachs_rows(settings)
@@ -71,6 +70,16 @@ def _taplint(settings: Settings) -> Iterator[Row]:
     run = f"{queries[1]}/{queries[2]}" if queries else None
     good = queries is not None and queries[1] == queries[2] and int(queries[2]) > 1
     yield Row("taplint", "examples that run", run, "", "all, at least 2", good)
+
+
+def _asked(linked: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What DataLink is asked for: each kind by itself, many at once, and what nobody knows."""
+    for kind, did in linked.items():
+        yield kind, (did,)
+    unknown = linked["image"] + "x"
+    yield "several products", tuple(linked.values())
+    yield "an unknown product", (unknown,)
+    yield "known and unknown ones", (unknown, linked["image"], "nonsense")
 
 
 def _errors(task: str, name: str, url: str, *options: str) -> Row:
@@ -118,14 +127,20 @@ def _answers(settings: Settings, did: str) -> Iterator[tuple[str, str]]:
     ra, dec = _rows(settings, "SELECT TOP 1 s_ra, s_dec FROM hci.product WHERE kind = 'image'")[0]
     circle = urllib.parse.urlencode({"POS": f"CIRCLE {ra} {dec} 0.1"})
     yield "SIA2", f"{base}/hci/sia/v2/siap2.xml?{circle}"
-    yield "cone search", f"{base}/hci/cone/observations/scs.xml?RA={ra}&DEC={dec}&SR=0.1"
+    yield "SIA2 without rows", f"{base}/hci/sia/v2/siap2.xml?MAXREC=0"
+    yield "SIA2 refused", f"{base}/hci/sia/v2/siap2.xml?POS=nowhere"
+    yield "SIA1", f"{base}/hci/sia/v1/siap.xml?POS={ra},{dec}&SIZE=0.1"
+    yield "SIA1 metadata", f"{base}/hci/sia/v1/siap.xml?FORMAT=METADATA"
+    for table in ("observations", "targets", "detections"):
+        yield f"cone search on {table}", f"{base}/hci/cone/{table}/scs.xml?RA={ra}&DEC={dec}&SR=0.1"
     yield "DataLink", _datalink(settings, did)
+    yield "DataLink of an unknown product", _datalink(settings, did + "x")
 
 
 def _identifiers(settings: Settings) -> dict[str, str]:
     """Kind of product to the identifier of one of that kind."""
     rows = _rows(settings, "SELECT kind, MIN(obs_publisher_did) AS did FROM hci.product GROUP BY kind")
-    return {kind: did for kind, did in rows if kind in _LINKED}
+    return dict(rows)
 
 
 def _rows(settings: Settings, query: str) -> list[list[str]]:
@@ -148,8 +163,8 @@ def _sync(settings: Settings, query: str, form: str) -> str:
     )
 
 
-def _datalink(settings: Settings, did: str) -> str:
-    return f"{_local(settings)}/hci/dl/links/dlmeta?" + urllib.parse.urlencode({"ID": did})
+def _datalink(settings: Settings, *dids: str) -> str:
+    return f"{_local(settings)}/hci/dl/links/dlmeta?" + urllib.parse.urlencode({"ID": dids}, doseq=True)
 
 
 def _local(settings: Settings) -> str:

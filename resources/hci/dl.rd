@@ -243,8 +243,6 @@
 								qualifier = row["dataproduct_type"]
 								if row["kind"].startswith("contrast"):
 									qualifier = "spatial-profile"
-								elif row["kind"] == "psf":
-									qualifier = "psf"
 								return self.makeLink(self.address(row["accref"]),
 									description=row["obs_title"], semantics=semantics,
 									contentType=row["access_format"],

@@ -188,6 +188,91 @@
 		</dbCore>
 	</service>
 
+	<service id="v1" allowed="siap.xml">
+		<meta name="title">High-Contrast Archive: images for older clients</meta>
+		<meta name="shortName">HCA SIA1</meta>
+		<meta name="description">Finds star-subtracted images, north up, by position, for clients that speak SIA 1
+			only.</meta>
+		<meta name="sia.type">Pointed</meta>
+		<meta name="productTypeServed">image</meta>
+		<meta name="testQuery.pos.ra">86.82</meta>
+		<meta name="testQuery.pos.dec">-51.07</meta>
+		<meta name="testQuery.size.ra">0.1</meta>
+		<meta name="testQuery.size.dec">0.1</meta>
+		<publish render="siap.xml" sets="ivo_managed"/>
+		<dbCore queriedTable="hci/q#product" sortKey="obs_publisher_did">
+			<condDesc joiner="AND">
+				<inputKey name="POS" type="text" required="True" ucd="pos.eq" multiplicity="single"
+					description="Middle of the region: ra,dec in degrees, ICRS"/>
+				<inputKey name="SIZE" type="text" required="True" ucd="pos.eq" unit="deg" multiplicity="single"
+					description="Size of the region in degrees: one number, or width,height"/>
+				<inputKey name="INTERSECT" type="text" multiplicity="single" description="How images lie to the region">
+					<values default="OVERLAPS"><option>COVERS</option><option>ENCLOSED</option>
+						<option>CENTER</option><option>OVERLAPS</option></values>
+				</inputKey>
+				<inputKey name="FORMAT" type="text" multiplicity="single"
+					description="ALL, image/fits, METADATA; GRAPHIC finds nothing, previews come by DataLink">
+					<values default="ALL"/>
+				</inputKey>
+				<phraseMaker>
+					<setup imports="gavo.protocols.siap">
+						<code>
+							FORMATS = ("ALL", "image/fits", "application/fits")
+						</code>
+					</setup>
+					<code>
+						# DaCHS's shapes are written for a column of this name.
+						yield siap.getQuery(None, inPars, outPars).replace("coverage", "s_region")
+						yield "dataproduct_type = 'image' AND calib_level = 3"
+						if inPars["FORMAT"] not in FORMATS:
+							yield "FALSE"
+					</code>
+				</phraseMaker>
+			</condDesc>
+			<outputTable>
+				<outputField name="accref" type="text" displayHint="type=product" select="access_url"
+					ucd="VOX:Image_AccessReference" description="Where to get the image"/>
+				<outputField name="mime" type="text" select="access_format" description="Media type of the file"/>
+				<outputField name="accsize" type="bigint" unit="byte" select="filesize" ucd="VOX:Image_FileSize"
+					description="Size of the file"><values nullLiteral="-1"/></outputField>
+				<outputField name="imageTitle" type="text" select="obs_title" description="What the image shows"/>
+				<outputField name="instId" type="text" select="instrument_name" description="Instrument"/>
+				<outputField name="dateObs" type="double precision" unit="d" xtype="mjd" select="(t_min + t_max) / 2"
+					description="Middle of the observation, MJD, UTC"/>
+				<outputField name="centerAlpha" type="double precision" unit="deg" select="s_ra"
+					description="Right ascension of the star, in the middle of the image, ICRS"/>
+				<outputField name="centerDelta" type="double precision" unit="deg" select="s_dec"
+					description="Declination of the star, in the middle of the image, ICRS"/>
+				<outputField name="nAxes" type="integer" select="2" description="Number of axes">
+					<values nullLiteral="-1"/></outputField>
+				<outputField name="pixelSize" type="integer[]" unit="pixel"
+					select="ARRAY[s_xel1, s_xel2]::integer[]" description="Pixels along each axis"/>
+				<outputField name="pixelScale" type="real[]" unit="deg/pixel"
+					select="ARRAY[s_pixel_scale, s_pixel_scale] / 3600" description="Size of a pixel along each axis"/>
+				<outputField name="refFrame" type="text" select="'ICRS'" description="Celestial frame"/>
+				<outputField name="wcs_projection" type="text" select="'TAN'" description="Projection"/>
+				<outputField name="wcs_refPixel" type="real[]" unit="pixel"
+					select="ARRAY[s_xel1 + 1, s_xel2 + 1]::real[] / 2" description="Pixel of the star, from 1"/>
+				<outputField name="wcs_refValues" type="double precision[]" unit="deg" select="ARRAY[s_ra, s_dec]"
+					description="Place of the star"/>
+				<outputField name="wcs_cdmatrix" type="real[]" unit="deg/pixel"
+					select="ARRAY[-s_pixel_scale, 0, 0, s_pixel_scale] / 3600" description="CD matrix: north up, east left"/>
+				<outputField name="bandpassId" type="text" select="filter" description="Filter combination"/>
+				<outputField name="bandpassUnit" type="text" select="'m'" description="Unit of wavelengths"/>
+				<outputField name="bandpassRefval" type="double precision" unit="m" select="(em_min + em_max) / 2"
+					description="Middle wavelength"/>
+				<outputField name="bandpassHi" type="double precision" unit="m" select="em_max"
+					description="Longest wavelength"/>
+				<outputField name="bandpassLo" type="double precision" unit="m" select="em_min"
+					description="Shortest wavelength"/>
+				<outputField name="pixflags" type="text" select="'F'" ucd="VOX:Image_PixFlags"
+					description="F: pixels were interpolated"/>
+				<outputField name="obs_publisher_did" type="text" ucd="meta.ref.ivoid" select="obs_publisher_did"
+					description="Identifier of the file"/>
+			</outputTable>
+		</dbCore>
+	</service>
+
 	<regSuite title="image search" sequential="True">
 		<regTest title="ObsCore has an image with a place on the sky">
 			<url parSet="TAP" QUERY="SELECT TOP 1 s_ra, s_dec, obs_publisher_did FROM ivoa.obscore

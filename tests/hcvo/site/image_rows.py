@@ -16,7 +16,8 @@ _NARROW = {
     "s_ra": 100.0, "s_dec": 20.0, "s_fov": 2e-3, "s_resolution": 0.04, "em_min": 1.5e-6, "em_max": 1.7e-6,
     "em_res_power": 12.0, "t_min": 58000.0, "t_max": 58000.1, "t_exptime": 100.0, "t_resolution": 4.0,
     "pol_states": "/I/", "target_name": "HD 1", "facility_name": "VLT UT3", "instrument_name": "SPHERE/IRDIS",
-    "dataproduct_type": "image", "calib_level": 3, "mime": "image/fits",
+    "dataproduct_type": "image", "calib_level": 3, "mime": "image/fits", "s_xel1": 61, "s_xel2": 61,
+    "s_pixel_scale": 0.01225,
 }  # fmt: skip
 """Where another row says nothing else."""
 _ROWS: dict[str, dict[str, object]] = {

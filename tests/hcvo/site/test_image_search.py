@@ -8,10 +8,11 @@ import pytest
 from astropy import units as u
 from astropy.io.votable import parse
 from astropy.time import Time
-from pyvo.dal import SIA2Service
+from pyvo.dal import SIA2Service, SIAService
 from pyvo.dal.exceptions import DALQueryError
 from pyvo.dal.sia2 import SIA2Results
 
+from hcvo.headers.wcs import celestial_header
 from tests.hcvo.site.archive import Planted
 from tests.hcvo.site.asking import ask
 from tests.hcvo.site.image_rows import COLLECTION, plant_images, remove_images
@@ -235,3 +236,62 @@ def test_pyvo_asks_in_its_own_words(address: str, images: dict[str, str]) -> Non
     )
     assert [str(row["obs_id"]) for row in rows] == ["SIA.first"]
     assert rows[0].access_url.endswith(f"/getproduct/{images['first']}")
+
+
+@pytest.fixture(scope="module")
+def old(planted: Planted) -> SIAService:
+    return SIAService(f"{planted.settings.base_url}/hci/sia/v1/siap.xml?")
+
+
+@pytest.mark.parametrize(
+    ("place", "size", "intersect", "wanted"),
+    [
+        ((100.0, 20.0), 0.01, "OVERLAPS", {"first"}),
+        ((100.0, 20.0), 0.01, "ENCLOSED", {"first"}),
+        ((100.0, 20.0), 0.0001, "COVERS", {"first"}),
+        ((100.0, 20.0), 0.01, "COVERS", set()),
+        ((100.001, 20.0), 0.01, "CENTER", {"first"}),
+        ((100.003, 20.0), 0.01, "CENTER", set()),
+        ((100.003, 20.0), 0.01, "OVERLAPS", {"first"}),
+        ((100.003, 20.0), 0.002, "ENCLOSED", set()),
+        ((0.0, 5.0), 0.01, "OVERLAPS", {"seam"}),
+        ((200.0, 90.0), 0.1, "OVERLAPS", {"pole"}),
+        ((280.0, -30.0), 0.01, "OVERLAPS", set()),  # a calibrated sequence is not north up
+        ((200.0, 0.0), 1.0, "OVERLAPS", set()),
+    ],
+)
+def test_the_old_protocol_finds_images_north_up(
+    old: SIAService,
+    images: dict[str, str],
+    place: tuple[float, float],
+    size: float,
+    intersect: str,
+    wanted: set[str],
+) -> None:
+    names = {accref: name for name, accref in images.items()}
+    rows = old.search(pos=place, size=size, intersect=intersect)
+    assert {names[str(row["obs_publisher_did"]).partition("?")[2]] for row in rows} == wanted
+
+
+def test_the_old_protocol_tells_the_coordinates_of_the_file(old: SIAService, images: dict[str, str]) -> None:
+    (row,) = old.search(pos=(100.0, 20.0), size=0.01)
+    header = celestial_header(61, 12.25, 100.0, 20.0)
+    assert row.acref.endswith(f"/getproduct/{images['first']}")
+    assert (row.naxes, list(row.naxis.value)) == (2, [61, 61])
+    assert list(row["wcs_refPixel"]) == [header["CRPIX1"], header["CRPIX2"]]
+    assert list(row["wcs_refValues"]) == [header["CRVAL1"], header["CRVAL2"]]
+    wanted = [header[f"CD{i}_{j}"] for i in (1, 2) for j in (1, 2)]
+    assert list(row["wcs_cdmatrix"]) == pytest.approx(wanted, rel=1e-6, abs=1e-12)
+    assert row.pos.ra.deg == pytest.approx(100.0)
+
+
+@pytest.mark.parametrize(("form", "count"), [("ALL", 1), ("image/fits", 1), ("GRAPHIC", 0), ("image/png", 0)])
+def test_formats_of_the_old_protocol(old: SIAService, images: dict[str, str], form: str, count: int) -> None:
+    del images
+    assert len(old.search(pos=(100.0, 20.0), size=0.01, format=form)) == count
+
+
+def test_the_old_protocol_describes_itself(planted: Planted) -> None:
+    answer = ask(f"{planted.settings.base_url}/hci/sia/v1/siap.xml?FORMAT=METADATA").body
+    for name in (b"INPUT:POS", b"INPUT:SIZE", b"INPUT:INTERSECT", b"VOX:Image_AccessReference"):
+        assert name in answer

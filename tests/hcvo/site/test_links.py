@@ -67,7 +67,7 @@ def test_the_links_of_an_image_are_all_there_and_lead_somewhere(planted: Planted
         answer = ask(links[name].access_url)
         assert answer.status == 200
         assert answer.headers["content-type"].startswith(media_type)
-    assert links["psf"]["content_qualifier"] == "#psf"
+    assert (links["psf"].semantics, links["psf"]["content_qualifier"]) == ("#auxiliary", "#image")
 
 
 def test_the_header_has_every_card_of_every_hdu(planted: Planted) -> None:

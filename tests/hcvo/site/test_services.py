@@ -180,8 +180,17 @@ def test_image_search_finds_images_and_cubes_only(planted: Planted) -> None:
     assert len(service.search(pos=(RA, DEC, 0.01), calib_level=2)) < len(found)
 
 
-def test_cone_search_finds_the_observation(planted: Planted) -> None:
-    service = SCSService(f"{planted.settings.base_url}/hci/cone/observations/scs.xml?")
-    found = service.search(pos=(RA, DEC), radius=0.01)
-    assert [row["target_name"] for row in found] == ["* bet Pic"]
-    assert len(service.search(pos=(RA, DEC + 10), radius=0.01)) == 0
+@pytest.mark.parametrize(
+    ("table", "column", "found"),
+    [
+        ("observations", "target_name", "* bet Pic"),
+        ("targets", "target_name", "* bet Pic"),
+        ("detections", "significance", 9.0),
+    ],
+)
+def test_cone_search(planted: Planted, table: str, column: str, found: object) -> None:
+    service = SCSService(f"{planted.settings.base_url}/hci/cone/{table}/scs.xml?")
+    assert [row[column] for row in service.search(pos=(RA, DEC), radius=0.001)] == [found]
+    assert len(service.search(pos=(RA, DEC + 0.1), radius=0.099)) == 0
+    assert len(service.search(pos=(RA, DEC + 0.1), radius=0.101)) == 1
+    assert len(service.search(pos=(RA + 180, -DEC), radius=179)) == 0
