@@ -137,11 +137,8 @@
 			<dataFunction>
 				<setup imports="io, os, tarfile, gavo.svcs, gavo.svcs.streaming">
 					<code>
-						FILES = """
-							SELECT p.accref, p.sha256, f.accesspath, f.preview
-							FROM hci.product AS p JOIN dc.products AS f USING (accref)
-							WHERE p.process_id = %(process_id)s ORDER BY p.accref
-						"""
+						SUMS = "SELECT accref, sha256 FROM hci.product WHERE process_id = %(process_id)s"
+						FILES = "SELECT accref, accesspath, preview FROM dc.products WHERE accref = ANY(%(accrefs)s)"
 
 						class Package:
 							"""A tar file, written while it is sent."""
@@ -180,7 +177,9 @@
 				</setup>
 				<code>
 					with base.getTableConn() as conn:
-						rows = list(conn.queryToDicts(FILES, descriptor.row))
+						sums = {row["accref"]: row for row in conn.queryToDicts(SUMS, descriptor.row)}
+						files = list(conn.queryToDicts(FILES, {"accrefs": list(sums)}))
+					rows = sorted((row | sums[row["accref"]] for row in files), key=lambda row: row["accref"])
 					if not rows:
 						raise svcs.UnknownURI("%s is no product" % descriptor.accref)
 					descriptor.data = Package("%s_%s" % (descriptor.row["obs_id"].replace(":", "-"),
@@ -200,11 +199,13 @@
 			<descriptorGenerator>
 				<setup imports="os, urllib.parse, gavo.protocols.products, gavo.rscdef">
 					<code>
+						# The view dc.products is asked for one file by itself: PostgreSQL reads all of it for a join.
 						PRODUCT = """
 							SELECT p.accref, p.obs_id, p.kind, p.algorithm, p.process_id, p.calib_level,
-								p.obs_title, p.dataproduct_type, p.access_format, p.filesize, f.accesspath, f.preview
-							FROM hci.product AS p JOIN dc.products AS f USING (accref)
+								p.obs_title, p.dataproduct_type, p.access_format, p.filesize
+							FROM hci.product AS p
 						"""
+						FILE = "SELECT accesspath, preview FROM dc.products WHERE accref = %(accref)s"
 						# What a process read, what the makers of that read, and so on.
 						INPUTS = """
 							WITH RECURSIVE input AS (
@@ -258,9 +259,10 @@
 					with base.getTableConn() as conn:
 						rows = list(conn.queryToDicts(PRODUCT + " WHERE p.accref = %(accref)s",
 							{"accref": accref}))
-						if not rows:
+						files = list(conn.queryToDicts(FILE, {"accref": accref}))
+						if not rows or not files:
 							return DatalinkFault.NotFoundFault(pubDID, "No public product has this identifier")
-						descriptor = ProductOfArchive(pubDID, rows[0])
+						descriptor = ProductOfArchive(pubDID, rows[0] | files[0])
 						descriptor.siblings = list(conn.queryToDicts(PRODUCT +
 							" WHERE p.process_id = %(process_id)s AND p.accref != %(accref)s"
 							" ORDER BY p.accref", rows[0]))
@@ -272,9 +274,9 @@
 							" (SELECT process_id FROM hci.process_input WHERE accref = %(accref)s)"
 							" ORDER BY p.accref", rows[0]))
 						descriptor.inputs = list(conn.queryToDicts(INPUTS + PRODUCT +
-							" WHERE p.accref IN (SELECT accref FROM input)"
-							" OR (%(calib_level)s = 3 AND p.obs_id = %(obs_id)s AND p.kind = 'psf')"
-							" ORDER BY p.accref", rows[0]))
+							" WHERE p.accref IN (SELECT accref FROM input) UNION " + PRODUCT +
+							" WHERE %(calib_level)s = 3 AND p.obs_id = %(obs_id)s AND p.kind = 'psf'"
+							" ORDER BY accref", rows[0]))
 						descriptor.raw = list(conn.queryToDicts(INPUTS +
 							" SELECT r.dp_id, r.accref, r.dpr_catg, r.dpr_type, r.filesize, r.at_eso,"
 							" min(i.depth) AS depth"
