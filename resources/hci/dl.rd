@@ -128,6 +128,87 @@
 		</datalinkCore>
 	</service>
 
+	<service id="provenance" allowed="dlget">
+		<meta name="title">High-Contrast Archive: provenance of a file</meta>
+		<meta name="description">How a file came about, back to the raw frames, as PROV-JSON (W3C member
+			submission of 2013) with the attributes of the IVOA Provenance Data Model 1.0. Files that are not
+			public are left out.</meta>
+		<datalinkCore>
+			<descriptorGenerator procDef="public_file"/>
+			<dataFunction>
+				<setup imports="json">
+					<code><![CDATA[
+						# Each is asked for many at once: a step back in the chain is three queries, however wide it is.
+						ENTITIES = "SELECT * FROM hci.prov_entity WHERE id = ANY(%(ids)s)"
+						MADE_BY = "SELECT * FROM hci.prov_was_generated_by WHERE entity = ANY(%(ids)s)"
+						ACTIVITIES = "SELECT * FROM hci.prov_activity WHERE id = ANY(%(ids)s)"
+						USED = "SELECT * FROM hci.prov_used WHERE activity = ANY(%(ids)s)"
+						PARAMETERS = "SELECT * FROM hci.prov_parameter WHERE activity = ANY(%(ids)s)"
+
+						class Chain:
+							"""A PROV-JSON document that grows from one file back to its raw frames."""
+
+							def __init__(self, conn, authority):
+								self.conn, self.root = conn, "ivo://%s/" % authority
+								self.parts = {"prefix": {"hca": self.root,
+									"voprov": "http://www.ivoa.net/documents/ProvenanceDM/index.html#"}}
+
+							def ask(self, query, ids):
+								return list(self.conn.queryToDicts(query, {"ids": sorted(ids)}))
+
+							def short(self, identifier):
+								return identifier.replace(self.root, "hca:", 1)
+
+							def add(self, part, key, **attributes):
+								told = {name.replace("__", ":"): value.isoformat() if hasattr(value, "isoformat") else value
+									for name, value in attributes.items() if value is not None}
+								self.parts.setdefault(part, {})[key] = told
+
+							def relate(self, part, **attributes):
+								self.add(part, "_:%s%d" % (part, len(self.parts.get(part, {})) + 1), **attributes)
+
+							def grow(self, identifiers):
+								waiting, known = set(identifiers), set()
+								while waiting:
+									for row in self.ask(ENTITIES, waiting):
+										self.add("entity", self.short(row["id"]), voprov__name=row["name"],
+											prov__type=row["type"], prov__location=row["location"],
+											voprov__generatedAtTime=row["generated_at_time"], hca__sha256=row["sha256"])
+									made = self.ask(MADE_BY, waiting)
+									activities = {row["activity"] for row in made} - known
+									for row in made:
+										self.relate("wasGeneratedBy", prov__entity=self.short(row["entity"]),
+											prov__activity=self.short(row["activity"]), prov__role=row["role"])
+									known |= activities
+									waiting = self.look_into(activities) - {self.root + key[4:] for key in self.parts["entity"]}
+
+							def look_into(self, activities):
+								"""Activities with their parameters; what they used is returned."""
+								configured = {}
+								for row in self.ask(PARAMETERS, activities):
+									configured.setdefault(row["activity"], {})["hca:" + row["name"]] = row["value"] or "auto"
+								for row in self.ask(ACTIVITIES, activities):
+									self.add("activity", self.short(row["id"]), voprov__name=row["name"],
+										prov__startTime=row["start_time"], prov__endTime=row["stop_time"],
+										hca__version=row["description_version"])
+									self.parts["activity"][self.short(row["id"])].update(configured.get(row["id"], {}))
+								used = self.ask(USED, activities)
+								for row in used:
+									self.relate("used", prov__activity=self.short(row["activity"]),
+										prov__entity=self.short(row["entity"]), prov__role=row["role"])
+								return {row["entity"] for row in used}
+					]]></code>
+				</setup>
+				<code>
+					with base.getTableConn() as conn:
+						chain = Chain(conn, base.getConfig("ivoa", "authority"))
+						chain.grow([descriptor.pubDID])
+					descriptor.data = "application/json", json.dumps(chain.parts, indent=1).encode("utf-8")
+				</code>
+			</dataFunction>
+		</datalinkCore>
+	</service>
+
 	<service id="package" allowed="dlget">
 		<meta name="title">High-Contrast Archive: all files of a process</meta>
 		<meta name="description">A tar file of all products that one process made, their previews, and a list of
@@ -319,8 +400,14 @@
 				</code>
 			</metaMaker>
 
-			<!-- Documents about the product. A further one, e.g. its provenance as PROV-JSON, is another metaMaker
-			of this semantics: a service beside those above, and a link to it by descriptor.beside. -->
+			<!-- Documents about the product. A further one is another metaMaker of this semantics: a service beside
+			those above, and a link to it by descriptor.beside. -->
+			<metaMaker semantics="#documentation">
+				<code>
+					yield descriptor.beside("provenance", "Provenance (PROV-JSON)", "application/json", "provenance")
+				</code>
+			</metaMaker>
+
 			<metaMaker semantics="#documentation">
 				<setup>
 					<code>

@@ -55,12 +55,18 @@
 	<?hcvo-table science_plane ?>
 	<?hcvo-table quality ?>
 	<?hcvo-table missing_calibration ?>
+	<?hcvo-table prov_entity ?>
+	<?hcvo-table prov_activity ?>
+	<?hcvo-table prov_used ?>
+	<?hcvo-table prov_was_generated_by ?>
+	<?hcvo-table prov_parameter ?>
 
 	<data id="collection">
 		<meta name="title">High-Contrast Archive</meta>
 		<meta name="shortName">HCA tables</meta>
 		<register services="//tap#run" sets="ivo_managed,local"/>
-		<LOOP listItems="target observation raw_frame process product process_input detection contrast ao_condition science_plane quality missing_calibration">
+		<LOOP listItems="target observation raw_frame process product process_input detection contrast ao_condition science_plane quality missing_calibration
+				prov_entity prov_activity prov_used prov_was_generated_by prov_parameter">
 			<events><make table="\item"/></events>
 		</LOOP>
 	</data>

@@ -59,8 +59,9 @@ def family(**guard: Any) -> Product:  # noqa: ANN401 - rights, passed on
     )  # fmt: skip
     AoCondition.objects.create(raw_frame=frame, mjd=57056.2, **guard)
     process = Process.objects.create(
-        recipe="pca", version="1", digest="0" * 64, state="done", started=timezone.now(), host="here", **guard
-    )
+        recipe="pca", version="1", digest="0" * 64, state="done", started=timezone.now(), host="here",
+        parameters={"components": 5}, **guard,
+    )  # fmt: skip
     product = Product.objects.create(
         process=process, observation=observation, target=target, target_name=target.main_name,
         accref=f"2015-02-02/x/file_{number}.fits", name=f"file_{number}.fits", size=2048, sha256="0" * 64,

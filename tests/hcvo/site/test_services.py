@@ -86,6 +86,7 @@ def test_datalink_tells_what_belongs_to_an_image(planted: Planted) -> None:
         ("#preview-image", "preview"),
         ("#thumbnail", "thumbnail"),
         ("#detached-header", "header"),
+        ("#documentation", "provenance"),
         ("#package", "tar"),
         ("#auxiliary", "snr"),
         ("#auxiliary", "psf"),
