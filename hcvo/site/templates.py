@@ -7,6 +7,7 @@ from pathlib import Path
 
 from hcvo.config import CHECKOUT, Settings
 from hcvo.errors import SiteError
+from hcvo.published.examples import rd_examples
 from hcvo.published.render import rd_table
 from hcvo.site.account import Account
 
@@ -70,6 +71,7 @@ def write_dachs_configuration(settings: Settings, account: Account, passwords: M
         "port": settings.dachs.port,
         "url": settings.base_url,
         "authority": settings.dachs.authority,
+        "examples": rd_examples(),
     }
     own = account.folder(settings.dachs_root / "etc", 0o700)
     source = CHECKOUT / "etc" / "dachs"
