@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from astropy.io import fits
 
 from hcvo.errors import ForeignFrameError, HeaderError, NotFitsError, TruncatedError
+from hcvo.headers.plain_cards import plain_cards
 from hcvo.model.frame import CardValue, RawFrame
 from hcvo.store import sha256_of
 from reduce.instruments import sphere
@@ -23,6 +24,7 @@ _MAX_HEADER_BLOCKS = 1000  # 36,000 cards; a SPHERE header has about 1,000
 _MAX_AXIS = 10**12
 _MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
 _PRINTABLE = re.compile(rb"[ -~]*")  # FITS 4.0, section 3.3.1: a header holds nothing else
+_END = re.compile(rb"\A(?:.{80})*?END {77}", re.DOTALL)
 _DP_ID = re.compile(r"[A-Za-z0-9_.:+-]+\Z")
 _DATE_TOLERANCE_S = 2.0  # MJD-OBS and DATE-OBS of one header
 _YEARS = range(1990, 2101)  # no digital detector before, no VLT after
@@ -72,8 +74,7 @@ def read_frame(path: Path, *, sha256: str) -> RawFrame:
         The frame.
     """
     size = path.stat().st_size
-    header = _walk(path, size)
-    cards = cards_of(header, path)
+    cards = _walk(path, size)
     _refuse_foreign(cards, path)
     _refuse_long_names(cards, path)
     tag = _class_of(cards, path)
@@ -151,12 +152,12 @@ def cards_of(header: fits.Header, path: Path) -> dict[str, CardValue]:
     return cards
 
 
-def _walk(path: Path, size: int) -> fits.Header:
-    """Primary header, after seeing that every header and data unit is whole."""
+def _walk(path: Path, size: int) -> dict[str, CardValue]:
+    """Cards of the primary header, after seeing that every header and data unit is whole."""
     if size == 0:
         raise NotFitsError(f"{path}: the file is empty, wanted a FITS file")
     offset = 0
-    units: list[fits.Header] = []
+    units: list[dict[str, CardValue]] = []
     with path.open("rb") as stream:
         while offset < size:
             stream.seek(offset)
@@ -169,14 +170,16 @@ def _walk(path: Path, size: int) -> fits.Header:
                 )
             stream.seek(offset)
             text = _header_text(stream, path)
-            header = _parse(text, path)
-            data = _data_bytes(header, path)
+            cards = plain_cards(text)
+            if cards is None:
+                cards = cards_of(_parse(text, path), path)
+            data = _data_bytes(cards, path)
             wanted = offset + len(text) + data
             if wanted > size:
                 raise TruncatedError(
                     f"{path}: {size} bytes found, its headers say {wanted} or more; fetch it again"
                 )
-            units.append(header)
+            units.append(cards)
             offset += len(text) + -(-data // _BLOCK) * _BLOCK
     return units[0]
 
@@ -190,7 +193,7 @@ def _header_text(stream: BinaryIO, path: Path) -> str:
         if not _PRINTABLE.fullmatch(block):
             raise HeaderError(f"{path}: its header holds bytes that are not printable ASCII; fetch it again")
         blocks.append(block.decode("ascii"))
-        if any(blocks[-1][at : at + 80].rstrip() == "END" for at in range(0, _BLOCK, 80)):
+        if _END.search(block):
             return "".join(blocks)
     raise HeaderError(
         f"{path}: no END card in the first {_MAX_HEADER_BLOCKS * _BLOCK} bytes; not a raw frame"
@@ -206,30 +209,21 @@ def _parse(text: str, path: Path) -> fits.Header:
         raise HeaderError(f"{path}: its header cannot be parsed ({error}); fetch it again") from error
 
 
-def _data_bytes(header: fits.Header, path: Path) -> int:
+def _data_bytes(cards: Mapping[str, CardValue], path: Path) -> int:
     """Size of the data unit without padding (FITS 4.0, equation 2)."""
-    axes = [_size_card(header, f"NAXIS{n}", path) for n in range(1, _size_card(header, "NAXIS", path) + 1)]
-    bitpix = _card(header, "BITPIX", path)
-    if bitpix not in (8, 16, 32, 64, -32, -64):
+    axes = [_size_card(cards, f"NAXIS{n}", path) for n in range(1, _size_card(cards, "NAXIS", path) + 1)]
+    bitpix = cards.get("BITPIX")
+    if not isinstance(bitpix, int) or bitpix not in (8, 16, 32, 64, -32, -64):
         raise HeaderError(f"{path}: BITPIX is {bitpix!r}, wanted 8, 16, 32, 64, -32 or -64")
     if not axes:
         return 0
-    groups = _size_card(header, "GCOUNT", path, default=1)
-    heap = _size_card(header, "PCOUNT", path, default=0)
-    return abs(int(bitpix)) // 8 * groups * (heap + math.prod(axes))
+    groups = _size_card(cards, "GCOUNT", path, default=1)
+    heap = _size_card(cards, "PCOUNT", path, default=0)
+    return abs(bitpix) // 8 * groups * (heap + math.prod(axes))
 
 
-def _card(header: fits.Header, keyword: str, path: Path) -> Any:  # noqa: ANN401 - a card holds any type
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            return header.get(keyword)
-    except (fits.VerifyError, ValueError, UserWarning) as error:
-        raise HeaderError(f"{path}: the card {keyword} cannot be parsed ({error}); fetch it again") from error
-
-
-def _size_card(header: fits.Header, keyword: str, path: Path, default: int | None = None) -> int:
-    value = _card(header, keyword, path)
+def _size_card(cards: Mapping[str, CardValue], keyword: str, path: Path, default: int | None = None) -> int:
+    value = cards.get(keyword)
     value = default if value is None else value
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MAX_AXIS:
         raise HeaderError(f"{path}: {keyword} is {value!r}, wanted a whole number from 0")
