@@ -1,10 +1,11 @@
-"""Start the site's DaCHS 2.11 with two repairs; nothing of the machine's own files is touched.
+"""Start the site's DaCHS 2.11 with three repairs; nothing of the machine's own files is touched.
 
 Runs under Debian's Python as ``serve.py serve start -f``. When a later DaCHS has them, this goes.
 """
 
 from typing import Any
 
+from gavo import base, svcs
 from gavo.user.cli import main
 from gavo.web import productrender, vodal
 from twisted.web import server
@@ -43,7 +44,21 @@ def answer_without_rows(renderer: type[Any]) -> None:
     renderer._getMetadataData = describe_results
 
 
+def give_all_links(renderer: type[Any]) -> None:
+    """Let DataLink answer as many rows as other protocols do, where DaCHS stops at its forms' 100."""
+    start = renderer.__init__
+
+    def start_with_limit(self: Any, request: Any, *rest: Any, **named: Any) -> None:
+        start(self, request, *rest, **named)
+        self.queryMeta = svcs.QueryMeta.fromRequest(
+            request, defaultLimit=base.getConfig("ivoa", "dalDefaultLimit")
+        )
+
+    renderer.__init__ = start_with_limit
+
+
 answer_head(productrender.ProductRenderer)
 answer_without_rows(vodal.SIAP2Renderer)
+give_all_links(vodal.DatalinkGetMetaRenderer)
 if __name__ == "__main__":
     main()

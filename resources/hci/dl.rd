@@ -558,4 +558,46 @@
 			</code>
 		</regTest>
 	</regSuite>
+
+	<regSuite title="beside a product" sequential="True">
+		<regTest title="an image has an identifier">
+			<url parSet="TAP" QUERY="SELECT TOP 1 obs_publisher_did FROM hci.product
+				WHERE kind = 'image' AND preview IS NOT NULL ORDER BY accref">/tap/sync</url>
+			<code>
+				did = self.getUnique(self.getVOTableRows())["obs_publisher_did"]
+				did = did.replace(":", "%3A").replace("?", "%3F")
+				test = self
+				for service in ("header", "thumbnail", "package"):
+					test = test.followUp
+					test.url.content_ = "/hci/dl/%s/dlget?ID=%s" % (service, did)
+			</code>
+		</regTest>
+		<regTest title="its header comes as text">
+			<url>replaced</url>
+			<code>
+				self.assertHTTPStatus(200)
+				self.assertHasStrings("# HDU 0 PRIMARY", "SIMPLE  =", "OBJECT  =")
+			</code>
+		</regTest>
+		<regTest title="its thumbnail is a PNG">
+			<url>replaced</url>
+			<code>
+				self.assertHTTPStatus(200)
+				self.assertEqual(self.data[1:4], b"PNG")
+			</code>
+		</regTest>
+		<regTest title="all files of its process come as a tar file">
+			<url>replaced</url>
+			<code>
+				self.assertHTTPStatus(200)
+				self.assertHasStrings("SHA256SUMS", "ustar")
+			</code>
+		</regTest>
+		<regTest title="of what is not there nothing comes">
+			<url ID="ivo://nowhere/~?nothing">header/dlget</url>
+			<code>
+				self.assertHTTPStatus(404)
+			</code>
+		</regTest>
+	</regSuite>
 </resource>

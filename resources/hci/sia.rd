@@ -281,6 +281,8 @@
 				row = self.getUnique(self.getVOTableRows())
 				self.followUp.url.content_ = ("/hci/sia/v2/siap2.xml?POS=CIRCLE+%(s_ra)f+%(s_dec)f+0.001"
 					"&amp;DPTYPE=image" % row)
+				self.followUp.followUp.url.content_ = (
+					"/hci/sia/v1/siap.xml?POS=%(s_ra)f,%(s_dec)f&amp;SIZE=0.001" % row)
 			</code>
 		</regTest>
 		<regTest title="SIA2 finds images there">
@@ -290,6 +292,13 @@
 				rows = self.getVOTableRows()
 				self.assertTrue(rows, "no row")
 				self.assertEqual({row["dataproduct_type"] for row in rows}, {"image"})
+			</code>
+		</regTest>
+		<regTest title="SIA1 answers there">
+			<url>replaced</url>
+			<code>
+				self.assertHTTPStatus(200)
+				self.assertHasStrings('value="OK"', "VOX:Image_AccessReference")
 			</code>
 		</regTest>
 	</regSuite>

@@ -122,6 +122,13 @@ def _cube() -> list[fits.PrimaryHDU | fits.ImageHDU | fits.BinTableHDU | fits.Co
         fits.BinTableHDU.from_columns(channels, name="CHANNELS"),
         fits.ImageHDU(np.ones((2, 29, 29), np.float32), name="PSF"),
         fits.CompImageHDU(quality, name="QUALITY", compression_type="RICE_1"),
+        fits.CompImageHDU(
+            _array(2, 5) ** 2,
+            name="VARIANCE",
+            compression_type="GZIP_2",
+            quantize_level=0.0,
+            tile_shape=(1, 1, SIZE, SIZE),
+        ),
     ]
 
 

@@ -129,12 +129,16 @@ def test_every_card_is_kept(files: dict[str, CutFile], cutter: Cutter, name: str
 def test_what_lies_on_the_same_pixels_is_cut_alike_and_the_rest_stays(
     files: dict[str, CutFile], cutter: Cutter
 ) -> None:
-    for name, others in (("ifs", ("ERROR", "QUALITY")), ("cube", ("QUALITY",))):
+    for name, others in (("ifs", ("ERROR", "QUALITY")), ("cube", ("QUALITY", "VARIANCE"))):
         file = files[name]
         with cutter.cut(file, **asked("CIRCLE", source_of(file), 5.0)) as hdus:
             for other in others:
                 assert hdus[other].data.shape == hdus[file.hdu].data.shape
-    with cutter.cut(files["cube"], **asked("CIRCLE", source_of(files["cube"]), 5.0)) as hdus:
+    region = asked("CIRCLE", source_of(files["cube"]), 5.0)
+    with cutter.cut(files["cube"], BAND="1.65e-6 1.7e-6", **region) as hdus:
+        assert np.array_equal(hdus["VARIANCE"].data, hdus[0].data ** 2)
+        assert hdus["QUALITY"].data.shape == hdus[0].data.shape
+    with cutter.cut(files["cube"], **region) as hdus:
         assert (hdus["QUALITY"].data == 4).sum(axis=(-2, -1)).tolist() == [[1] * 5] * 2
         assert hdus["PSF"].data.shape == (2, 29, 29)
         assert len(hdus["DEROTATION"].data) == 5

@@ -176,5 +176,21 @@ def test_many_products_at_once_each_with_its_links_or_its_fault(planted: Planted
         assert not fault["access_url"]
 
 
+def test_a_hundred_links_are_not_the_end(planted: Planted) -> None:
+    asked = [f"ivo://{planted.settings.dachs.authority}/~?{number}" for number in range(150)]
+    links = links_of(planted, *asked, planted.did("image"))
+    assert [str(link["ID"]) for link in links if link.error_message] == asked
+    assert [link.semantics for link in links if not link.error_message].count("#this") == 1
+
+
+def test_fewer_links_on_request(planted: Planted) -> None:
+    query = urllib.parse.urlencode(
+        {"ID": [planted.did("image"), planted.did("cube")], "MAXREC": 3}, doseq=True
+    )
+    answer = ask(f"{planted.settings.base_url}/hci/dl/links/dlmeta?{query}").body
+    assert b'value="OVERFLOW"' in answer
+    assert planted.did("cube").encode() not in answer.partition(b"<DATA>")[2].replace(b"getproduct", b"")
+
+
 def test_no_identifier_is_an_empty_answer(planted: Planted) -> None:
     assert len(links_of(planted)) == 0
