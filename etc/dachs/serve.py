@@ -1,11 +1,11 @@
-"""Start the site's DaCHS 2.11 with three repairs; nothing of the machine's own files is touched.
+"""Start the site's DaCHS 2.11 with four repairs; nothing of the machine's own files is touched.
 
 Runs under Debian's Python as ``serve.py serve start -f``. When a later DaCHS has them, this goes.
 """
 
 from typing import Any
 
-from gavo import base, svcs
+from gavo import base, rscdesc, svcs
 from gavo.user.cli import main
 from gavo.web import productrender, vodal
 from twisted.web import server
@@ -57,8 +57,19 @@ def give_all_links(renderer: type[Any]) -> None:
     renderer.__init__ = start_with_limit
 
 
+def find_in_others(descriptor: type[Any]) -> None:
+    """Let ObsCore's DataLink lead to a service of another descriptor: DaCHS looks in the table's own only."""
+    find = descriptor.getById
+
+    def find_or_resolve(self: Any, name: str, *rest: Any, **named: Any) -> Any:
+        return base.resolveCrossId(name) if "#" in name else find(self, name, *rest, **named)
+
+    descriptor.getById = find_or_resolve
+
+
 answer_head(productrender.ProductRenderer)
 answer_without_rows(vodal.SIAP2Renderer)
 give_all_links(vodal.DatalinkGetMetaRenderer)
+find_in_others(rscdesc.RD)
 if __name__ == "__main__":
     main()

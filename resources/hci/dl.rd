@@ -25,6 +25,8 @@
 		<code>
 			try:
 				accref = rscdef.getAccrefFromStandardPubDID(pubDID)
+				if not accref.isprintable():
+					raise ValueError(accref)
 			except ValueError:
 				return DatalinkFault.NotFoundFault(pubDID, "Not an identifier of this archive")
 			with base.getTableConn() as conn:
@@ -335,6 +337,8 @@
 				<code>
 					try:
 						accref = rscdef.getAccrefFromStandardPubDID(pubDID)
+						if not accref.isprintable():
+							raise ValueError(accref)
 					except ValueError:
 						return DatalinkFault.NotFoundFault(pubDID, "Not an identifier of this archive")
 					with base.getTableConn() as conn:

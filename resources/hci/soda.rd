@@ -102,6 +102,8 @@
 					colName="ID")
 			try:
 				accref = rscdef.getAccrefFromStandardPubDID(pubDID)
+				if not accref.isprintable():
+					raise ValueError(accref)
 			except ValueError:
 				return DatalinkFault.NotFoundFault(pubDID, "Not an identifier of this archive")
 			with base.getTableConn() as conn:

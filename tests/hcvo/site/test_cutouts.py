@@ -237,7 +237,7 @@ def test_what_cannot_be_is_refused(
 def test_what_is_not_public_is_not_known(
     files: dict[str, CutFile], cutter: Cutter, parameters: dict[str, str]
 ) -> None:
-    for did in (files["private"].did, files["ifs"].did + "x", "ivo://elsewhere/~?x", "nonsense"):
+    for did in (files["private"].did, files["ifs"].did + "x", "ivo://elsewhere/~?x", "a\0b"):
         answer = cutter.answer(CutFile(files["ifs"].path, did, 0), **parameters)
         assert answer.status == 404
         assert b"SIMPLE" not in answer.body

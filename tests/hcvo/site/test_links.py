@@ -142,7 +142,14 @@ def test_a_package_leaves_out_what_is_withdrawn(planted: Planted) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_of_what_is_not_public_there_is_nothing(planted: Planted, service: str) -> None:
-    for did in (planted.did("embargoed"), planted.did("image") + "x", "ivo://elsewhere/~?x", "x"):
+    for did in (
+        planted.did("embargoed"),
+        planted.did("image") + "x",
+        "ivo://elsewhere/~?x",
+        "x",
+        "a\0b",
+        "é",
+    ):
         answer = beside(planted, service, did)
         assert answer.status == 404
         assert planted.files["embargoed"].name.encode() not in answer.body.replace(did.encode(), b"")
@@ -190,6 +197,13 @@ def test_fewer_links_on_request(planted: Planted) -> None:
     answer = ask(f"{planted.settings.base_url}/hci/dl/links/dlmeta?{query}").body
     assert b'value="OVERFLOW"' in answer
     assert planted.did("cube").encode() not in answer.partition(b"<DATA>")[2].replace(b"getproduct", b"")
+
+
+def test_the_links_of_obscore_are_those_of_the_archive(planted: Planted) -> None:
+    query = urllib.parse.urlencode({"ID": planted.did("image")})
+    answer = ask(f"{planted.settings.base_url}/__system__/obscore/dl/dlmeta?{query}")
+    assert answer.status in {301, 302, 303}
+    assert answer.headers["location"].startswith(f"{planted.settings.base_url}/hci/dl/links/dlmeta?ID=ivo")
 
 
 def test_no_identifier_is_an_empty_answer(planted: Planted) -> None:
