@@ -1,4 +1,4 @@
-"""Start the site's DaCHS 2.11 with four repairs; nothing of the machine's own files is touched.
+"""Start the site's DaCHS 2.11 with repairs; nothing of the machine's own files is touched.
 
 Runs under Debian's Python as ``serve.py serve start -f``. When a later DaCHS has them, this goes.
 """
@@ -11,25 +11,41 @@ from gavo.web import productrender, vodal
 from twisted.web import server
 
 
-def answer_head(renderer: type[Any]) -> None:
-    """Let a HEAD request for a file end: DaCHS waits for a body that never comes."""
+def end_head(resource: Any, request: Any) -> None:
+    """Let a resource end its answer to HEAD: DaCHS waits for a body that never comes."""
+    render = getattr(resource, "render", None)
+    if request.method != b"HEAD" or render is None:
+        return
+
+    def render_or_end(request: Any) -> Any:
+        done = render(request)
+        if done == b"":
+            request.finish()
+        return server.NOT_DONE_YET
+
+    resource.render = render_or_end
+
+
+def answer_head_of_files(renderer: type[Any]) -> None:
+    """Answer HEAD of getproduct."""
     deliver = renderer._deliverSingle
 
     def deliver_or_end(self: Any, result: Any, request: Any) -> Any:
-        product = result[0]
-        render = getattr(product, "render", None)
-        if request.method == b"HEAD" and render is not None:
-
-            def render_or_end(request: Any) -> Any:
-                done = render(request)
-                if done == b"":
-                    request.finish()
-                return server.NOT_DONE_YET
-
-            product.render = render_or_end
+        end_head(result[0], request)
         return deliver(self, result, request)
 
     renderer._deliverSingle = deliver_or_end
+
+
+def answer_head_of_processed(renderer: type[Any]) -> None:
+    """Answer HEAD of what services make of files."""
+    deliver = renderer._formatData
+
+    def deliver_or_end(self: Any, data: Any, request: Any) -> Any:
+        end_head(data, request)
+        return deliver(self, data, request)
+
+    renderer._formatData = deliver_or_end
 
 
 def answer_without_rows(renderer: type[Any]) -> None:
@@ -67,7 +83,8 @@ def find_in_others(descriptor: type[Any]) -> None:
     descriptor.getById = find_or_resolve
 
 
-answer_head(productrender.ProductRenderer)
+answer_head_of_files(productrender.ProductRenderer)
+answer_head_of_processed(vodal.DatalinkGetDataRenderer)
 answer_without_rows(vodal.SIAP2Renderer)
 give_all_links(vodal.DatalinkGetMetaRenderer)
 find_in_others(rscdesc.RD)

@@ -181,6 +181,15 @@ def test_without_a_region_the_file_comes_whole(files: dict[str, CutFile], cutter
     assert cutter.answer(files["ifs"]).body == files["ifs"].path.read_bytes()
 
 
+def test_head_of_a_cut_out_ends(files: dict[str, CutFile], cutter: Cutter) -> None:
+    file = files["ifs"]
+    for parameters in ({}, asked("CIRCLE", source_of(file), 5.0), {"CIRCLE": "10 10 0.001"}, {"BAND": "red"}):
+        query = urllib.parse.urlencode({"ID": file.did} | parameters)
+        head, get = ask(f"{cutter.url}?{query}", "HEAD"), ask(f"{cutter.url}?{query}")
+        assert (head.status, head.body) == (get.status, b"")
+        assert head.headers.get("content-type") == get.headers.get("content-type")
+
+
 @pytest.mark.parametrize(
     "parameters",
     [

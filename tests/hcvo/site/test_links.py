@@ -70,6 +70,13 @@ def test_the_links_of_an_image_are_all_there_and_lead_somewhere(planted: Planted
     assert (links["psf"].semantics, links["psf"]["content_qualifier"]) == ("#auxiliary", "#image")
 
 
+@pytest.mark.parametrize("service", [*SERVICES[:2], "package"])
+def test_head_of_what_lies_beside_ends(planted: Planted, service: str) -> None:
+    query = urllib.parse.urlencode({"ID": planted.did("image")})
+    head = ask(f"{planted.settings.base_url}/hci/dl/{service}/dlget?{query}", "HEAD")
+    assert (head.status, head.body) == (200, b"")
+
+
 def test_the_header_has_every_card_of_every_hdu(planted: Planted) -> None:
     text = beside(planted, "header", planted.did("cube")).body.decode()
     with fits.open(planted.files["cube"]) as hdus:
