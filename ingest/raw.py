@@ -1,21 +1,29 @@
-"""Raw frames into the catalogue: checksum, every card, observation, target; one transaction a file."""
+"""Raw frames into the catalogue: checksum, every card, observation, target.
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+Files are read side by side and loaded in batches of whole files, one transaction a batch. Where the database
+refuses a batch its files go in one at a time, so that the one at fault is named and the rest is in.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from django.db import DataError, IntegrityError, transaction
 
-from hcvo.catalogue.models import RawFrame
+from hcvo.catalogue.models import Observation, RawFrame
 from hcvo.catalogue.setup import answering, setup_django
 from hcvo.config import Settings
 from hcvo.errors import CatalogueError, InputError
 from hcvo.model.frame import RawFrame as Frame
 from hcvo.model.names import url_safe
+from hcvo.model.observation import observation_key
 from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, from_when, release_time, same_terms
-from ingest.observations import observation_of, refresh
+from ingest.copy_rows import copy_rows
+from ingest.observations import belongs_to_observation, observation_of, refresh
+from ingest.read_files import ReadFile, read_all
 from ingest.report import Entry, IngestReport, Outcome
 from ingest.resolve import Resolver
 from ingest.targets import identify_again
@@ -24,6 +32,7 @@ from ingest.telemetry import load_telemetry
 __all__ = ["ingest_raw", "raw_accref"]
 
 _TELEMETRY = "OBJECT,AO"
+_BATCH = 250  # files in a transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,7 @@ def ingest_raw(
     report: IngestReport | None = None,
     *,
     policy: ReleasePolicy = ReleasePolicy.DEFAULT,
+    workers: int = 1,
     advance: Callable[[], None] = lambda: None,
 ) -> IngestReport:
     """Bring raw files into the catalogue where they lie; no file is copied or changed.
@@ -66,8 +76,10 @@ def ingest_raw(
         Takes one entry a file; a dry run when it says so. None for a new one.
     policy : ReleasePolicy
         When new rows become public.
+    workers : int
+        Processes that read files.
     advance : Callable[[], None]
-        Called after each file.
+        Called after each file was read.
 
     Returns
     -------
@@ -78,9 +90,11 @@ def ingest_raw(
     report = report or IngestReport()
     terms = _Terms(policy, Resolver(settings.resolver), report)
     with answering(settings):
-        for path in paths:
-            report.entries.append(_ingest(path.absolute(), read_frame, terms))
-            advance()
+        files = read_all([path.absolute() for path in paths], read_frame, workers)
+        while batch := list(islice(files, _BATCH)):
+            report.entries += _enter_batch(batch, terms)
+            for _ in batch:
+                advance()
         _note_kept(terms)
         if not report.dry_run:
             identify_again([entry.dp_id for entry in report.entries if entry.dp_id], terms.resolver, report)
@@ -88,18 +102,42 @@ def ingest_raw(
     return report
 
 
-def _ingest(path: Path, read_frame: Callable[[Path], Frame], terms: _Terms) -> Entry:
-    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-    if shown != str(path):
-        return Entry(shown, Outcome.REFUSED, reason="its name or its folder's is no UTF-8; rename it")
+def _enter_batch(batch: Sequence[ReadFile], terms: _Terms) -> list[Entry]:
+    """Entries of files that were read, in their order."""
+    frames = [file.frame for file in batch if file.frame is not None]
+    known = set(
+        RawFrame.objects.filter(dp_id__in=[frame.dp_id for frame in frames]).values_list("dp_id", flat=True)
+    )
+    times = Counter(frame.dp_id for frame in frames)
+    new = [
+        (file.frame, file.path)
+        for file in batch
+        if file.frame is not None and times[file.frame.dp_id] == 1 and file.frame.dp_id not in known
+    ]
+    loaded = set() if terms.report.dry_run else _load(new, terms)
+    return [_entry(file, loaded, terms) for file in batch]
+
+
+def _load(new: Sequence[tuple[Frame, Path]], terms: _Terms) -> set[str]:
+    """Load new frames at once; the dp_ids of those that are in: all of them, or none."""
     try:
-        frame = read_frame(path)
-        outcome = _enter(frame, path, terms)
-    except (InputError, CatalogueError) as error:
-        return Entry(str(path), Outcome.REFUSED, reason=str(error).removeprefix(f"{path}: "))
-    except OSError as error:
-        return Entry(str(path), Outcome.REFUSED, reason=f"cannot be read: {error.strerror or error}")
-    return Entry(str(path), outcome, frame.dp_id, frame.frame_class)
+        _insert(new, terms)
+    except (IntegrityError, DataError, InputError, CatalogueError):
+        return set()  # one at a time, so that the one at fault is named
+    return {frame.dp_id for frame, _ in new}
+
+
+def _entry(file: ReadFile, loaded: Collection[str], terms: _Terms) -> Entry:
+    if file.frame is None:
+        return Entry(file.shown, Outcome.REFUSED, reason=file.refused)
+    frame = file.frame
+    outcome = Outcome.NEW
+    if frame.dp_id not in loaded:
+        try:
+            outcome = _enter(frame, file.path, terms)
+        except (InputError, CatalogueError) as error:
+            return Entry(file.shown, Outcome.REFUSED, reason=str(error).removeprefix(f"{file.path}: "))
+    return Entry(file.shown, outcome, frame.dp_id, frame.frame_class)
 
 
 def _enter(frame: Frame, path: Path, terms: _Terms) -> Outcome:
@@ -108,7 +146,7 @@ def _enter(frame: Frame, path: Path, terms: _Terms) -> Outcome:
     if terms.report.dry_run:
         return Outcome.NEW
     try:
-        _insert(frame, path, terms)
+        _insert([(frame, path)], terms)
     except IntegrityError:
         # Another ingest was faster with this file or its observation: what is there now decides.
         if _known(frame, path, terms):
@@ -121,7 +159,7 @@ def _enter(frame: Frame, path: Path, terms: _Terms) -> Outcome:
 
 def _insert_again(frame: Frame, path: Path, terms: _Terms) -> None:
     try:
-        _insert(frame, path, terms)
+        _insert([(frame, path)], terms)
     except IntegrityError as error:
         raise CatalogueError(
             f"{path}: {frame.dp_id} contradicts what the catalogue has: {error}; is ARCFILE right?"
@@ -171,9 +209,26 @@ def _release(frame: Frame, policy: ReleasePolicy) -> datetime:
 
 
 @transaction.atomic
-def _insert(frame: Frame, path: Path, terms: _Terms) -> None:
-    observation = observation_of(frame, terms.resolver, terms.policy, terms.report)
-    row = RawFrame.objects.create(
+def _insert(new: Sequence[tuple[Frame, Path]], terms: _Terms) -> None:
+    """Frames that are not in the catalogue, with their observations and telemetry."""
+    observations: dict[str, Observation | None] = {}
+    rows = []
+    for frame, path in new:
+        key = observation_key(frame) if belongs_to_observation(frame) else ""
+        if key not in observations:
+            observations[key] = observation_of(frame, terms.resolver, terms.policy, terms.report)
+        rows.append(_row(frame, path, observations[key], terms.policy))
+    copy_rows(rows)
+    told = {frame.dp_id: path for frame, path in new if frame.kind == _TELEMETRY}
+    for row in RawFrame.objects.filter(dp_id__in=list(told)):
+        load_telemetry(row, told[row.dp_id])
+    for observation in observations.values():
+        if observation is not None:
+            refresh(observation)
+
+
+def _row(frame: Frame, path: Path, observation: Observation | None, policy: ReleasePolicy) -> RawFrame:
+    return RawFrame(
         dp_id=frame.dp_id,
         accref=raw_accref(frame.dp_id),
         sha256=frame.sha256,
@@ -203,12 +258,8 @@ def _insert(frame: Frame, path: Path, terms: _Terms) -> None:
         dec=frame.dec_deg,
         at_eso=not frame.simulated,
         cards=dict(frame.cards),
-        release_time=_release(frame, terms.policy),
+        release_time=_release(frame, policy),
     )
-    if frame.kind == _TELEMETRY:
-        load_telemetry(row, path)
-    if observation is not None:
-        refresh(observation)
 
 
 def _with_observations(entries: Sequence[Entry]) -> list[Entry]:

@@ -41,9 +41,12 @@ def ingest() -> None:
 @ingest.command()
 @click.argument("places", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @_RELEASE
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that read files."
+)
 @click.option("--dry-run", is_flag=True, help="Read and check every file, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def raw(*, places: tuple[Path, ...], release: str, dry_run: bool, as_json: bool) -> None:
+def raw(*, places: tuple[Path, ...], release: str, workers: int, dry_run: bool, as_json: bool) -> None:
     """Enter the raw frames of folders (searched below too) or single files.
 
     Files stay where they are. A file that cannot be used is named with the reason and the rest goes in;
@@ -63,6 +66,7 @@ def raw(*, places: tuple[Path, ...], release: str, dry_run: bool, as_json: bool)
             load_settings(),
             report,
             policy=ReleasePolicy(release),
+            workers=workers,
             advance=lambda: progress.advance(task),
         )
     if as_json:
