@@ -8,7 +8,7 @@
 	without regard to case, and refusals that say what is wrong. -->
 	<procDef type="phraseMaker" id="shape">
 		<doc>Matches the footprint against shapes as POS has them.</doc>
-		<setup imports="math, gavo.utils.pgsphere">
+		<setup imports="math, numpy, gavo.utils.pgsphere">
 			<code><![CDATA[
 				HINT = ("wanted: CIRCLE ra dec radius, RANGE ra1 ra2 dec1 dec2 or POLYGON ra1 dec1 ra2 dec2"
 					" ra3 dec3 ..., in degrees, ra in 0..360, dec in -90..90, radius in 0..180")
@@ -50,6 +50,27 @@
 					shape = pgsphere.SBox(point(text, ra1, dec1), point(text, ra2, dec2))
 					return "s_region && %%(%s)s" % base.getSQLKey("pos", shape, outPars)
 
+				def simple(corners):
+					"""Whether a polygon is one that pgSphere knows, by its gnomonic image about its middle."""
+					ra, dec = numpy.radians(corners).T
+					at = numpy.array([numpy.cos(dec) * numpy.cos(ra), numpy.cos(dec) * numpy.sin(ra), numpy.sin(dec)])
+					middle = at.sum(axis=1)
+					east = numpy.cross(middle, at[:, 0])
+					north = numpy.cross(east, middle)
+					depth = middle @ at
+					if not (depth > 0.01 * numpy.linalg.norm(middle)).all() or not east.any():
+						return False
+					here = numpy.array([east @ at / depth / numpy.linalg.norm(east), north @ at / depth / numpy.linalg.norm(north)])
+					there = numpy.roll(here, -1, axis=1)
+
+					def side(begin, end, point):
+						"""Side of lines (rows) on which points (columns) lie."""
+						(x0, y0), (x1, y1), (x, y) = begin[:, :, None], end[:, :, None], point[:, None, :]
+						return numpy.sign((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0))
+
+					apart = side(here, there, here) * side(here, there, there)
+					return not ((apart < 0) & (apart.T < 0)).any()
+
 				def polygon(text, numbers, outPars):
 					corners = list(zip(numbers[::2], numbers[1::2]))
 					if len(corners) > 3 and corners[0] == corners[-1]:
@@ -57,6 +78,9 @@
 					if len(numbers) % 2 or len(corners) < 3 or len(set(corners)) < len(corners):
 						refuse(text)
 					shape = pgsphere.SPoly([point(text, *corner) for corner in corners])
+					if not simple(corners):
+						raise base.ValidationError("'%s' crosses itself or is not smaller than half of the sky"
+							% utils.makeEllipsis(text, 60), "POS")
 					return "s_region && %%(%s)s" % base.getSQLKey("pos", shape, outPars)
 
 				SHAPES = {"CIRCLE": circle, "RANGE": box, "POLYGON": polygon}

@@ -71,6 +71,9 @@ SHAPES: list[tuple[str | list[str], set[str]]] = [
     ("POLYGON 99 19 101 19 101 21 99 21 99 19", {"first"}),  # closed
     ("POLYGON 99 21 101 21 101 19 99 19", {"first"}),  # the other way round
     ("POLYGON 98 19 99 19 99 21", set()),
+    ("POLYGON 99 19 101 19 101 21 100.5 19.5 99.5 19.5 99 21", set()),  # a U that leaves it out
+    ("POLYGON 0 89 90 89 180 89 270 89", {"pole"}),
+    ("POLYGON 60 0 140 0 140 40 60 40", {"first"}),
     ("POLYGON 359 4 1 4 1 6 359 6", {"seam"}),
     (["CIRCLE 100 20 0.01", "RANGE 279 281 -31 -29"], {"first", "second"}),
 ]
@@ -165,6 +168,10 @@ def test_parameters_together_are_all_asked_for(address: str, images: dict[str, s
         ("POS", "POLYGON 1 1 2 2", "no region"),
         ("POS", "POLYGON 1 1 2 2 1 1 3 3", "no region"),
         ("POS", "SQUARE 1 1 2 2", "no region"),
+        ("POS", "POLYGON 1 1 2 2 2 1 1 2", "crosses itself"),
+        ("POS", "POLYGON 359 -1 1 1 1 -1 359 1", "crosses itself"),
+        ("POS", "POLYGON 0 0 120 0 240 0", "smaller than half of the sky"),
+        ("POS", "POLYGON 0 0 180 0 90 10", "smaller than half of the sky"),
         ("BAND", "2e-6 1e-6", "no interval"),
         ("BAND", "NaN 1", "no interval"),
         ("BAND", "red", "not a valid literal"),

@@ -3,6 +3,7 @@
 import json
 import tarfile
 import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from hashlib import sha256
 from io import BytesIO
@@ -195,6 +196,17 @@ def test_a_hundred_links_are_not_the_end(planted: Planted) -> None:
     links = links_of(planted, *asked, planted.did("image"))
     assert [str(link["ID"]) for link in links if link.error_message] == asked
     assert [link.semantics for link in links if not link.error_message].count("#this") == 1
+
+
+def test_more_identifiers_than_an_address_holds_come_by_post(planted: Planted) -> None:
+    asked = [planted.did("image") + str(number) for number in range(300)]
+    body = urllib.parse.urlencode({"ID": [*asked, planted.did("image")]}, doseq=True).encode()
+    with urllib.request.urlopen(
+        f"{planted.settings.base_url}/hci/dl/links/dlmeta", body, timeout=30
+    ) as answer:
+        content = answer.read().decode()
+    assert content.count("NotFoundFault") == 300
+    assert content.count("<TD>#thumbnail</TD>") == 1
 
 
 def test_fewer_links_on_request(planted: Planted) -> None:
