@@ -12,6 +12,7 @@ import hcvo
 __all__ = ["code_version", "host", "libraries"]
 
 _LIBRARIES = ("numpy", "scipy", "numba", "astropy")
+_CPUINFO = Path("/proc/cpuinfo")
 _NOT_NUMBERS = ("simulate",)
 """Folder of this package that no product depends on."""
 
@@ -25,7 +26,22 @@ def host() -> str:
 def libraries() -> Mapping[str, str]:
     """Versions of Python and of the libraries that numbers pass through, and the processor's type."""
     found = {name: version(name) for name in _LIBRARIES}
-    return {"python": platform.python_version(), **found, "machine": platform.machine()}
+    return {
+        "python": platform.python_version(),
+        **found,
+        "machine": platform.machine(),
+        "processor": _processor(),
+    }
+
+
+def _processor() -> str:
+    """Model of the processor: compiled code and BLAS differ between models of one machine type."""
+    try:
+        lines = _CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    told = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(told, platform.processor() or "unknown")
 
 
 @cache
@@ -38,11 +54,12 @@ def code_version() -> str:
 
 
 def _sources() -> Iterator[tuple[str, Path]]:
-    """All of this package but the simulator, and the headers products are written with."""
-    here, headers = Path(__file__).parent, Path(hcvo.__file__).parent / "headers"
+    """All of this package but the simulator, and what products are described and written with."""
+    here, ours = Path(__file__).parent, Path(hcvo.__file__).parent
     for source in here.rglob("*.py"):
         name = source.relative_to(here)
         if name.parts[0] not in _NOT_NUMBERS:
             yield f"reduce/{name}", source
-    for source in headers.glob("*.py"):
-        yield f"headers/{source.name}", source
+    for part in ("headers", "model"):
+        for source in (ours / part).glob("*.py"):
+            yield f"{part}/{source.name}", source

@@ -27,7 +27,8 @@ class Reproduced:
     process_id : int
         The process as it was recorded.
     compared : Mapping[str, tuple[Compared, ...]]
-        Access key of each of its FITS products to the verdicts on its HDUs.
+        Access key of each of its FITS products to the verdicts on its HDUs; pages and text tables, which tell
+        the same in other forms, are not among them.
     environment : tuple[str, ...]
         What is not as it was then: versions of libraries, type of processor.
     """
@@ -165,7 +166,18 @@ def _verdicts(
             raise ReductionError(f"process {process.pk} made {len(before)} {kind}, now {len(after)}")
         for product, path in zip(before, after, strict=True):
             if path.suffix == ".fits":
-                yield product.accref, compare_products(settings.store / product.accref, path)
+                yield product.accref, compare_products(_as_made(settings, product), path)
+
+
+def _as_made(settings: Settings, product: Product) -> Path:
+    """The stored file, which must be the one that was made."""
+    path = settings.store / product.accref
+    if not path.is_file() or sha256_of(path) != product.sha256:
+        raise StoreError(
+            f"{path} is not the file that process {product.process_id} made (its checksum is another, or it "
+            "is gone): there is nothing to compare with; see hcvo store check --checksums"
+        )
+    return path
 
 
 def _otherwise(process: Process) -> Iterator[str]:

@@ -188,7 +188,8 @@
 								"""Activities with their parameters; what they used is returned."""
 								configured = {}
 								for row in self.ask(PARAMETERS, activities):
-									configured.setdefault(row["activity"], {})["hca:" + row["name"]] = row["param_value"] or "auto"
+									configured.setdefault(row["activity"], {})["hca:parameter." + row["name"]] = (
+											"auto" if row["param_value"] is None else row["param_value"])
 								for row in self.ask(ACTIVITIES, activities):
 									self.add("activity", self.short(row["id"]), voprov__name=row["name"],
 										prov__startTime=row["start_time"], prov__endTime=row["stop_time"],

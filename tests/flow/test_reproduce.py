@@ -91,3 +91,15 @@ def test_another_version_of_the_code_is_refused_unless_asked_for(reduced: Reduce
 def test_an_unknown_product_is_named(reduced: Reduced) -> None:
     said = reduced.operator.run("reproduce", "nothing.fits", code=1)
     assert "no product 'nothing.fits' in the catalogue" in said
+
+
+def test_a_damaged_file_of_the_store_is_not_taken_for_the_product(reduced: Reduced) -> None:
+    accref = _accref(reduced, "dark")
+    path = reduced.operator.settings.store / accref
+    content = path.read_bytes()
+    path.write_bytes(content[:-2880] + bytes(2880))
+    try:
+        said = reduced.operator.run("reproduce", accref, code=1)
+    finally:
+        path.write_bytes(content)
+    assert "is not the file that process" in " ".join(said.split())

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hcvo.config import CHECKOUT
+from reduce.environment import libraries
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,7 @@ def _version(top: Path) -> str:
         ("reduce/ephemeris.py", True),
         ("reduce/exposure.py", True),
         ("hcvo/headers/wcs.py", True),
+        ("hcvo/model/frame.py", True),
         ("reduce/simulate/optics.py", False),
         ("hcvo/errors.py", False),
     ],
@@ -45,3 +47,14 @@ def test_a_changed_source(copy: Path, source: str, *, matters: bool) -> None:
         assert (_version(copy) != before) is matters
     finally:
         path.write_text(text)
+
+
+def test_the_processor_is_told_by_its_model() -> None:
+    told = libraries()
+    assert {"python", "numpy", "scipy", "numba", "astropy", "machine", "processor"} == set(told)
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        if line.startswith("model name")
+    ]
+    assert told["processor"] in names or not names
