@@ -1,14 +1,23 @@
-"""Start the site's DaCHS 2.11 with repairs; nothing of the machine's own files is touched.
+"""Start the site's DaCHS 2.11 with our repairs; nothing of the machine's own files is touched.
+
+Each tells what it repairs, in which of DaCHS's files, and what to propose there.
 
 Runs under Debian's Python as ``serve.py serve start -f``. When a later DaCHS has them, this goes.
 """
 
+import threading
+from http import HTTPStatus
 from typing import Any
 
-from gavo import base, rscdesc, svcs
+from gavo import base, formats, rscdesc, svcs
+from gavo.formats import geojson
+from gavo.protocols import tap, uws, uwsactions
+from gavo.svcs import renderers
 from gavo.user.cli import main
-from gavo.web import productrender, vodal
+from gavo.web import productrender, root, syncrender, vodal, weberrors
+from twisted.python import failure
 from twisted.web import server
+from twisted.web.error import UnsupportedMethod
 
 
 def end_head(resource: Any, request: Any) -> None:
@@ -85,8 +94,171 @@ def find_in_others(descriptor: type[Any]) -> None:
 
 answer_head_of_files(productrender.ProductRenderer)
 answer_head_of_processed(vodal.DatalinkGetDataRenderer)
+_CLOSED = (
+    "__system__/tests",  # for its authors: they fail, wait, and change tables on request
+    "__system__/siap2/sitewide/form",  # these pages fail whatever they are asked
+    "__system__/products/getTar/form",
+    "__system__/products/p/form",
+)
+"""Addresses that come with DaCHS and are of no use."""
+
+
+def close(site: type[Any]) -> None:
+    """Know nothing of DaCHS's own tests, which fail, wait and delete rows for anybody, and of broken pages.
+
+    In gavo/web/root.py; to propose: `__system__/tests` answers only where [web]enabletests is set, and these
+    services do without their forms.
+    """
+    locate = site._locateResourceBasedChild
+
+    def locate_open(self: Any, request: Any, segments: list[str]) -> Any:
+        if "/".join(segments).startswith(_CLOSED):
+            raise svcs.UnknownURI("No matching RD")
+        return locate(self, request, segments)
+
+    site._locateResourceBasedChild = locate_open
+
+
+def forget_soap(registry: dict[str, Any]) -> None:
+    """Know no renderer that needs SOAPpy, which is gone: any service asked by it answered 500.
+
+    In gavo/svcs/renderers.py; to propose: the entry goes.
+    """
+    registry.pop("soap", None)
+
+
+def list_own_jobs(actions: Any) -> None:
+    """List one's own jobs only: DaCHS tells everybody's jobs, owners' names aside, to who gives no name.
+
+    What nobody owns is known to who made it, by its random name. In gavo/protocols/uwsactions.py, getJobList;
+    to propose: owner IS NULL AND false for anonymous requests, or a setting.
+    """
+    list_jobs = actions.getJobList
+
+    def list_own(worker: Any, owner: str | None = None, **wanted: Any) -> Any:
+        # Nobody has the empty name.
+        return list_jobs(worker, owner or "", **wanted)
+
+    actions.getJobList = list_own
+
+
+def blame_requests() -> None:
+    """Answer 4xx to what a request has wrong, where DaCHS says 500.
+
+    In gavo/utils/excs.py; to propose: these classes have an httpCode, as those of gavo/svcs/common.py do.
+    """
+    for kind, code in (
+        (base.ValidationError, 400),
+        (base.SourceParseError, 400),
+        (base.LiteralParseError, 400),
+        (base.DataError, 400),
+        (base.NotFoundError, 404),
+        (formats.CannotSerializeIn, 400),
+    ):
+        kind.httpCode = code
+
+
+def keep_blame_through_jobs(core: type[Any], job: type[Any]) -> None:
+    """Let a synchronous query fail with the status of its error: DaCHS keeps its words alone and says 500.
+
+    In gavo/protocols/tap.py, TAPCore.run, and gavo/protocols/uws.py, UWSJob._encode_error; to propose: the
+    httpCode is kept beside msg and hint.
+    """
+    run, encode = core.run, job._encode_error
+    last = threading.local()
+
+    def encode_with_code(self: Any, value: Any) -> Any:
+        last.code = getattr(value, "httpCode", 500)
+        return encode(self, value)
+
+    def run_with_code(self: Any, *arguments: Any) -> Any:
+        last.code = 500
+        try:
+            return run(self, *arguments)
+        except base.Error as error:
+            if not hasattr(error, "httpCode"):
+                error.httpCode = last.code
+            raise
+
+    core.run, job._encode_error = run_with_code, encode_with_code
+
+
+def page_of_errors(errors: Any) -> None:
+    """Show a page with 4xx for what a request has wrong, where DaCHS shows an internal error.
+
+    In gavo/web/weberrors.py; to propose: pages that handle ValidationError and twisted's UnsupportedMethod.
+    """
+    find = errors.getDCErrorPage
+
+    def find_with_blame(flr: Any) -> Any:
+        flr = flr or failure.Failure()
+        error = flr.value
+        if isinstance(error, UnsupportedMethod):
+            error = svcs.BadMethod("other than " + b" ".join(error.allowedMethods).decode("ascii"))
+        elif getattr(error, "httpCode", None) == HTTPStatus.BAD_REQUEST and not isinstance(
+            error, base.ExecutiveAction
+        ):
+            error = svcs.BadRequest(str(error), hint=getattr(error, "hint", None))
+        return find(failure.Failure(error) if error is not flr.value else flr)
+
+    errors.getDCErrorPage = find_with_blame
+
+
+def do_not_render(renderer: type[Any]) -> None:
+    """Know no page of TAP's combined interface, which answers 500, "I'm not joking".
+
+    In gavo/web/syncrender.py, DALIRenderer; to propose: UnknownURI instead of NotImplementedError.
+    """
+
+    def render(self: Any, request: Any) -> Any:
+        del self, request
+        raise svcs.UnknownURI("This is asked by sync and async")
+
+    renderer.render = render
+
+
+def answer_post(renderer: type[Any]) -> None:
+    """Deliver a whole file to a POST, as SODA and DALI want it: twisted's files know GET and HEAD alone.
+
+    In gavo/web/vodal.py, DatalinkGetDataRenderer; to propose: the method is GET when a resource renders.
+    """
+    deliver = renderer._formatData
+
+    def deliver_as_get(self: Any, data: Any, request: Any) -> Any:
+        if request.method == b"POST":
+            request.method = b"GET"
+        return deliver(self, data, request)
+
+    renderer._formatData = deliver_as_get
+
+
+def refuse_geojson(writer: Any) -> None:
+    """Say that a table cannot be had as GeoJSON, where DaCHS fails: no table of ours is made for it.
+
+    In gavo/formats/geojson.py, writeTableAsGeoJSON; to propose: next() ends with StopIteration there,
+    not IndexError.
+    """
+
+    def refuse(table: Any, target: Any, **_: Any) -> None:
+        del table, target
+        raise formats.CannotSerializeIn("geojson")
+
+    writer.common.registerDataWriter("geojson", refuse, "application/geo+json", "GeoJSON", ".geojson")
+
+
+answer_head_of_files(productrender.ProductRenderer)
+answer_head_of_processed(vodal.DatalinkGetDataRenderer)
 answer_without_rows(vodal.SIAP2Renderer)
 give_all_links(vodal.DatalinkGetMetaRenderer)
 find_in_others(rscdesc.RD)
+close(root.ArchiveService)
+forget_soap(renderers.RENDERER_REGISTRY)
+list_own_jobs(uwsactions)
+blame_requests()
+keep_blame_through_jobs(tap.TAPCore, uws.BaseUWSJob)
+page_of_errors(weberrors)
+do_not_render(syncrender.DALIRenderer)
+answer_post(vodal.DatalinkGetDataRenderer)
+refuse_geojson(geojson)
 if __name__ == "__main__":
     main()
