@@ -182,7 +182,8 @@
 										self.relate("wasGeneratedBy", prov__entity=self.short(row["entity"]),
 											prov__activity=self.short(row["activity"]), prov__role=row["role"])
 									known |= activities
-									waiting = self.look_into(activities) - {self.root + key[4:] for key in self.parts["entity"]}
+									waiting = self.look_into(activities) - {
+										self.root + key[4:] for key in self.parts.get("entity", {})}
 
 							def look_into(self, activities):
 								"""Activities with their parameters; what they used is returned."""
@@ -205,7 +206,8 @@
 				<code>
 					with base.getTableConn() as conn:
 						chain = Chain(conn, base.getConfig("ivoa", "authority"))
-						chain.grow([descriptor.pubDID])
+						# A file may be asked for by its access key alone.
+						chain.grow([chain.root + "~?" + descriptor.accref])
 					descriptor.data = "application/json", json.dumps(chain.parts, indent=1).encode("utf-8")
 				</code>
 			</dataFunction>
