@@ -92,8 +92,6 @@ def find_in_others(descriptor: type[Any]) -> None:
     descriptor.getById = find_or_resolve
 
 
-answer_head_of_files(productrender.ProductRenderer)
-answer_head_of_processed(vodal.DatalinkGetDataRenderer)
 _CLOSED = (
     "__system__/tests",  # for its authors: they fail, wait, and change tables on request
     "__system__/siap2/sitewide/form",  # these pages fail whatever they are asked
