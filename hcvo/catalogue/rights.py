@@ -1,13 +1,14 @@
 """Changing who may see an observation: on its row and on every row that carries a copy of its rights."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
 
+from hcvo.catalogue.access import Reader
 from hcvo.catalogue.models import (
     Contrast,
     Detection,
@@ -20,8 +21,9 @@ from hcvo.catalogue.models import (
     SciencePlane,
 )
 from hcvo.catalogue.models.rights import GUARD_COLUMNS, Guarded
+from hcvo.errors import CatalogueError
 
-__all__ = ["set_rights", "share_rights", "within_inputs"]
+__all__ = ["prolong", "set_rights", "share_rights", "within_inputs"]
 
 _MEASURED = (Contrast, Detection, QualityNumber, SciencePlane)
 """What is measured in a product and has its rights."""
@@ -62,6 +64,58 @@ def set_rights(
     for process in Process.objects.filter(products__in=products).distinct().order_by("pk"):
         _close_with_inputs(process)
         share_rights(process, process.products.all())
+
+
+@transaction.atomic
+def prolong(obs_id: str, until: datetime, reader: Reader, *, dry_run: bool = False) -> datetime:
+    """Put off the release of an observation and of all made from it.
+
+    Parameters
+    ----------
+    obs_id : str
+        Its name.
+    until : datetime
+        The new release, later than the one it has.
+    reader : Reader
+        Who wants it: its PI (the owner), or an operator.
+    dry_run : bool
+        Look whether it could be, change nothing.
+
+    Returns
+    -------
+    datetime
+        The release it had.
+
+    Raises
+    ------
+    CatalogueError
+        If there is no such observation, it is not the reader's, it is public already (what was out is not
+        called back: withdrawing is another act), it has no release, or `until` is not later.
+    """
+    observation = Observation.objects.select_for_update().filter(obs_id=obs_id).first()
+    if observation is None or not (reader.operator or _owned(observation, reader)):
+        raise CatalogueError(
+            f"{obs_id!r} is no observation of this archive, or not yours; see hci.observation"
+        )
+    release = observation.release_time
+    if release is None:
+        raise CatalogueError(f"{obs_id} has no release that could be put off: it stays private as it is")
+    if release <= datetime.now(UTC):
+        raise CatalogueError(
+            f"{obs_id} was released on {release:%Y-%m-%d %H:%M} UTC; only what is private can be prolonged"
+        )
+    if until <= release:
+        raise CatalogueError(
+            f"{obs_id} is released on {release:%Y-%m-%d %H:%M} UTC; wanted is a later time, "
+            f"found {until:%Y-%m-%d %H:%M}"
+        )
+    if not dry_run:
+        set_rights(observation, release_time=until)
+    return release
+
+
+def _owned(observation: Observation, reader: Reader) -> bool:
+    return bool(reader.account) and observation.owner == reader.account
 
 
 def within_inputs(rights: Mapping[str, Any], process: Process) -> dict[str, Any]:
