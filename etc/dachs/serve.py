@@ -6,14 +6,16 @@ Runs under Debian's Python as ``serve.py serve start -f``. When a later DaCHS ha
 """
 
 import threading
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
 from gavo import base, formats, rscdesc, svcs
-from gavo.formats import geojson
+from gavo.formats import geojson, votablewrite
 from gavo.protocols import tap, uws, uwsactions
 from gavo.svcs import renderers
 from gavo.user.cli import main
+from gavo.votable import V
 from gavo.web import productrender, root, syncrender, vodal, weberrors
 from twisted.python import failure
 from twisted.web import server
@@ -67,6 +69,38 @@ def answer_without_rows(renderer: type[Any]) -> None:
         return data
 
     renderer._getMetadataData = describe_results
+
+
+def describe_itself(renderer: type[Any], writer: Any) -> None:
+    """End answers of SIA 2 with a description of the service, by which clients offer its parameters."""
+    answer = renderer._formatOutput
+    resources = writer._iterDatalinkResources
+
+    def answer_with_service(self: Any, data: Any, request: Any, *rest: Any, **named: Any) -> Any:
+        if hasattr(data, "setMeta"):
+            data.answered_by = self
+        return answer(self, data, request, *rest, **named)
+
+    def resources_and_service(context: Any, data: Any) -> Iterator[Any]:
+        yield from resources(context, data)
+        used = getattr(data, "answered_by", None)
+        if used is not None:
+            address = used.service.getURL(used.name).rstrip("?")
+            text = {"datatype": "char", "arraysize": "*"}
+            yield V.RESOURCE(type="meta", utype="adhoc:service", name="this")[
+                V.PARAM(name="standardID", value="ivo://ivoa.net/std/SIA#query-2.0", **text),
+                V.PARAM(name="accessURL", value=address, **text),
+                V.GROUP(name="inputParams")[
+                    [
+                        writer.makeFieldFromColumn(context, V.PARAM, key.change(name=key.name.upper()))
+                        for key in used.service.getInputKeysFor(used)
+                        if key.name not in {"responseformat", "verb"}
+                    ]
+                ],
+            ]
+
+    renderer._formatOutput = answer_with_service
+    writer._iterDatalinkResources = resources_and_service
 
 
 def give_all_links(renderer: type[Any]) -> None:
@@ -247,6 +281,7 @@ def refuse_geojson(writer: Any) -> None:
 answer_head_of_files(productrender.ProductRenderer)
 answer_head_of_processed(vodal.DatalinkGetDataRenderer)
 answer_without_rows(vodal.SIAP2Renderer)
+describe_itself(vodal.SIAP2Renderer, votablewrite)
 give_all_links(vodal.DatalinkGetMetaRenderer)
 find_in_others(rscdesc.RD)
 close(root.ArchiveService)

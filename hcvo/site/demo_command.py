@@ -128,5 +128,6 @@ def _addresses(settings: Settings, obs_id: str) -> dict[str, str]:
         "SIA2": f"{base}/hci/sia/v2/siap2.xml",
         "cone search": f"{base}/hci/cone/observations/scs.xml",
         "DataLink": f"{base}/hci/dl/links/dlmeta",
+        "cut-outs": f"{base}/hci/soda/cutout/dlget",
         "preview": str(preview_of(settings, obs_id)),
     }

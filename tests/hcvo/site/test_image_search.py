@@ -192,6 +192,17 @@ def test_maxrec_zero_is_the_table_without_rows(address: str, images: dict[str, s
     assert {"obs_publisher_did", "s_region", "access_url"} <= set(results.fieldnames)
 
 
+def test_an_answer_describes_the_service(address: str, images: dict[str, str]) -> None:
+    del images
+    answer = parse(BytesIO(ask(f"{address}?COLLECTION={COLLECTION}").body))
+    (this,) = (resource for resource in answer.resources if resource.name == "this")
+    assert (this.type, this.utype) == ("meta", "adhoc:service")
+    told = {param.name: param.value for param in this.params}
+    assert told == {"standardID": "ivo://ivoa.net/std/SIA#query-2.0", "accessURL": address}
+    parameters = {param.name for group in this.groups for param in group.entries}
+    assert parameters == {name for name, _, _ in VALUES} | {"POS", "MAXREC"}
+
+
 @pytest.mark.parametrize(("maxrec", "status"), [(1, "OVERFLOW"), (4, "OK"), (5, "OK")])
 def test_overflow_is_told(address: str, images: dict[str, str], maxrec: int, status: str) -> None:
     del images
