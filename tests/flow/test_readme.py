@@ -19,7 +19,7 @@ def test_an_example_of_the_readme(reduced: Reduced, tmp_path: Path, section: str
 
 @pytest.mark.parametrize("section", re.findall(r"^## (.*)$", CLIENTS.read_text(), re.MULTILINE))
 def test_an_example_of_a_client(reduced: Reduced, tmp_path: Path, section: str) -> None:
-    example_runs("docs/clients.md", section, reduced, tmp_path)
+    example_runs("hcvo/published/CLIENTS.md", section, reduced, tmp_path)
 
 
 def test_no_placeholder_is_left() -> None:
