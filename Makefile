@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 BIN := build/venv/bin
 
-.PHONY: help install demo test check up down status clean lint-vo test-embargo truth-spine truth-level1 truth-level2 bench-level1 bench-level2 agree-level2 realism mutants
+.PHONY: help install demo test check up down status clean lint-vo test-embargo test-hostile truth-spine truth-level1 truth-level2 bench-level1 bench-level2 agree-level2 realism mutants
 
 help: ## show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -36,6 +36,9 @@ lint-vo: install ## the Virtual Observatory's validators against the running sit
 
 test-embargo: install ## every route of the services, asked for what is not public
 	@$(BIN)/python -m tests.embargo
+
+test-hostile: install ## thousands of bad requests to a site of its own: none fails it, hangs, or is told what is private (COUNT=2000)
+	@$(BIN)/python -m tests.hostile $(if $(COUNT),--count $(COUNT))
 
 truth-spine: install ## the demo for ten seeds: planted against found (SEEDS="1 2 3" for others)
 	@$(BIN)/python -m tests.truth.spine $(SEEDS)

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from hcvo.catalogue.publish import apply_views
-from hcvo.catalogue.setup import migrate
+from hcvo.catalogue.setup import migrate, setup_django
 from hcvo.config import Settings, load_settings
 from hcvo.site import ports, postgres
 from hcvo.site.account import server_account
 from hcvo.site.up import bring_down, bring_up, make_folders
+from tests.hcvo.site.archive import Planted, plant
 
 
 @contextmanager
@@ -60,3 +61,16 @@ def live_site() -> Iterator[Settings]:
         _without_waiting(settings)
         bring_up(settings)
         yield settings
+
+
+@pytest.fixture(scope="session")
+def planted_once(live_site: Settings) -> Planted:
+    """Products, one of them not yet public, in the live site's archive."""
+    return plant(live_site)
+
+
+@pytest.fixture(scope="module")
+def planted(planted_once: Planted) -> Planted:
+    """Likewise; Django's models are this archive's again, whatever other modules did with them."""
+    setup_django(planted_once.settings)
+    return planted_once

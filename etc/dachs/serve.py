@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
+import bad_requests
 from gavo import base, formats, rscdesc, svcs
 from gavo.formats import geojson, votablewrite
 from gavo.protocols import tap, uws, uwsactions
@@ -293,5 +294,6 @@ page_of_errors(weberrors)
 do_not_render(syncrender.DALIRenderer)
 answer_post(vodal.DatalinkGetDataRenderer)
 refuse_geojson(geojson)
+bad_requests.repair()
 if __name__ == "__main__":
     main()

@@ -78,7 +78,8 @@ def write_dachs_configuration(settings: Settings, account: Account, passwords: M
     account.write(settings.dachs_settings, fill(source / "gavo.rc", values))
     for name in ("defaultmeta.txt", "userconfig.rd"):
         account.write(own / name, fill(source / name, values))
-    account.write(own / "serve.py", (source / "serve.py").read_text(encoding="utf-8"))
+    for program in source.glob("*.py"):
+        account.write(own / program.name, program.read_text(encoding="utf-8"))
     place = (
         f"database = {settings.database.name}\nhost = {settings.sockets}\nport = {settings.database.port}\n"
     )

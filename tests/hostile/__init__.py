@@ -1,0 +1,1 @@
+"""Bad requests, by hand and generated: whatever comes, the service answers, tells nothing and lives on."""
