@@ -9,7 +9,7 @@ from hcvo.config import CHECKOUT
 from tests.flow.conftest import Reduced
 from tests.flow.pages import example_runs
 
-CLIENTS = CHECKOUT / "docs" / "clients.md"
+CLIENTS = CHECKOUT / "hcvo" / "published" / "CLIENTS.md"
 
 
 @pytest.mark.parametrize("section", ["pyvo", "STILTS and TOPCAT", "curl"])
