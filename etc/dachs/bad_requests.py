@@ -17,12 +17,16 @@ from gavo import adql, base, svcs, utils
 from gavo.adql import morphpg
 from gavo.formats import fitstable  # noqa: F401 - before any service lists the formats it knows
 from gavo.protocols import adqlglue, dali, products, tap, taprunner, uws, vocabularies
+from gavo.svcs import streaming
 from gavo.web import common, root, tap_uploads, vodal
 from twisted.web import http, resource
 
 __all__ = ["repair"]
 
 _TOKEN = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\"[^\"]*\"|[\w.]+|[^\s\w]")
+_MOC = re.compile(r"\bMOC\s*\(([^',]*),", re.IGNORECASE)
+_COMMENT = re.compile(r"--[^\n]*")
+_FINEST_MOC = 8
 _DEEPER = 1.4
 """So much longer does the parser take for what stands one parenthesis deeper (measured: 1.35)."""
 _DEAREST = 5000.0
@@ -61,6 +65,7 @@ def repair() -> None:
     report_failed_cutouts(products.CutoutProduct)
     finish_without_links(vodal.BiblinksRenderer)
     answer_long_lines(http.HTTPChannel)
+    tell_no_tracebacks(streaming)
 
 
 def spare_other_processes(job: type[Any]) -> None:
@@ -122,6 +127,10 @@ def weigh_queries(language: Any) -> None:
                 "query",
                 hint="Upload long lists as a table and join with it; use WITH instead of deep nesting",
             )
+        orders = [order.strip() for order in _MOC.findall(_COMMENT.sub(" ", statement))]
+        if any(not order.isdecimal() or int(order) > _FINEST_MOC for order in orders):
+            # pgSphere computes finer ones for minutes and hears neither a time limit nor a shutdown
+            raise base.ValidationError(f"The order of a MOC is a number of at most {_FINEST_MOC}", "query")
         try:
             return parse(statement)
         except RecursionError:
@@ -426,3 +435,25 @@ def answer_long_lines(channel: type[Any]) -> None:
         self._respondToBadRequestAndDisconnect()
 
     channel.lineLengthExceeded = answer
+
+
+def tell_no_tracebacks(streams: Any) -> None:
+    """End an answer that fails half-way with a sentence: DaCHS shows its traceback, with folders and values.
+
+    In gavo/svcs/streaming.py, DataStreamer.run; to propose: the traceback goes to the log alone.
+    """
+    start = streams.DataStreamer.__init__
+
+    def start_discreet(self: Any, write: Any, *rest: Any, **named: Any) -> None:
+        def write_or_say(target: Any) -> None:
+            try:
+                write(target)
+            except (streams.StopWriting, OSError):
+                raise
+            except Exception:  # noqa: BLE001 - whatever makes answers
+                base.ui.notifyError(f"While streaming:\n{utils.getTracebackAsString()}")
+                target.write(b"\n\nThe answer ends here: its rest could not be made.\n")
+
+        start(self, write_or_say, *rest, **named)
+
+    streams.DataStreamer.__init__ = start_discreet

@@ -9,7 +9,6 @@ __all__ = ["SLOW", "by_hand"]
 
 SLOW = (
     "huge histogram",
-    "MOC of a huge order",
     "product of six tables",
     "as it stands: ",
     "ten megabytes",
@@ -488,7 +487,7 @@ def by_hand(image: str, jobs: Iterator[str]) -> Iterator[Request]:
     yield from _services(f"ivo://org.hcvo.test/~?{image}")
     for path in _PATHS:
         filled = path.replace("{image}", image)
-        yield Request(f"GET {filled[:60]}", urllib.parse.quote(filled, safe="/?&=%';:+.*#").encode())
+        yield Request(f"GET {path[:60]}", urllib.parse.quote(filled, safe="/?&=%';:+.*#").encode())
     yield from _uws(jobs)
     yield from _uploads()
     yield from _malformed(image)

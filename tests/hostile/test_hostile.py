@@ -70,6 +70,17 @@ def test_a_synchronous_query_that_is_destroyed_ends_nothing_else(planted: Plante
     assert alive(planted.settings.base_url)
 
 
+@pytest.mark.parametrize(("order", "status"), [("29", 400), ("4 + 25", 400), ("4", 200)])
+def test_a_moc_has_a_finest_order(
+    planted: Planted, secrets: tuple[bytes, ...], order: str, status: int
+) -> None:
+    """Finer ones of a hemisphere kept a session of PostgreSQL for ever, deaf to its end."""
+    query = f"SELECT TOP 1 MOC({order}, CIRCLE('ICRS', 0, 0, 90)) AS a FROM hci.product"
+    asked = get("a MOC", "/tap/sync", {"LANG": "ADQL", "FORMAT": "csv", "QUERY": query})
+    (found,) = judge(planted.settings.dachs.port, [asked], secrets)
+    assert (found.wrong, found.answer.status) == ("", status)
+
+
 @pytest.mark.parametrize("method", [b"PUT", b"GET", b"DELETE"])
 def test_strangers_keep_no_tables(planted: Planted, method: bytes) -> None:
     kind = ((b"Content-Type", b"application/x-votable+xml"),)
