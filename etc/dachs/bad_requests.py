@@ -66,6 +66,7 @@ def repair() -> None:
     finish_without_links(vodal.BiblinksRenderer)
     answer_long_lines(http.HTTPChannel)
     tell_no_tracebacks(streaming)
+    ask_for_arguments(common.JSONQuery)
 
 
 def spare_other_processes(job: type[Any]) -> None:
@@ -457,3 +458,19 @@ def tell_no_tracebacks(streams: Any) -> None:
         start(self, write_or_say, *rest, **named)
 
     streams.DataStreamer.__init__ = start_discreet
+
+
+def ask_for_arguments(page: Any) -> None:
+    """Refuse a question of the front page that lacks what its query needs, where DaCHS answers 500.
+
+    In gavo/web/common.py, JSONQuery.doQuery; to propose: the same.
+    """
+    ask = page.doQuery
+
+    def ask_or_refuse(self: Any, given: Any) -> Any:
+        try:
+            return ask(self, given)
+        except KeyError as error:
+            raise base.ValidationError("This page wants an argument of that name", error.args[0]) from error
+
+    page.doQuery = ask_or_refuse
