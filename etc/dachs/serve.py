@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 import bad_requests
+import data_origin
 from gavo import base, formats, rscdesc, svcs
 from gavo.formats import geojson, votablewrite
 from gavo.protocols import tap, uws, uwsactions
@@ -279,6 +280,7 @@ def refuse_geojson(writer: Any) -> None:
     writer.common.registerDataWriter("geojson", refuse, "application/geo+json", "GeoJSON", ".geojson")
 
 
+data_origin.repair()  # first: it is about the base class of renderers that are repaired below
 answer_head_of_files(productrender.ProductRenderer)
 answer_head_of_processed(vodal.DatalinkGetDataRenderer)
 answer_without_rows(vodal.SIAP2Renderer)

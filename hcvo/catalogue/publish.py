@@ -76,6 +76,7 @@ def apply_views(settings: Settings) -> Applied:
             _grant(cursor)
             _index_sky(cursor)
             _index_identifier(cursor, settings.dachs.authority)
+            _index_release(cursor)
     except ProgrammingError as error:
         raise CatalogueError(
             f"the published views could not be made: {str(error).strip()}; is the database migrated?"
@@ -135,3 +136,11 @@ def _index_identifier(cursor: CursorWrapper, authority: str) -> None:
             continue
         cursor.execute(f"DROP INDEX IF EXISTS archive.{name}")
         cursor.execute(f"CREATE INDEX {name} ON archive.product {by}")
+
+
+def _index_release(cursor: CursorWrapper) -> None:
+    """Index what hci.product.release_date is; not the bare time: the rule of every view would look it up."""
+    cursor.execute(
+        "CREATE INDEX IF NOT EXISTS product_release_date"
+        " ON archive.product ((release_time AT TIME ZONE 'UTC'))"
+    )

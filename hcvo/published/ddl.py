@@ -6,7 +6,8 @@ from pathlib import Path
 from hcvo.published.declaration import RULE_OF, Column, View
 
 __all__ = [
-    "IS_PUBLIC", "READERS", "SCHEMA", "create_view", "dc_process_logs_sql", "dc_products_sql", "is_public",
+    "IS_PUBLIC", "READERS", "SCHEMA", "create_view", "dc_last_update_sql", "dc_process_logs_sql",
+    "dc_products_sql", "is_public",
 ]  # fmt: skip
 
 SCHEMA = "hci"
@@ -103,3 +104,19 @@ def dc_process_logs_sql() -> str:
     """The SELECT of the view by which DaCHS finds logs of processes: public ones only, not open to ADQL."""
     return f"""\
 SELECT s.id AS process_id, s.log AS path FROM archive.process s WHERE {is_public("s")} AND s.log <> ''"""  # noqa: S608
+
+
+def dc_last_update_sql() -> str:
+    """The SELECT of the view by which DaCHS tells how new the archive is: one row, of public rows only.
+
+    The later of the newest release of a product and the end of the newest process, in UTC; each is one step
+    into an index. NULL while nothing is public.
+    """
+    released = "p.release_time AT TIME ZONE 'UTC'"
+    return f"""\
+SELECT greatest(
+    (SELECT {released} FROM archive.product p
+     WHERE {is_public("p")} AND {released} <= now() AT TIME ZONE 'UTC' ORDER BY {released} DESC LIMIT 1),
+    (SELECT s.ended AT TIME ZONE 'UTC' FROM archive.process s
+     WHERE {is_public("s")} AND s.state = 'done' ORDER BY s.id DESC LIMIT 1)
+) AS time"""  # noqa: S608 - the rule

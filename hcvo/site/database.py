@@ -10,7 +10,7 @@ from psycopg2.extensions import connection, cursor
 
 from hcvo.config import Settings
 from hcvo.errors import SiteError
-from hcvo.published.ddl import dc_process_logs_sql, dc_products_sql
+from hcvo.published.ddl import dc_last_update_sql, dc_process_logs_sql, dc_products_sql
 from hcvo.site.passwords import DACHS_ROLES, SUPERUSER, password_of
 
 __all__ = ["connect", "count_products", "make_database", "make_file_views", "published_columns"]
@@ -86,7 +86,7 @@ def make_database(settings: Settings) -> None:
 
 
 def make_file_views(settings: Settings) -> None:
-    """Put a view of our public files in the place of DaCHS's table ``dc.products``, and logs beside it.
+    """Put a view of our public files in the place of DaCHS's table ``dc.products``; logs and age beside it.
 
     Getproduct, DataLink and SODA look only there: what is not public does not exist for them.
     A view's comment tells the definition it was made from; one that is up to date stays.
@@ -99,6 +99,7 @@ def make_file_views(settings: Settings) -> None:
     with _cursor(settings) as ask:
         _make_view(ask, settings, "products", dc_products_sql(settings.store))
         _make_view(ask, settings, "process_logs", dc_process_logs_sql())
+        _make_view(ask, settings, "last_update", dc_last_update_sql())
 
 
 def _make_view(ask: cursor, settings: Settings, name: str, definition: str) -> None:

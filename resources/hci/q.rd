@@ -6,6 +6,8 @@
 	<STREAM id="about">
 		<doc>What all descriptors of this collection say of it.</doc>
 		<meta name="creationDate">2026-01-01T00:00:00Z</meta>
+		<meta name="version">1</meta>
+		<meta name="dataIvoid">ivo://\getConfig{ivoa}{authority}/\\schema/q/collection</meta>
 		<meta name="description" format="plain">
 			High-contrast images of nearby stars, reduced from raw frames by one reproducible pipeline: calibrated
 			sequences, star-subtracted images, maps of signal-to-noise ratio and significance, 5 sigma contrast

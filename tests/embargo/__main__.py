@@ -93,6 +93,8 @@ def _faults(settings: Settings, private: Family, public: Family) -> Iterator[Row
     client = Client(settings)
     search = Searcher([private])
     for view in guarded_views(settings):
+        if view == "dc.last_update":
+            continue  # a time, by which no family is known; tests/hcvo/site/test_data_origin.py asks for it
         with faulty(settings, view):
             answers = [client.ask(question).body for question in _to_see(settings, view, private, public)]
         seen = any(private.token in search.families_in(answer) for answer in answers)

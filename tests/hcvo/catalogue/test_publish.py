@@ -9,6 +9,7 @@ from hcvo.catalogue.publish import apply_views
 from hcvo.catalogue.setup import migrate, setup_django
 from hcvo.config import Settings
 from hcvo.errors import CatalogueError
+from hcvo.published.ddl import dc_last_update_sql
 from hcvo.published.declaration import views
 from tests.fixtures_catalogue import empty_tables
 from tests.hcvo.catalogue import rows
@@ -93,12 +94,22 @@ def test_another_authority_goes_into_every_identifier(catalogue: Settings) -> No
         ("em_min < CAST(1.6e-6 AS real)", "product_em_min"),
         ("obs_id = 'x'", "product_obs_id"),
         ("t_min > 57000", "product_t_min"),
+        ("release_date > '2025-01-01'", "product_release_date"),
     ],
 )
 def test_searches_of_the_standards_use_an_index(catalogue: Settings, condition: str, index: str) -> None:
     apply_views(catalogue)
     with transaction.atomic():
         assert index in _plan(f"SELECT * FROM hci.product WHERE {condition}")
+
+
+def test_the_last_update_is_found_by_indexes(catalogue: Settings) -> None:
+    apply_views(catalogue)
+    with transaction.atomic():
+        plan = _plan(dc_last_update_sql())
+    assert "product_release_date" in plan
+    assert "process_pkey" in plan
+    assert "Sort" not in plan
 
 
 def test_process_ids_are_never_used_again(catalogue: Settings) -> None:
