@@ -39,6 +39,7 @@ from tests.truth.level2_algorithms import PLAN, Entry, entry_of
 __all__ = [
     "LAMBDA_OVER_D",
     "QuietJob",
+    "SetUp",
     "Star",
     "contrast_law",
     "empty_sequence",
@@ -181,8 +182,26 @@ def ready(
     **parameters: Any,  # noqa: ANN401 - checked by the recipe's parameters
 ) -> Searched:
     """The first half of `run_level2`: for measurements of single steps behind it."""
-    entry, level1, given, method = _set_up(sequence, name, (), parameters)
-    return searched(level1, given, method, QuietJob(), turning=entry.turning)
+    return SetUp(sequence, name, **parameters).search(sequence)
+
+
+class SetUp:
+    """An algorithm as its recipe sets it up for a sequence; what it chooses there, as components, it keeps."""
+
+    def __init__(
+        self,
+        sequence: Sequence1,
+        name: str,
+        **parameters: Any,  # noqa: ANN401 - checked by the recipe's parameters
+    ) -> None:
+        self._entry, _, self._given, self._method = _set_up(sequence, name, (), parameters)
+
+    def search(self, sequence: Sequence1, **changes: float) -> Searched:
+        """The first half of `run_level2` on a sequence of the same plan, with changes of the parameters."""
+        level1 = level1_of(sequence)
+        level1 = joined(level1) if self._entry.joint else level1
+        given = self._given.model_copy(update=changes)
+        return searched(level1, given, self._method, QuietJob(), turning=self._entry.turning)
 
 
 @functools.cache
