@@ -186,7 +186,7 @@ def ready(
 
 
 class SetUp:
-    """An algorithm as its recipe sets it up for a sequence; what it chooses there, as components, it keeps."""
+    """An algorithm as its recipe sets it up for a sequence; components it chooses there it keeps."""
 
     def __init__(
         self,
