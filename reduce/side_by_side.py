@@ -6,11 +6,13 @@ each at a time, BLAS and kernels at one thread: products are those of a run with
 """
 
 import logging
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 
 from hcvo.errors import ReductionError
@@ -23,6 +25,9 @@ from reduce.recipes import REGISTRY
 __all__ = ["Cluster", "cluster"]
 
 _PATIENCE = "30s"  # for the first answer of a cluster
+_ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+"""Of a worker, instead of Dask's own, which gives freed memory back at once: kernels ask for as much again
+a moment later, and a fifth of their time went into clearing pages."""
 
 
 class Cluster:
@@ -78,6 +83,7 @@ def cluster(workers: int, address: str = "") -> Iterator[Cluster]:
             yield Cluster(client)
         return
     with (
+        _environment_kept(),
         tempfile.TemporaryDirectory(prefix="hcvo-dask-") as folder,
         _local(workers, folder) as here,
         Client(here) as client,
@@ -85,18 +91,31 @@ def cluster(workers: int, address: str = "") -> Iterator[Cluster]:
         yield Cluster(client)
 
 
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Dask leaves in this program's environment what it sets for its workers: one thread, for one."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in set(os.environ) - set(before):
+            del os.environ[name]
+        os.environ.update(before)
+
+
 def _local(workers: int, folder: str) -> LocalCluster:
     try:
-        return LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address=None,
-            memory_limit=None,
-            local_directory=folder,
-            silence_logs=logging.ERROR,
-        )
+        with dask.config.set({"distributed.nanny.pre-spawn-environ": _ENVIRONMENT}):
+            return LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                memory_limit=None,
+                local_directory=folder,
+                silence_logs=logging.ERROR,
+            )
     except (OSError, RuntimeError) as error:
         raise ReductionError(f"{workers} workers did not start ({error}); take --workers 1") from error
 

@@ -1,6 +1,7 @@
 """Level 2 on workers: the same products as without, failures told as ever, nothing left running."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -147,3 +148,19 @@ def test_nothing_to_do_is_done(tmp_path: Path) -> None:
     with side_by_side.cluster(1) as workers:
         assert list(workers.each(nothing)) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_workers_keep_freed_memory_and_leave_no_trace_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("OMP_NUM_THREADS", "MALLOC_TRIM_THRESHOLD_"):
+        monkeypatch.delenv(name, raising=False)
+    before = dict(os.environ)
+    with side_by_side.cluster(1) as workers:
+        (there,) = workers._client.run(_environment).values()
+    assert (there.get("OMP_NUM_THREADS"), there.get("MALLOC_TRIM_THRESHOLD_")) == ("1", None)
+    assert dict(os.environ) == before
+
+
+def _environment() -> dict[str, str]:
+    return dict(os.environ)
