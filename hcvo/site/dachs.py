@@ -14,7 +14,7 @@ from hcvo.site.account import Account
 from hcvo.site.passwords import DACHS_ROLES, SUPERUSER, password_of
 from hcvo.site.processes import ServerProcess, end_session, read_pid_file, session_members, wait_until
 
-__all__ = ["adopt", "answers", "check_place", "prepare", "run", "server", "start", "stop"]
+__all__ = ["adopt", "answers", "check_place", "prepare", "publish", "run", "server", "start", "stop"]
 
 _PROGRAM = "/usr/bin/dachs"
 _PYTHON = "/usr/bin/python3"
@@ -100,9 +100,26 @@ def adopt(settings: Settings, account: Account, *, say: Callable[[str], None] = 
     for descriptor in templates.descriptors(with_tables=True):
         run(settings, account, "imp", "-m", descriptor)
     run(settings, account, "imp", "//obscore")
-    run(settings, account, "pub", *_PUBLISHED, *templates.descriptors())
+    publish(settings, account)
     account.write(stamp, _adoption_digest(settings))
     return True
+
+
+def publish(settings: Settings, account: Account) -> None:
+    """Write the registry's records anew.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site, whose PostgreSQL runs; DaCHS knows our descriptors.
+    account : Account
+        Account that runs DaCHS.
+
+    Notes
+    -----
+    SiteError if DaCHS fails.
+    """
+    run(settings, account, "pub", *_PUBLISHED, *templates.descriptors())
 
 
 def start(settings: Settings, account: Account) -> bool:

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from hcvo.config import Settings, load_settings
 from hcvo.report import publish_report
+from hcvo.site import coverage as coverages
 from hcvo.site import lint_vo
 from hcvo.site.status import Status, status_of
 from hcvo.site.up import bring_down, bring_up
@@ -60,6 +61,17 @@ def lint() -> None:
     if not status_of(settings).up:
         bring_up(settings, say=lambda line: click.echo(f"site: {line}"))
     sys.exit(0 if publish_report("lint-vo", list(lint_vo.lint(settings))) else 1)
+
+
+@site.command()
+def coverage() -> None:
+    """Compute anew where the public data lie, for the registry and as a MOC; best each day.
+
+    Needs the site up. Released data come in, withdrawn data go out; the MOC is at hci/sia/v2/coverage.
+    """
+    settings = load_settings()
+    coverages.refresh(settings)
+    click.echo(f"site: coverage computed: {settings.base_url}/{coverages.MOC}")
 
 
 def _show(settings: Settings, found: Status) -> None:

@@ -2,6 +2,7 @@
 	<!-- Cone searches: rows around a place on the sky. -->
 
 	<FEED source="hci/q#about"/>
+	<coverage fallbackTo="hci/q"/>
 
 	<service id="observations" allowed="scs.xml,form" defaultRenderer="form">
 		<meta name="title">High-Contrast Archive: observations in a cone</meta>

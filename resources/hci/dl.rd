@@ -2,6 +2,7 @@
 	<!-- What belongs to a product, from its raw frames to what was measured on it. -->
 
 	<FEED source="hci/q#about"/>
+	<coverage fallbackTo="hci/q"/>
 
 	<procDef type="descriptorGenerator" id="public_file">
 		<doc>A public file, raw frames too: the view dc.products holds no others.</doc>
@@ -278,6 +279,7 @@
 	<service id="links" allowed="dlmeta">
 		<meta name="title">High-Contrast Archive: links of a product</meta>
 		<meta name="shortName">HCA DL</meta>
+		<meta name="resType">dataService</meta>
 		<meta name="description">For a product: the file, its preview, what was made beside it and from it, its
 			calibrations and raw frames.</meta>
 		<publish render="dlmeta" sets="ivo_managed"/>

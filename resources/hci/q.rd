@@ -27,7 +27,7 @@
 		<meta name="instrument">SPHERE</meta>
 		<meta name="facility">VLT UT3</meta>
 		<meta name="coverage.waveband">Infrared</meta>
-		<meta name="content.type">Archive</meta>
+		<meta name="type">Archive</meta>
 		<meta name="contentLevel">Research</meta>
 		<meta name="rights" format="plain">Reduced data are licensed under CC BY 4.0: use them, name this archive and
 			the observing programme. Raw frames are ESO's, under ESO's data access policy.</meta>
@@ -49,6 +49,31 @@
 			<meta name="idColumn">obs_publisher_did</meta>
 		</meta>
 		<mixin source_table="'hci.product'">//obscore#publishObscoreLike</mixin>
+		<!-- Modified Julian dates: unsaid, DaCHS's coverage takes days for Julian ones. -->
+		<dm>
+			(votable:Coords) {
+				time: {
+					frame: {
+						timescale: UTC
+						refPosition: TOPOCENTER
+						time0: MJD-origin
+					}
+					location: @t_min
+				}
+			}
+		</dm>
+		<dm>
+			(votable:Coords) {
+				time: {
+					frame: {
+						timescale: UTC
+						refPosition: TOPOCENTER
+						time0: MJD-origin
+					}
+					location: @t_max
+				}
+			}
+		</dm>
 	?>
 	<?hcvo-table process_input ?>
 	<?hcvo-table detection ?>
@@ -62,6 +87,12 @@
 	<?hcvo-table prov_used ?>
 	<?hcvo-table prov_was_generated_by ?>
 	<?hcvo-table prov_parameter ?>
+
+	<!-- Of public rows, as they were at the last "hcvo site coverage". Cells of a quarter of a degree: every star
+	is in the record, which stays small. Other descriptors take it from here. -->
+	<coverage>
+		<updater sourceTable="product" spaceTable="observation" mocOrder="8"/>
+	</coverage>
 
 	<data id="collection">
 		<meta name="title">High-Contrast Archive</meta>

@@ -2,6 +2,7 @@
 	<!-- Images found by place, wavelength, time and all else that the protocols of image search know. -->
 
 	<FEED source="hci/q#about"/>
+	<coverage fallbackTo="hci/q"/>
 
 	<!-- DaCHS's own parameters, but where SIA 2.0 asks for more: single numbers are intervals, open ends
 	on the sphere, any radius, closed polygons, columns of single precision compared as such, identifiers

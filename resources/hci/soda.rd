@@ -5,6 +5,7 @@
 	pixels alike. Tables and arrays of other pixels come along as they are. -->
 
 	<FEED source="hci/q#about"/>
+	<coverage fallbackTo="hci/q"/>
 
 	<procDef type="descriptorGenerator" id="public_image">
 		<doc>The file of a public image or cube, the HDU with its array, its coordinates.</doc>
@@ -366,8 +367,10 @@
 	<service id="cutout" allowed="dlget">
 		<meta name="title">High-Contrast Archive: cut-outs</meta>
 		<meta name="shortName">HCA SODA</meta>
+		<meta name="resType">dataService</meta>
 		<meta name="description">Cuts regions and wavelengths out of images and cubes, with coordinates and all
 			header cards.</meta>
+		<publish render="dlget" sets="ivo_managed"/>
 		<datalinkCore>
 			<descriptorGenerator procDef="public_image"/>
 			<metaMaker procDef="parameters"/>

@@ -6,6 +6,7 @@
 	<meta name="shortName">HCA EPN-TAP</meta>
 	<meta name="referenceURL">\internallink{/hci/cone/observations/info}</meta>
 	<FEED source="hci/q#about"/>
+	<coverage fallbackTo="hci/q"/>
 
 	<?hcvo-table epn_core
 		<meta name="utype">ivo://ivoa.net/std/epntap#table-2.0</meta>

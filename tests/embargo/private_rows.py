@@ -5,6 +5,7 @@ either is found in an answer wherever it comes from.
 """
 
 import io
+import json
 import struct
 import zlib
 from collections.abc import Mapping
@@ -270,7 +271,7 @@ def _frame(settings: Settings, family: Family) -> dict[str, Any]:
 def _process(settings: Settings, family: Family) -> dict[str, Any]:
     path = settings.logs / "processes" / f"{family.token}.log"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{family.token}-log\n")
+    path.write_text(json.dumps({"event": "done", "note": f"{family.token}-log"}) + "\n")
     family.files.append(path)
     return {"state": "done", "log": str(path)}
 
