@@ -156,4 +156,4 @@ def _rights(observation: Observation | None, facts: ProductFacts) -> dict[str, A
         return {name: getattr(observation, name) for name in GUARD_COLUMNS}
     moment = from_mjd(facts.mjd_start)
     opened = release_time(DataKind.CALIBRATION, moment, ReleasePolicy.DEFAULT)
-    return {"release_time": opened, "validated": True, "withdrawn": False}
+    return {"release_time": opened, "validated": True, "withdrawn": False, "workspace": ""}

@@ -52,6 +52,7 @@ def may_read(reader: Reader, row: Guarded) -> bool:
         F("release_time"),
         F("validated"),
         F("withdrawn"),
+        F("workspace"),
         function="archive.is_public",
         output_field=BooleanField(),
     )

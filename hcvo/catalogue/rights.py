@@ -28,7 +28,7 @@ __all__ = ["prolong", "set_rights", "share_rights", "within_inputs"]
 _MEASURED = (Contrast, Detection, QualityNumber, SciencePlane)
 """What is measured in a product and has its rights."""
 
-_RULE_COLUMNS = ("release_time", "validated", "withdrawn")
+_RULE_COLUMNS = ("release_time", "validated", "withdrawn", "workspace")
 """Those of the guard columns that ``archive.is_public`` looks at."""
 
 
@@ -131,7 +131,8 @@ def within_inputs(rights: Mapping[str, Any], process: Process) -> dict[str, Any]
     Returns
     -------
     dict[str, Any]
-        Released with the last of them, validated when all are, withdrawn when one is.
+        Released with the last of them, validated when all are, withdrawn when one is; never released
+        outside a workspace that one of them is in.
     """
     read = list(
         chain.from_iterable(
@@ -139,7 +140,10 @@ def within_inputs(rights: Mapping[str, Any], process: Process) -> dict[str, Any]
             for model in (RawFrame, Product)
         )
     )
-    moments = [rights["release_time"], *(row["release_time"] for row in read)]
+    moments = [
+        rights["release_time"],
+        *(row["release_time"] if row["workspace"] in ("", rights["workspace"]) else None for row in read),
+    ]
     return {
         **rights,
         "release_time": None if None in moments else max(moments),
@@ -180,7 +184,7 @@ def share_rights(process: Process, products: Iterable[Product]) -> None:
         ProcessInput.objects.filter(process=process).update(**rights)
 
 
-def _closed(row: Guarded) -> tuple[bool, bool, float]:
+def _closed(row: Guarded) -> tuple[bool, bool, bool, float]:
     """Sorts the most public row first."""
     moment = float("inf") if row.release_time is None else row.release_time.timestamp()
-    return row.withdrawn, not row.validated, moment
+    return bool(row.workspace), row.withdrawn, not row.validated, moment

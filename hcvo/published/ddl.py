@@ -16,11 +16,14 @@ READERS = ("gavo", "gavoadmin", "untrusted")
 
 IS_PUBLIC = """\
 CREATE OR REPLACE FUNCTION archive.is_public(
-    release_time timestamp with time zone, validated boolean, withdrawn boolean
+    release_time timestamp with time zone, validated boolean, withdrawn boolean, workspace text
 ) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN release_time IS NOT NULL AND release_time <= now() AND validated AND NOT withdrawn"""
+RETURN release_time IS NOT NULL AND release_time <= now() AND validated AND NOT withdrawn
+    AND workspace = ''"""
 """The one place that decides who may see a row: the row's own columns and now(), nothing else.
+
+What lies in a user's workspace is never public, whatever its release says: it is published by leaving it.
 
 Not STRICT and without SECURITY DEFINER, so that the planner inlines it.
 """
@@ -28,7 +31,8 @@ Not STRICT and without SECURITY DEFINER, so that the planner inlines it.
 
 def is_public(alias: str) -> str:
     """The rule applied to the row of one alias, as SQL."""
-    return f"archive.is_public({alias}.release_time, {alias}.validated, {alias}.withdrawn)"
+    columns = ("release_time", "validated", "withdrawn", "workspace")
+    return f"archive.is_public({', '.join(f'{alias}.{column}' for column in columns)})"
 
 
 def create_view(view: View, *, authority: str, url: str) -> str:

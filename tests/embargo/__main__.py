@@ -14,6 +14,7 @@ from hcvo.report import Row, publish_report
 from hcvo.site.up import bring_up
 from tests.embargo.faults import faulty, guarded_views
 from tests.embargo.finding import Searcher
+from tests.embargo.flags import told_by_flags
 from tests.embargo.jobs import add_users, told_of_jobs
 from tests.embargo.private_rows import STATES, Family, plant
 from tests.embargo.questions import Question
@@ -58,6 +59,12 @@ def _figures(settings: Settings, console: Console) -> Iterator[Row]:
     yield _none("views", "on private tables, do not ask the rule", unasked, console)
     yield from _swept(settings, all_routes, tap_tables(tables), private, public, console)
     yield _none("jobs", "of another user, told or touched", list(told_of_jobs(settings)), console)
+    yield _none(
+        "flags",
+        "of stars, raised by private rows, told",
+        told_by_flags(settings, private[0], public),
+        console,
+    )
     views = of_the_families(settings)
     coming = plant(settings, "coming", {"release_time": None})
     yield _none(

@@ -38,7 +38,7 @@ STATES: dict[str, dict[str, Any]] = {
     "never": {"release_time": None},
     "unvalidated": {"release_time": _PAST, "validated": False},
     "withdrawn": {"release_time": _PAST, "withdrawn": True},
-    "workspace": {"release_time": None, "workspace": "zq-workspace", "owner": "zq-owner"},
+    "workspace": {"release_time": _PAST, "workspace": "zq-workspace", "owner": "zq-owner"},
 }
 """Name of each way not to be public to its guard columns."""
 

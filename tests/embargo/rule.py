@@ -8,7 +8,7 @@ from hcvo.site.database import connect
 
 __all__ = ["differences"]
 
-Rights = tuple[datetime | None, bool, bool]
+Rights = tuple[datetime | None, bool, bool, str]
 
 
 def differences(settings: Settings, count: int, seed: int = 20261201) -> list[Rights]:
@@ -26,7 +26,7 @@ def differences(settings: Settings, count: int, seed: int = 20261201) -> list[Ri
     Returns
     -------
     list[Rights]
-        Release time, validated, withdrawn.
+        Release time, validated, withdrawn, workspace.
     """
     draw = random.Random(seed)
     session = connect(settings)
@@ -36,9 +36,9 @@ def differences(settings: Settings, count: int, seed: int = 20261201) -> list[Ri
             (now,) = ask.fetchone() or (datetime.now(UTC),)
             rights = [_drawn(draw, now) for _ in range(count)]
             ask.execute(
-                "SELECT array_agg(archive.is_public(r, v, w) ORDER BY n)"
-                " FROM unnest(%s::timestamptz[], %s::boolean[], %s::boolean[])"
-                " WITH ORDINALITY AS t(r, v, w, n)",
+                "SELECT array_agg(archive.is_public(r, v, w, s) ORDER BY n)"
+                " FROM unnest(%s::timestamptz[], %s::boolean[], %s::boolean[], %s::text[])"
+                " WITH ORDINALITY AS t(r, v, w, s, n)",
                 [list(column) for column in zip(*rights, strict=True)],
             )
             (said,) = ask.fetchone() or ([],)
@@ -48,9 +48,9 @@ def differences(settings: Settings, count: int, seed: int = 20261201) -> list[Ri
 
 
 def _may_be_seen(rights: Rights, now: datetime) -> bool:
-    """Released, validated, not withdrawn."""
-    release_time, validated, withdrawn = rights
-    if withdrawn or not validated:
+    """Released, validated, not withdrawn, in nobody's workspace."""
+    release_time, validated, withdrawn, workspace = rights
+    if withdrawn or workspace or not validated:
         return False
     return release_time is not None and release_time <= now
 
@@ -67,4 +67,5 @@ def _drawn(draw: random.Random, now: datetime) -> Rights:
             datetime(9999, 12, 30, tzinfo=UTC),
         )
     )
-    return moment, draw.random() < 0.7, draw.random() < 0.3
+    workspace = draw.choice(("", "", "", "zq-workspace", " "))
+    return moment, draw.random() < 0.7, draw.random() < 0.3, workspace

@@ -27,9 +27,11 @@ SQUARE = SphericalPolygon(((10.0, -20.0), (10.001, -20.0), (10.001, -19.999), (1
 
 
 def rights(
-    release_time: datetime | None, *, validated: bool = True, withdrawn: bool = False
+    release_time: datetime | None, *, validated: bool = True, withdrawn: bool = False, workspace: str = ""
 ) -> dict[str, Any]:
-    return {"release_time": release_time, "validated": validated, "withdrawn": withdrawn}
+    return {
+        "release_time": release_time, "validated": validated, "withdrawn": withdrawn, "workspace": workspace
+    }  # fmt: skip
 
 
 PUBLIC = rights(datetime(2020, 1, 1, tzinfo=timezone.get_default_timezone()))

@@ -35,8 +35,19 @@ moments = st.none() | st.integers(-SPAN_S, SPAN_S).filter(lambda s: abs(s) > 360
 )
 
 
-def _expected(release_time: datetime | None, *, validated: bool, withdrawn: bool) -> bool:
-    return release_time is not None and release_time < NOW and validated and not withdrawn
+Rights = tuple[datetime | None, bool, bool, str]
+workspaces = st.sampled_from(["", "", "", "of a user", " "])
+some_rights = st.tuples(moments, st.booleans(), st.booleans(), workspaces)
+
+
+def _public(given: Rights) -> bool:
+    release_time, validated, withdrawn, workspace = given
+    return release_time is not None and release_time < NOW and validated and not withdrawn and not workspace
+
+
+def _as_columns(given: Rights) -> dict[str, Any]:
+    release_time, validated, withdrawn, workspace = given
+    return rows.rights(release_time, validated=validated, withdrawn=withdrawn, workspace=workspace)
 
 
 def _count(view: str) -> int:
@@ -56,22 +67,22 @@ def tap(catalogue: Settings) -> Iterator[Cursor]:
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(row=st.tuples(moments, st.booleans(), st.booleans()))
-def test_the_function_is_the_rule(postgres_site: Settings, row: tuple[datetime | None, bool, bool]) -> None:
+@given(row=some_rights)
+@example(row=(NOW - timedelta(1), True, False, "of a user"))
+def test_the_function_is_the_rule(postgres_site: Settings, row: Rights) -> None:
     del postgres_site
-    release_time, validated, withdrawn = row
     with connection.cursor() as cursor:
-        cursor.execute("SELECT archive.is_public(%s, %s, %s)", list(row))
+        cursor.execute("SELECT archive.is_public(%s, %s, %s, %s)", list(row))
         (public,) = cursor.fetchone()
-    assert public is _expected(release_time, validated=validated, withdrawn=withdrawn)
+    assert public is _public(row)
 
 
 def test_a_row_becomes_public_at_its_release_time(postgres_site: Settings) -> None:
     del postgres_site
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT archive.is_public(now(), true, false),"
-            " archive.is_public(now() + interval '1 microsecond', true, false)"
+            "SELECT archive.is_public(now(), true, false, ''),"
+            " archive.is_public(now() + interval '1 microsecond', true, false, '')"
         )
         assert cursor.fetchone() == (True, False)
 
@@ -81,29 +92,30 @@ def test_a_row_becomes_public_at_its_release_time(postgres_site: Settings) -> No
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(guards=st.lists(st.tuples(moments, st.booleans(), st.booleans()), min_size=1, max_size=6))
+@given(guards=st.lists(some_rights, min_size=1, max_size=6))
 @example(
-    guards=[(NOW - timedelta(days=9), True, False), (None, True, False), (NOW - timedelta(1), True, False)]
+    guards=[
+        (NOW - timedelta(days=9), True, False, ""),
+        (None, True, False, ""),
+        (NOW - timedelta(1), True, False, ""),
+        (NOW - timedelta(1), True, False, "of a user"),
+    ]
 )
-def test_every_view_shows_public_rows_only(
-    postgres_site: Settings, guards: list[tuple[datetime | None, bool, bool]]
-) -> None:
+def test_every_view_shows_public_rows_only(postgres_site: Settings, guards: list[Rights]) -> None:
     with transaction.atomic():
         before = {view: _count(views()[view].qualified) for view in views()}
         products = f"({dc_products_sql(postgres_site.store)}) p"
         files = _count(products)
         public = 0
-        for release_time, validated, withdrawn in guards:
-            rows.family(**rows.rights(release_time, validated=validated, withdrawn=withdrawn))
-            public += _expected(release_time, validated=validated, withdrawn=withdrawn)
+        for one in guards:
+            rows.family(**_as_columns(one))
+            public += _public(one)
         found = {view: _count(views()[view].qualified) - before[view] for view in views()}
         assert found == dict.fromkeys(views(), public) | {"prov_entity": 2 * public}  # product and raw frame
         assert _count(products) - files == 2 * public  # the product and the raw frame
         transaction.set_rollback(True)
 
 
-Rights = tuple[datetime | None, bool, bool]
-some_rights = st.tuples(moments, st.booleans(), st.booleans())
 _GUARDED = (
     AoCondition,
     Contrast,
@@ -116,7 +128,7 @@ _GUARDED = (
     RawFrame,
     SciencePlane,
 )
-_OPEN: Rights = (rows.PUBLIC["release_time"], True, False)
+_OPEN: Rights = (rows.PUBLIC["release_time"], True, False, "")
 
 
 @settings(
@@ -179,7 +191,7 @@ def test_no_row_of_a_view_names_a_private_row(
             (Product.objects.get(pk=product.pk), (product.accref,)),
             (frame, (frame.dp_id, frame.accref)),
         ):
-            if not _public((row.release_time, row.validated, row.withdrawn)):
+            if not _public((row.release_time, row.validated, row.withdrawn, row.workspace)):
                 assert not [name for name in names if f'"{name}"' in shown]
         if not _public(guards.get(Observation, _OPEN)):
             assert f'"{product.observation.obs_id}"' not in _everything("raw_frame")
@@ -192,14 +204,6 @@ def _everything(view: str) -> str:
             f"SELECT coalesce(string_agg(to_jsonb(v)::text, ' '), '') FROM {views()[view].qualified} v"
         )
         return str(cursor.fetchone()[0])
-
-
-def _as_columns(given: Rights) -> dict[str, Any]:
-    return rows.rights(given[0], validated=given[1], withdrawn=given[2])
-
-
-def _public(given: Rights) -> bool:
-    return _expected(given[0], validated=given[1], withdrawn=given[2])
 
 
 def test_a_target_tells_no_name_of_a_private_observation(catalogue: Settings) -> None:
@@ -238,7 +242,7 @@ def test_tap_reads_the_views_and_nothing_below(tap: Cursor) -> None:
     for statement in (
         "SELECT * FROM archive.product",
         "DELETE FROM hci.product",
-        "SELECT archive.is_public(now(), true, false)",
+        "SELECT archive.is_public(now(), true, false, '')",
     ):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             tap.execute(statement)

@@ -28,6 +28,7 @@ _LONG_AGO, _LATER = datetime(2015, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, tzinf
         (rows.rights(_LONG_AGO, withdrawn=True), rows.rights(_LATER)),
         (rows.rights(_LONG_AGO, withdrawn=True), rows.rights(_LATER, validated=False)),
         (rows.rights(None), rows.rights(_LATER)),
+        (rows.rights(_LONG_AGO, workspace="of a user"), rows.rights(None, validated=False, withdrawn=True)),
         (rows.rights(_LATER), rows.rights(_LONG_AGO)),
     ],
 )
@@ -109,3 +110,15 @@ def test_a_product_is_within_its_own_terms_and_all_of_its_inputs(catalogue: Sett
     RawFrame.objects.update(release_time=_LATER)
     Product.objects.filter(pk=dark.pk).update(validated=False)
     assert within_inputs(own, product.process) == own | rows.rights(_LATER, validated=False)
+
+
+def test_what_is_made_from_a_workspace_leaves_it_unreleased(catalogue: Settings) -> None:
+    del catalogue
+    product, cube = (
+        rows.family(**rows.rights(_LONG_AGO)),
+        rows.family(**rows.rights(_LONG_AGO, workspace="w")),
+    )
+    product.process.inputs.create(role="cube", name="c", sha256="1" * 64, product=cube, **rows.PUBLIC)
+    for workspace, released in (("", None), ("another", None), ("w", _LONG_AGO)):
+        own = rows.rights(_LONG_AGO, workspace=workspace)
+        assert within_inputs(own, product.process) == rows.rights(released, workspace=workspace)

@@ -108,7 +108,8 @@ def test_who_may_read(
     Product.objects.filter(pk=product.pk).update(
         owner=owner, workspace=workspace, release_time=release_time, validated=validated, withdrawn=withdrawn
     )
-    public = release_time is not None and release_time.year == 2020 and validated and not withdrawn
+    released = release_time is not None and release_time.year == 2020
+    public = released and validated and not withdrawn and not workspace
     mine = owner != "" and owner == reader.account
     ours = workspace != "" and workspace in reader.workspaces
     assert may_read(reader, stale) is (public or mine or ours or reader.operator)
