@@ -11,9 +11,7 @@ GUARD_COLUMNS = ("workspace", "owner", "release_time", "validated", "withdrawn")
 class Guarded(models.Model):
     """A row that can be private: public when released, validated, not withdrawn and in no workspace."""
 
-    workspace = models.TextField(
-        default="", help_text="workspace it belongs to; empty: the archive's own"
-    )
+    workspace = models.TextField(default="", help_text="workspace it belongs to; empty: the archive's own")
     owner = models.TextField(default="", help_text="account of the PI; empty: the archive")
     release_time = models.DateTimeField(null=True, help_text="public from then on; null: never")
     validated = models.BooleanField(default=True, help_text="quality control let it pass")
