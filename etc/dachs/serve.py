@@ -14,11 +14,11 @@ import bad_requests
 import data_origin
 from gavo import base, formats, rscdesc, svcs
 from gavo.formats import geojson, votablewrite
-from gavo.protocols import tap, uws, uwsactions
+from gavo.protocols import dali, tap, uws, uwsactions
 from gavo.svcs import renderers
 from gavo.user.cli import main
 from gavo.votable import V
-from gavo.web import productrender, root, syncrender, vodal, weberrors
+from gavo.web import productrender, root, syncrender, tap_uploads, vodal, weberrors
 from twisted.python import failure
 from twisted.web import server
 from twisted.web.error import UnsupportedMethod
@@ -251,6 +251,20 @@ def do_not_render(renderer: type[Any]) -> None:
     renderer.render = render
 
 
+def keep_no_tables(renderer: type[Any]) -> None:
+    """Refuse the list of a user's tables as each of them is refused: none are kept here, and DaCHS fails.
+
+    In gavo/web/tap_uploads.py, PersistentUploadRenderer; to propose: render looks for tap_user.tables first,
+    as getChild does.
+    """
+
+    def render(self: Any, request: Any) -> Any:
+        del self
+        return dali.serveDALIError(request, svcs.ForbiddenURI("Tables of users are not kept here"))
+
+    renderer.render = render
+
+
 def answer_post(renderer: type[Any]) -> None:
     """Deliver a whole file to a POST, as SODA and DALI want it: twisted's files know GET and HEAD alone.
 
@@ -294,6 +308,7 @@ blame_requests()
 keep_blame_through_jobs(tap.TAPCore, uws.BaseUWSJob)
 page_of_errors(weberrors)
 do_not_render(syncrender.DALIRenderer)
+keep_no_tables(tap_uploads.PersistentUploadRenderer)
 answer_post(vodal.DatalinkGetDataRenderer)
 refuse_geojson(geojson)
 bad_requests.repair()

@@ -9,6 +9,7 @@ from rich.table import Table
 from hcvo.config import Settings, load_settings
 from hcvo.report import publish_report
 from hcvo.site import coverage as coverages
+from hcvo.site import hips as finding_layer
 from hcvo.site import lint_vo
 from hcvo.site.status import Status, status_of
 from hcvo.site.up import bring_down, bring_up
@@ -72,6 +73,19 @@ def coverage() -> None:
     settings = load_settings()
     coverages.refresh(settings)
     click.echo(f"site: coverage computed: {settings.base_url}/{coverages.MOC}")
+
+
+@site.command()
+def hips() -> None:
+    """Make the finding layer anew: S/N maps of all public observations as a HiPS; best each day.
+
+    Needs the site up. Released data come in, withdrawn data go out.
+    """
+    settings = load_settings()
+    built = finding_layer.build(settings)
+    click.echo(
+        f"site: HiPS of {built.maps} maps in {built.tiles} tiles: {settings.base_url}/{finding_layer.ADDRESS}"
+    )
 
 
 def _show(settings: Settings, found: Status) -> None:

@@ -13,10 +13,11 @@ from tests.embargo.faults import faulty, guarded_views
 from tests.embargo.flags import told_by_flags
 from tests.embargo.jobs import add_users, told_of_jobs
 from tests.embargo.private_rows import STATES, Family, plant, remove
+from tests.embargo.questions import Question
 from tests.embargo.release import wrong_at_release
 from tests.embargo.routes import Route, listed, routes, tap_tables, unclassified
 from tests.embargo.rule import differences
-from tests.embargo.sweep import sweep
+from tests.embargo.sweep import ASKERS, Client, sweep
 from tests.embargo.views import of_the_families
 
 _RELEASED = {"release_time": datetime(2020, 1, 1, tzinfo=UTC)}
@@ -106,6 +107,14 @@ def _put(family: Family, workspace: str) -> None:
     for model, row in family.rows.items():
         if issubclass(model, Guarded):
             model._default_manager.filter(pk=row.pk).update(workspace=workspace)
+
+
+@pytest.mark.parametrize("path", ["tap/user_tables", "__system__/tap/run/user_tables"])
+def test_no_tables_are_kept_for_users_either(live_site: Settings, path: str) -> None:
+    add_users(live_site)
+    client = Client(live_site, ASKERS["wrong user"])
+    assert client.ask(Question(path)).status == 403
+    client.close()
 
 
 def test_at_the_release_all_is_there(live_site: Settings, families: list[Family]) -> None:
