@@ -148,6 +148,10 @@
 						USED = "SELECT * FROM hci.prov_used WHERE activity = ANY(%(ids)s)"
 						PARAMETERS = "SELECT * FROM hci.prov_parameter WHERE activity = ANY(%(ids)s)"
 
+						ATTRIBUTED = "SELECT * FROM hci.prov_was_attributed_to WHERE entity = ANY(%(ids)s)"
+						ASSOCIATED = "SELECT * FROM hci.prov_was_associated_with WHERE activity = ANY(%(ids)s)"
+						AGENTS = "SELECT * FROM hci.prov_agent WHERE id = ANY(%(ids)s)"
+
 						class Chain:
 							"""A PROV-JSON document that grows from one file back to its raw frames."""
 
@@ -183,8 +187,25 @@
 										self.relate("wasGeneratedBy", prov__entity=self.short(row["entity"]),
 											prov__activity=self.short(row["activity"]), prov__role=row["role"])
 									known |= activities
-									waiting = self.look_into(activities) - {
-										self.root + key[4:] for key in self.parts.get("entity", {})}
+									waiting = self.look_into(activities) - self.told("entity")
+
+							def name_agents(self):
+								"""Who answers for all that the document tells of."""
+								due = self.ask(ATTRIBUTED, self.told("entity"))
+								for row in due:
+									self.relate("wasAttributedTo", prov__entity=self.short(row["entity"]),
+										prov__agent=self.short(row["agent"]), prov__role=row["role"])
+								led = self.ask(ASSOCIATED, self.told("activity"))
+								for row in led:
+									self.relate("wasAssociatedWith", prov__activity=self.short(row["activity"]),
+										prov__agent=self.short(row["agent"]), prov__role=row["role"])
+								for row in self.ask(AGENTS, {row["agent"] for row in due + led}):
+									self.add("agent", self.short(row["id"]), voprov__name=row["name"],
+										prov__type={"$": "prov:" + row["type"], "type": "prov:QUALIFIED_NAME"})
+
+							def told(self, part):
+								"""Full identifiers of what the document has of a kind."""
+								return {self.root + key[4:] for key in self.parts.get(part, {})}
 
 							def look_into(self, activities):
 								"""Activities with their parameters; what they used is returned."""
@@ -209,6 +230,7 @@
 						chain = Chain(conn, base.getConfig("ivoa", "authority"))
 						# A file may be asked for by its access key alone.
 						chain.grow([chain.root + "~?" + descriptor.accref])
+						chain.name_agents()
 					descriptor.data = "application/json", json.dumps(chain.parts, indent=1).encode("utf-8")
 				</code>
 			</dataFunction>

@@ -87,6 +87,9 @@
 	<?hcvo-table prov_used ?>
 	<?hcvo-table prov_was_generated_by ?>
 	<?hcvo-table prov_parameter ?>
+	<?hcvo-table prov_agent ?>
+	<?hcvo-table prov_was_associated_with ?>
+	<?hcvo-table prov_was_attributed_to ?>
 
 	<!-- Of public rows, as they were at the last "hcvo site coverage". Cells of a quarter of a degree: every star
 	is in the record, which stays small. Other descriptors take it from here. -->
@@ -99,7 +102,8 @@
 		<meta name="shortName">HCA tables</meta>
 		<register services="//tap#run" sets="ivo_managed,local"/>
 		<LOOP listItems="target observation raw_frame process product process_input detection contrast ao_condition science_plane quality missing_calibration
-				prov_entity prov_activity prov_used prov_was_generated_by prov_parameter">
+				prov_entity prov_activity prov_used prov_was_generated_by prov_parameter
+				prov_agent prov_was_associated_with prov_was_attributed_to">
 			<events><make table="\item"/></events>
 		</LOOP>
 	</data>

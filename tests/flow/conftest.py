@@ -84,5 +84,6 @@ def reduced() -> Iterator[Reduced]:
         (raw / "SPHER.2018-04-21T12:00:00.000.fits").write_bytes(whole[: len(whole) // 2])
         ingested = operator.run("ingest", "raw", str(raw), "--release", "now")
         done = operator.run("reduce", "--night", NIGHT, "--target", TARGET)
+        operator.run("site", "hips")
         last = ask(settings, "SELECT max(process_id) AS n FROM hci.process")["n"][0]
         yield Reduced(operator, truth / "truth.json", raw, ingested, done, int(last))

@@ -15,6 +15,7 @@ from hcvo.catalogue.models import (
     Process,
     ProcessInput,
     Product,
+    Programme,
     QualityNumber,
     RawFrame,
     SciencePlane,
@@ -43,7 +44,9 @@ def family(**guard: Any) -> Product:  # noqa: ANN401 - rights, passed on
     target = Target.objects.create(
         main_name=f"star {number}", pi_names=["PI's name"], ra=10.0, dec=-20.0, source="pointing"
     )
+    programme = Programme.objects.create(programme=f"0104.C-{number:04d}(A)", pi=f"investigator {number}")
     observation = Observation.objects.create(
+        programme=programme,
         obs_id=f"SPHERE.IRDIS.{number}.2015-02-03T05:10:20", group_key=str(number), target=target,
         facility="VLT UT3", instrument="SPHERE", arm="IRDIS", night=date(2015, 2, 2), t_min=57056.2,
         t_max=57056.3, s_ra=10.0, s_dec=-20.0, object_name="PI's name", **guard,

@@ -111,7 +111,10 @@ def test_every_view_shows_public_rows_only(postgres_site: Settings, guards: list
             rows.family(**_as_columns(one))
             public += _public(one)
         found = {view: _count(views()[view].qualified) - before[view] for view in views()}
-        assert found == dict.fromkeys(views(), public) | {"prov_entity": 2 * public}  # product and raw frame
+        assert found == dict.fromkeys(views(), public) | {
+            "prov_entity": 2 * public,  # product and raw frame
+            "prov_was_attributed_to": 3 * public,  # both to the PI, the product to the archive
+        }
         assert _count(products) - files == 2 * public  # the product and the raw frame
         transaction.set_rollback(True)
 
@@ -218,6 +221,24 @@ def test_a_target_tells_no_name_of_a_private_observation(catalogue: Settings) ->
         ((names, whole),) = cursor.fetchall()
     assert names == "PI's name"
     assert "secret" not in whole
+
+
+def test_a_pi_is_named_with_public_observations_only(catalogue: Settings) -> None:
+    del catalogue
+    shown, hidden = rows.family(**rows.PUBLIC), rows.family(**rows.PUBLIC)
+    assert shown.observation is not None
+    assert hidden.observation is not None
+    assert shown.observation.programme is not None
+    Observation.objects.filter(pk=hidden.observation.pk).update(release_time=None)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM hci.prov_agent WHERE type = 'Person'")
+        assert cursor.fetchall() == [(shown.observation.programme.pi,)]
+        cursor.execute("SELECT entity, agent FROM hci.prov_was_attributed_to WHERE role <> 'creator'")
+        agent = f"ivo://org.hcvo.test/pi?{shown.observation.programme.pk}"
+        frame = shown.observation.frames.get().accref
+        assert sorted(cursor.fetchall()) == sorted(
+            (f"ivo://org.hcvo.test/~?{accref}", agent) for accref in (shown.accref, frame)
+        )
 
 
 def test_closing_the_only_observation_closes_its_target(catalogue: Settings) -> None:

@@ -36,6 +36,12 @@ ANSWERS: dict[str, dict[str, list[Any]]] = {
     "Candidates around a star": {"sep_mas": [400.0], "pa": [31.0], "significance": [9.0]},
     "Candidates within half an arcsecond": {"target_name": [_STAR], "significance": [9.0]},
     "Candidates near a place on the sky": {"ra": [RA], "dec": [DEC]},
+    "Who answers for a map": {
+        "role": ["creator"],
+        "name": ["High-Contrast Archive"],
+        "type": ["Organization"],
+        "process_role": ["operator"],
+    },
     "Did two algorithms find it": {"candidate": [1], "methods": [1]},
     "Contrast curve of an observation": {"sep_mas": [500.0], "contrast": [1e-5], "dmag": [12.5]},
     "Depth at half an arcsecond": {"target_name": [_STAR], "best_contrast": [1e-5]},

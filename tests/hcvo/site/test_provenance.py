@@ -6,11 +6,11 @@ import urllib.parse
 import urllib.request
 
 import pytest
-from prov.model import ProvActivity, ProvDocument, ProvEntity, ProvGeneration, ProvUsage
+from prov.model import ProvActivity, ProvAgent, ProvDocument, ProvEntity, ProvGeneration, ProvUsage
 from pyvo.dal import TAPService
 from pyvo.dal.adhoc import DatalinkResults
 
-from hcvo.catalogue.models import ProcessInput, Product
+from hcvo.catalogue.models import ProcessInput, Product, Programme
 from tests.hcvo.site.archive import Planted
 
 pytestmark = [
@@ -61,6 +61,37 @@ def test_a_document_goes_back_to_the_raw_frame(planted: Planted) -> None:
     assert len(list(document.get_records(ProvUsage))) == 4
 
 
+def test_a_document_names_who_answers(planted: Planted) -> None:
+    """The archive of products and processes, the PI of what is of a public observation."""
+    observation = Product.objects.get(accref=planted.accref("snr")).observation
+    assert observation is not None
+    observation.programme = Programme.objects.create(programme="0101.C-0001(A)", pi="A. Starr")
+    observation.save()
+    try:
+        text = _document(planted, "snr")
+    finally:
+        programme, observation.programme = observation.programme, None
+        observation.save()
+        programme.delete()
+    document = _read(text)
+    told = json.loads(text)
+    assert {str(one.identifier) for one in document.get_records(ProvAgent)} == {
+        "hca:org", "hca:pi?0101.C-0001(A)"
+    }  # fmt: skip
+    assert told["agent"]["hca:org"]["prov:type"]["$"] == "prov:Organization"
+    assert told["agent"]["hca:pi?0101.C-0001(A)"]["voprov:name"] == "A. Starr"
+    due = [(one["prov:entity"], one["prov:role"]) for one in told["wasAttributedTo"].values()]
+    assert sorted(due) == sorted(
+        [(f"hca:~?{planted.accref(kind)}", "creator") for kind in ("snr", "cube", "dark")]
+        + [(f"hca:~?{planted.accref(kind)}", "principal investigator") for kind in ("snr", "cube")]
+        + [(f"hca:~?raw/{_RAW}.fits", "principal investigator")]
+    )
+    led = {(one["prov:agent"], one["prov:role"]) for one in told["wasAssociatedWith"].values()}
+    assert led == {("hca:org", "operator")}
+    assert len(told["wasAssociatedWith"]) == 3
+    assert "A. Starr" not in _document(planted, "snr")
+
+
 def test_of_a_raw_frame_there_is_the_frame_alone(planted: Planted) -> None:
     did = f"ivo://{planted.settings.dachs.authority}/~?raw/{_RAW}.fits"
     url = f"{planted.settings.base_url}/hci/dl/provenance/dlget?{urllib.parse.urlencode({'ID': did})}"
@@ -96,7 +127,9 @@ def test_tables_have_the_attributes_of_the_model(tap: TAPService) -> None:
         "prov:Entity.id", "prov:Entity.name", "prov:Entity.location", "prov:Entity.generatedAtTime",
         "prov:Activity.id", "prov:Activity.name", "prov:Activity.startTime", "prov:Activity.stopTime",
         "prov:Used.activity", "prov:Used.entity", "prov:Used.role", "prov:WasGeneratedBy.entity",
-        "prov:WasGeneratedBy.activity", "prov:Parameter.name", "prov:Parameter.value",
+        "prov:WasGeneratedBy.activity", "prov:Parameter.name", "prov:Parameter.value", "prov:Agent.id",
+        "prov:Agent.name", "prov:Agent.type", "prov:WasAssociatedWith.activity",
+        "prov:WasAssociatedWith.agent", "prov:WasAttributedTo.entity", "prov:WasAttributedTo.agent",
     }  # fmt: skip
 
 
