@@ -1,6 +1,6 @@
 """The Virtual Observatory's validators against the running site.
 
-STILTS 3.5 (taplint, datalinklint, votlint), and DaCHS's own: descriptors, regression tests, registry records.
+STILTS 3.5 (taplint, datalinklint, votlint), DaCHS's own: descriptors, regression tests, registry records; Aladin's of HiPS.
 """
 
 import json
@@ -15,7 +15,7 @@ from hcvo.config import CHECKOUT, Settings
 from hcvo.errors import SiteError
 from hcvo.published.declaration import views
 from hcvo.report import Row
-from hcvo.site import dachs, templates
+from hcvo.site import dachs, hips, templates
 from hcvo.site.account import Account, server_account
 
 __all__ = ["lint"]
@@ -57,6 +57,10 @@ def lint(settings: Settings) -> Iterator[Row]:
     for name, url in _answers(settings, linked["image"]):
         yield _errors("votlint", name, url)
     yield from _dachs_rows(settings)
+    tiles = settings.dachs_root / "hips"
+    if (tiles / "properties").exists():
+        found = hips.findings(tiles)
+        yield Row("HiPS", "errors and warnings of Aladin's LINT", len(found), "", "0", not found)
 
 
 def _taplint(settings: Settings) -> Iterator[Row]:
