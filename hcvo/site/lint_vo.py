@@ -1,6 +1,7 @@
 """The Virtual Observatory's validators against the running site.
 
-STILTS 3.5 (taplint, datalinklint, votlint), DaCHS's own: descriptors, regression tests, registry records; Aladin's of HiPS.
+STILTS 3.5 (taplint, datalinklint, votlint), Aladin (HiPS), and DaCHS's own: descriptors, regression tests,
+registry records.
 """
 
 import json
