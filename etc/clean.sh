@@ -48,9 +48,14 @@ gone_within() { # seconds, then a command that prints process ids
     return 1
 }
 
-stop_dachs() {
+stop_web() {
+    local file
+    for file in "$1"/run/nginx.pid "$1"/run/dachs-*.pid; do stop_server "$file"; done
+}
+
+stop_server() {
     local pid started session now members signal
-    read -r pid started session 2>/dev/null <"$1/run/dachs.pid" || return 0
+    read -r pid started session 2>/dev/null <"$1" || return 0
     # A process id used again is somebody else.
     read -r _ _ now < <(stat_of "$pid") || now=$started
     [[ $now == "$started" ]] || return 0
@@ -60,7 +65,7 @@ stop_dachs() {
         kill -s "$signal" "${members[@]}" 2>/dev/null || true
         if gone_within 10 members_of "$session"; then return; fi
     done
-    die "DaCHS of $1 does not end (process $pid); end it, then run again"
+    die "the server of $1 does not end (process $pid); end it, then run again"
 }
 
 postgres_of() {
@@ -87,7 +92,7 @@ remove_site() {
         echo "clean: $1 stays: it has no $MARKER, so no site made it"
         return
     fi
-    stop_dachs "$1"
+    stop_web "$1"
     stop_postgres "$1"
     for name in "${MADE[@]}"; do rm -rf -- "${1:?}/$name"; done
     rm -f -- "$1/$MARKER"
@@ -111,5 +116,8 @@ for path in /etc/apt/sources.list.d/hcvo-trixie.* /etc/apt/preferences.d/hcvo-tr
 done
 if grep -qs '^create_main_cluster = false' /etc/postgresql-common/createcluster.conf; then
     echo "  create_main_cluster = false in /etc/postgresql-common/createcluster.conf"
+fi
+if [[ $(readlink /etc/systemd/system/nginx.service) == /dev/null ]]; then
+    echo "  /etc/systemd/system/nginx.service, which keeps Debian's nginx from starting by itself"
 fi
 if getent passwd "${HCVO_ACCOUNT:-hcvo}" >/dev/null; then echo "  the account ${HCVO_ACCOUNT:-hcvo}"; fi

@@ -127,6 +127,28 @@ install_postgresql() {
         /etc/postgresql-common/createcluster.conf
 }
 
+# Debian's package would start an nginx of the machine's own on port 80, now and at each boot.
+readonly NGINX_MASK=/etc/systemd/system/nginx.service
+readonly NO_STARTS=/usr/sbin/policy-rc.d
+
+install_nginx() {
+    [[ -n $(installed_version nginx) ]] && return
+    if [[ ! -e $NGINX_MASK && ! -L $NGINX_MASK ]]; then
+        as_root mkdir -p "${NGINX_MASK%/*}"
+        as_root ln -s /dev/null "$NGINX_MASK"
+    fi
+    if [[ -e $NO_STARTS ]]; then
+        apt install --no-install-recommends nginx
+        return
+    fi
+    printf '#!/bin/sh\nexit 101\n' | write_as_root "$NO_STARTS"
+    as_root chmod 755 "$NO_STARTS"
+    local failed=0
+    apt install --no-install-recommends nginx || failed=1
+    as_root rm -f "$NO_STARTS"
+    ((failed == 0)) || die "apt did not bring nginx"
+}
+
 install_packages() {
     local missing
     missing=$(missing_packages | xargs)
@@ -135,6 +157,7 @@ install_packages() {
     apt_update
     add_trixie
     install_postgresql
+    install_nginx
     # shellcheck disable=SC2086  # a list of names
     apt install --no-install-recommends $missing
     missing=$(missing_packages | xargs)

@@ -22,7 +22,7 @@ from pydantic_settings import (
 
 from hcvo.errors import ConfigError
 
-__all__ = ["CHECKOUT", "Dachs", "Database", "Resolver", "Settings", "load_settings"]
+__all__ = ["CHECKOUT", "Dachs", "Database", "Limits", "Resolver", "Settings", "load_settings"]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 """Top of the checkout: where ``etc/`` and ``resources/`` lie."""
@@ -49,6 +49,19 @@ class Dachs(_Part):
     port: int = Field(default=8080, ge=1, le=65535, description="port on 127.0.0.1")
     authority: str = Field(default="org.hcvo.demo", description="IVOA authority of our identifiers")
     public_url: str = Field(default="", description="address users see; empty: http://127.0.0.1:<port>")
+    processes: int = Field(
+        default=1, ge=1, le=64, description="servers side by side; with more than one nginx has the port"
+    )
+
+
+class Limits(_Part):
+    """What one client may ask of a site of several processes."""
+
+    connections: int = Field(default=100, ge=1, description="requests at once from one address")
+    requests_per_s: int = Field(default=200, ge=1, description="requests a second from one address")
+    upload_mb: int = Field(default=20, ge=1, description="largest request, MB")
+    client_silence_s: int = Field(default=60, ge=1, description="seconds a client may say nothing")
+    answer_s: int = Field(default=90, ge=1, description="seconds within which an answer begins")
 
 
 class Resolver(_Part):
@@ -72,6 +85,7 @@ class Settings(BaseSettings):
     )
     database: Database = Database()
     dachs: Dachs = Dachs()
+    limits: Limits = Limits()
     resolver: Resolver = Resolver()
 
     @property

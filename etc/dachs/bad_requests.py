@@ -62,6 +62,7 @@ def repair() -> None:
     look_at_requests_first(root)
     answer_bad_bodies(common.Request)
     hang_up_on_the_slow(root.site)
+    lead_to_jobs(svcs.standardcores)
     report_failed_cutouts(products.CutoutProduct)
     finish_without_links(vodal.BiblinksRenderer)
     answer_long_lines(http.HTTPChannel)
@@ -379,6 +380,10 @@ def answer_bad_bodies(request_class: type[Any]) -> None:
     receive = request_class.requestReceived
 
     def receive_or_answer(self: Any, command: bytes, path: bytes, version: bytes) -> None:
+        if self.maxUploadSize == 0:  # DaCHS's mark of a body over its limit
+            self.method, self.uri, self.clientproto = command, path, version
+            _refuse_large(self)
+            return
         try:
             receive(self, command, path, version)
         except Exception:  # noqa: BLE001 - whatever a parser of strangers' bodies raises
@@ -386,6 +391,47 @@ def answer_bad_bodies(request_class: type[Any]) -> None:
                 self.channel.loseConnection()
 
     request_class.requestReceived = receive_or_answer
+
+
+def _refuse_large(request: Any) -> None:
+    """Say how large a request may be: DaCHS says that it is too large, and of some kinds takes it."""
+    synchronous, job = (base.getConfig("web", name) for name in ("maxSyncUploadSize", "maxUploadSize"))
+    said = f"A request may have {synchronous} bytes here, that of an asynchronous job {job}. {_more_time()}\n"
+    request.setResponseCode(http.REQUEST_ENTITY_TOO_LARGE)
+    request.setHeader("content-type", "text/plain;charset=utf-8")
+    request.write(said.encode())
+    request.finish()
+
+
+class _OutOfTime(base.ValidationError):
+    """A query that was stopped at its time limit."""
+
+    httpCode = http.REQUEST_TIMEOUT
+
+
+def lead_to_jobs(cores: Any) -> None:
+    """Answer 408 to a query that ran out of time, and say where it has more.
+
+    In gavo/svcs/standardcores.py, mapDBErrors, which blames the query with 400 and tells of asynchronous jobs
+    only where a maintainer is named; to propose: this class.
+    """
+    explain = cores.mapDBErrors
+
+    def explain_time(kind: Any, error: Any, traceback: Any) -> None:
+        if isinstance(error, base.QueryCanceledError):
+            sync, job = (base.getConfig("async", name) for name in ("defaultExecTimeSync", "defaultExecTime"))
+            raise _OutOfTime(
+                f"The query was stopped at its time limit ({sync} s, {job} s in an asynchronous job)",
+                "query",
+                hint=_more_time(),
+            ) from error
+        explain(kind, error, traceback)
+
+    cores.mapDBErrors = svcs.mapDBErrors = explain_time
+
+
+def _more_time() -> str:
+    return f"Ask by an asynchronous TAP job: {base.getConfig('web', 'serverURL')}/tap/async"
 
 
 def hang_up_on_the_slow(site: Any) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import bad_requests
 import data_origin
+import side_by_side
 from gavo import base, formats, rscdesc, svcs
 from gavo.formats import geojson, votablewrite
 from gavo.protocols import dali, tap, uws, uwsactions
@@ -312,5 +313,6 @@ keep_no_tables(tap_uploads.PersistentUploadRenderer)
 answer_post(vodal.DatalinkGetDataRenderer)
 refuse_geojson(geojson)
 bad_requests.repair()
+side_by_side.repair()
 if __name__ == "__main__":
     main()

@@ -217,6 +217,7 @@ def _configuration(settings: Settings) -> str:
         "listen_addresses = '127.0.0.1'\n"
         f"port = {settings.database.port}\n"
         f"unix_socket_directories = '{settings.sockets}'\n"
+        "client_connection_check_interval = 2s\n"  # a query ends when the job that asked it was deleted
         "timezone = 'UTC'\n"
         "log_timezone = 'UTC'\n"
     )

@@ -23,10 +23,21 @@ def site() -> None:
 
 
 @site.command()
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    help="DaCHS servers, behind nginx if more than one.  [default: dachs.processes of the settings]",
+)
 @click.option("--dry-run", is_flag=True, help="Say what runs now and what would be started; change nothing.")
-def up(*, dry_run: bool) -> None:
-    """Bring the site up; return when TAP answers."""
+def up(*, processes: int | None, dry_run: bool) -> None:
+    """Bring the site up; return when TAP answers.
+
+    Several processes serve several clients at once: one process works on one request at a time.
+    """
     settings = load_settings()
+    if processes is not None:
+        chosen = settings.dachs.model_copy(update={"processes": processes})
+        settings = settings.model_copy(update={"dachs": chosen})
     if dry_run:
         _show(settings, status_of(settings))
         return
@@ -93,7 +104,9 @@ def _show(settings: Settings, found: Status) -> None:
     table.add_row(
         "PostgreSQL", _running(found.postgres), f"127.0.0.1:{settings.database.port}, {settings.sockets}"
     )
-    table.add_row("DaCHS", _running(found.dachs), settings.base_url)
+    if found.proxy is not None:
+        table.add_row("nginx", _running(found.proxy), settings.base_url)
+    table.add_row("DaCHS", ", ".join(map(_running, found.dachs)) or "down", settings.base_url)
     table.add_row("TAP", "answers" if found.answers else "silent", f"{settings.base_url}/tap")
     table.add_row(
         "products", "?" if found.products is None else f"{found.products} public", str(settings.store)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from hcvo.config import Settings
 from hcvo.errors import SiteError
-from hcvo.site import dachs, database, postgres
+from hcvo.site import database, postgres, proxy, web
+from hcvo.site.processes import read_pid_file
 
 __all__ = ["Status", "status_of"]
 
@@ -15,8 +16,10 @@ class Status:
 
     Attributes
     ----------
-    postgres, dachs : int | None
+    postgres, proxy : int | None
         Process ids, None for a server that is down.
+    dachs : tuple[int, ...]
+        Process ids of DaCHS's servers.
     answers : bool
         Whether TAP answers a query.
     products : int | None
@@ -24,14 +27,15 @@ class Status:
     """
 
     postgres: int | None
-    dachs: int | None
+    proxy: int | None
+    dachs: tuple[int, ...]
     answers: bool
     products: int | None
 
     @property
     def up(self) -> bool:
-        """Both servers run and TAP answers."""
-        return self.postgres is not None and self.dachs is not None and self.answers
+        """The servers run and TAP answers."""
+        return self.postgres is not None and bool(self.dachs) and self.answers
 
 
 def status_of(settings: Settings) -> Status:
@@ -47,11 +51,13 @@ def status_of(settings: Settings) -> Status:
     Status
         What runs.
     """
-    server = dachs.server(settings)
+    servers = web.running(settings)
+    before = read_pid_file(proxy.pid_file(settings))
     return Status(
         postgres=postgres.server_pid(settings),
-        dachs=server.pid if server else None,
-        answers=server is not None and dachs.answers(settings),
+        proxy=before.pid if before and before.alive else None,
+        dachs=tuple(server.pid for server in servers.values()),
+        answers=bool(servers) and web.answers(settings),
         products=_products(settings),
     )
 

@@ -11,7 +11,7 @@ from hcvo.catalogue.publish import apply_views
 from hcvo.catalogue.setup import migrate
 from hcvo.config import Settings
 from hcvo.errors import SiteError
-from hcvo.site import dachs, folders, postgres, templates
+from hcvo.site import dachs, folders, postgres, templates, web
 from hcvo.site.account import Account, server_account
 
 __all__ = ["bring_down", "bring_up", "make_folders"]
@@ -44,7 +44,7 @@ def bring_up(settings: Settings, *, say: Callable[[str], None] = lambda _: None)
     """
     account = server_account(settings)
     postgres.check_place(settings)
-    dachs.check_place(settings)
+    web.check_place(settings)
     make_folders(settings, account)
     with _locked(settings):
         postgres.create_cluster(settings, account)
@@ -53,20 +53,23 @@ def bring_up(settings: Settings, *, say: Callable[[str], None] = lambda _: None)
             say(f"PostgreSQL runs on port {settings.database.port}, as {account.name}")
         connections.close_all()
         migrate(settings)
-        dachs.prepare(settings, account)
+        if dachs.prepare(settings, account):
+            web.stop(settings)
         apply_views(settings)
         templates.copy_resources(settings, account)
         adopted = dachs.adopt(settings, account, say=say)
         if adopted:
-            dachs.stop(settings)
-        served = dachs.start(settings, account)
+            web.stop(settings)
+        served = web.start(settings, account)
         if served:
-            say(f"DaCHS runs on port {settings.dachs.port}, as {account.name}")
+            number = settings.dachs.processes
+            several = f", {number} processes behind nginx" if number > 1 else ""
+            say(f"DaCHS runs on port {settings.dachs.port}, as {account.name}{several}")
     return based or adopted or served
 
 
 def bring_down(settings: Settings) -> bool:
-    """Stop both servers and all they started; data stay.
+    """Stop the servers and all they started; data stay.
 
     Parameters
     ----------
@@ -82,10 +85,10 @@ def bring_down(settings: Settings) -> bool:
         return False
     account = server_account(settings)
     with _locked(settings):
-        web = dachs.stop(settings)
+        served = web.stop(settings)
         connections.close_all()
         base = postgres.stop(settings, account)
-    return web or base
+    return served or base
 
 
 def make_folders(settings: Settings, account: Account) -> None:

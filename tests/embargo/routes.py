@@ -37,7 +37,7 @@ def listed(settings: Settings) -> dict[str, Any]:
     """What list_routes.py says on a running site."""
     source = (_FOLDER / "list_routes.py").read_text(encoding="utf-8")
     answer = server_account(settings).run(
-        [dachs._PYTHON, "-c", source], cwd=settings.dachs_root, env=dachs._environment(settings)
+        [dachs.PYTHON, "-c", source], cwd=settings.dachs_root, env=dachs.environment(settings)
     )
     tables: dict[str, Any] = json.loads(answer)
     return tables

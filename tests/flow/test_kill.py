@@ -74,7 +74,7 @@ def _staged(operator: Operator) -> Iterator[Path]:
 
 def _kill_servers(operator: Operator) -> None:
     found = status_of(operator.settings)
-    for pid in (found.postgres, found.dachs):
+    for pid in (found.postgres, *found.dachs):
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
 

@@ -44,7 +44,7 @@ def test_running_servers_are_stopped_and_removed_without_the_venv(checkout: Path
         log = settings.logs / "dachs.log"
         program = ["/bin/sh", "-c", "sleep 600 & sleep 601"]
         server = account.start(program, cwd=settings.state, env={}, log=log)
-        account.write(settings.sockets / "dachs.pid", server.text)
+        account.write(settings.sockets / "dachs-1.pid", server.text)
         assert f"clean: removed {settings.state}\n" in clean(checkout, settings.state)
         assert session_members(server.session) == []
         assert working_in(settings.postgres_data) == []

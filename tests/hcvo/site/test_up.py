@@ -12,7 +12,7 @@ import pytest
 
 from hcvo.config import Settings
 from hcvo.errors import SiteError
-from hcvo.site import dachs, database, ports, postgres
+from hcvo.site import database, ports, postgres, web
 from hcvo.site.account import server_account
 from hcvo.site.processes import session_members, wait_until, working_in
 from hcvo.site.status import status_of
@@ -22,9 +22,9 @@ from tests.hcvo.site.archive import Planted
 
 def processes_of(settings: Settings) -> set[int]:
     """Every process of the site, found by session and by working folder."""
-    server = dachs.server(settings)
-    web = session_members(server.session) if server else []
-    return {*web, *working_in(settings.postgres_data), *working_in(settings.dachs_root / "state")}
+    server = web.running(settings).get(1)
+    served = session_members(server.session) if server else []
+    return {*served, *working_in(settings.postgres_data), *working_in(settings.dachs_root / "state")}
 
 
 def test_servers_run_as_the_account_and_listen_on_this_machine_only(live_site: Settings) -> None:
@@ -45,14 +45,14 @@ def test_up_again_changes_nothing_and_is_quick(live_site: Settings) -> None:
     start = time.monotonic()
     assert bring_up(live_site) is False
     assert time.monotonic() - start < 5.0
-    assert dachs.server(live_site) is not None
+    assert web.running(live_site).get(1) is not None
     assert postgres.server_pid(live_site) in before
 
 
 def test_killed_servers_come_up_again_with_all_data(planted: Planted) -> None:
     settings = planted.settings
     products = database.count_products(settings)
-    server = dachs.server(settings)
+    server = web.running(settings).get(1)
     base = postgres.server_pid(settings)
     assert server is not None
     assert base is not None
@@ -61,7 +61,7 @@ def test_killed_servers_come_up_again_with_all_data(planted: Planted) -> None:
     assert bring_up(settings) is True
     assert status_of(settings).up
     assert database.count_products(settings) == products > 0
-    assert dachs.answers(settings)
+    assert web.answers(settings)
 
 
 def test_down_leaves_no_process_and_up_brings_all_back(planted: Planted) -> None:
@@ -74,7 +74,7 @@ def test_down_leaves_no_process_and_up_brings_all_back(planted: Planted) -> None
     assert not status_of(settings).up
     assert bring_down(settings) is False
     # A pid file left behind names a process of somebody else.
-    (settings.sockets / "dachs.pid").write_text(f"{os.getpid()} 1 {os.getpid()}\n", encoding="ascii")
+    (settings.sockets / "dachs-1.pid").write_text(f"{os.getpid()} 1 {os.getpid()}\n", encoding="ascii")
     start = time.monotonic()
     assert bring_up(settings) is True
     assert time.monotonic() - start < 20.0
@@ -133,7 +133,7 @@ def test_a_root_half_made_is_made_whole(planted: Planted) -> None:
     (settings.dachs_root / ".adopted").unlink()
     products = database.count_products(settings)
     assert bring_up(settings) is True
-    assert dachs.answers(settings)
+    assert web.answers(settings)
     assert database.count_products(settings) == products
     relation = "SELECT relkind FROM pg_class WHERE oid = to_regclass('dc.products')"
     with database.connect(settings) as session, session.cursor() as cursor:
