@@ -4,9 +4,11 @@ A file of the store is immutable: a new reduction is a new file. Modes do not de
 umask: the servers run as another account; who may not read has no way into the state folder.
 """
 
+import ctypes
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
@@ -16,9 +18,10 @@ from hcvo.errors import StoreError
 from hcvo.model.names import url_safe
 from hcvo.model.product import ProductFacts
 
-__all__ = ["accref", "file_name", "place", "sha256_of", "write_aside"]
+__all__ = ["accref", "file_name", "keep", "place", "sha256_of", "sync", "write_aside"]
 
 _BLOCK = 1 << 20
+_LIBC = ctypes.CDLL(None, use_errno=True)  # Python has no syncfs
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 """Errors of the disk, not of what is being written."""
 
@@ -116,6 +119,60 @@ def place(source: Path, target: Path) -> None:
             raise StoreError(f"{target} exists already; files of the store are never overwritten") from error
         _sync(target.parent)
         source.unlink()
+
+
+def keep(source: Path, target: Path) -> None:
+    """Give a finished file a place in the store and leave it where it is.
+
+    Both are one file where they are on one file system (a hard link), else the store has a copy. It is not
+    synced yet: `sync` does that once for many files.
+
+    Parameters
+    ----------
+    source : Path
+        The finished file, which nobody writes to any more.
+    target : Path
+        Its place.
+
+    Raises
+    ------
+    StoreError
+        If another file has that place.
+    OSError
+        Told as a StoreError: if the disk refuses.
+    """
+    with _told(target):
+        _make_folder(target.parent)
+        try:
+            os.link(source, target)
+        except FileExistsError as error:
+            if not target.samefile(source) and sha256_of(target) != sha256_of(source):
+                raise StoreError(
+                    f"{target} exists already, with another content than {source}; files of the store are "
+                    "never overwritten"
+                ) from error
+            return
+        except OSError as error:
+            if error.errno not in {errno.EXDEV, errno.EPERM}:
+                raise
+            _copy(source, target)
+        target.chmod(0o644)
+
+
+def sync(folder: Path) -> None:
+    """Make all that was written on the file system of a folder last a power cut; for many files at once."""
+    with _told(folder):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            if _LIBC.syncfs(descriptor) != 0:
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        finally:
+            os.close(descriptor)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with write_aside(target) as aside:
+        shutil.copyfile(source, aside)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from hcvo.errors import HeaderError
-from hcvo.headers.page import product_cards
 from hcvo.headers.product import read_product_facts
 from hcvo.headers.wcs import footprint
 from hcvo.model.motion import separation_arcsec
@@ -44,13 +43,15 @@ class Described:
     region: SphericalPolygon | None
 
 
-def describe(path: Path) -> Described:
+def describe(path: Path, cards: Mapping[str, Any]) -> Described:
     """Read what the catalogue needs from a product file.
 
     Parameters
     ----------
     path : Path
         A product file written by the engine.
+    cards : Mapping[str, Any]
+        Its primary header.
 
     Returns
     -------
@@ -62,15 +63,14 @@ def describe(path: Path) -> Described:
     HeaderError
         If the file is no product or its axes are not those its header names.
     """
-    header = product_cards(path)
-    facts = read_product_facts(header)
-    shape = [header[f"NAXIS{number}"] for number in range(header.get("NAXIS", 0), 0, -1)]
+    facts = read_product_facts(cards)
+    shape = [cards[f"NAXIS{number}"] for number in range(cards.get("NAXIS", 0), 0, -1)]
     names = [name for name in facts.axes.split(",") if name] if shape else []
     if len(names) != len(shape):
         raise HeaderError(
             f"{path}: AXORDER {facts.axes!r} names {len(names)} axes, the array has {len(shape)}"
         )
-    region = SphericalPolygon(footprint(header)) if shape and "CTYPE1" in header else None
+    region = SphericalPolygon(footprint(cards)) if shape and "CTYPE1" in cards else None
     return Described(facts, dict(zip(names, shape, strict=True)), region)
 
 

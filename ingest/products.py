@@ -1,6 +1,6 @@
 """Product files into the catalogue: every row of a process, inside the caller's transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,15 +9,26 @@ from hcvo.catalogue.models import Observation, Process, Product
 from hcvo.catalogue.models.rights import GUARD_COLUMNS
 from hcvo.catalogue.rights import share_rights, within_inputs
 from hcvo.errors import CatalogueError
+from hcvo.headers.page import product_cards, quick_cards
 from hcvo.model.product import ProductFacts
 from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
 from hcvo.model.sphere import SphericalPolygon
-from ingest.measurements import load_measurements
+from ingest.copy_rows import by_model, copy_rows
+from ingest.measurements import Measured, measurement_rows, read_measurements
 from ingest.obscore import Described, describe, obscore_columns
 from ingest.observations import external_observation
 from ingest.resolve import Resolver
 
-__all__ = ["Newcomers", "StoredFile", "load_products"]
+__all__ = [
+    "Newcomers",
+    "StoredFile",
+    "load_products",
+    "observation_of",
+    "own_rights",
+    "product_row",
+    "read_product",
+    "region_of",
+]
 
 _EXTERNAL = "external_cube"
 """The recipe whose products tell of an observation that no raw frame told of."""
@@ -66,28 +77,77 @@ def load_products(process: Process, files: Sequence[StoredFile], newcomers: Newc
     -----
     CatalogueError for a product of a target whose observation the catalogue does not have.
     """
-    described = [describe(file.path) for file in files]
-    region = next((one.region for one in described if one.region is not None), None)
-    products = [
-        _enter(process, file, one, region, newcomers) for file, one in zip(files, described, strict=True)
-    ]
-    for product, file in zip(products, files, strict=True):
-        load_measurements(product, file.path)
+    read = [read_product(file.path) for file in files]
+    region = region_of(read)
+    products = []
+    for file, (described, measured) in zip(files, read, strict=True):
+        observation = observation_of(process, described.facts, newcomers)
+        rights = within_inputs(own_rights(observation, described.facts), process)
+        product = product_row(process, file, described, region, observation, rights)
+        product.save()
+        for rows in by_model(measurement_rows(product, measured)):
+            copy_rows(rows)
+        products.append(product)
     share_rights(process, products)
     return products
 
 
-def _enter(
+def read_product(path: Path) -> tuple[Described, Measured]:
+    """Read all the catalogue needs of a product file, its header once.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    tuple[Described, Measured]
+        What ObsCore says of it, and what it measured.
+    """
+    cards = quick_cards(path) or product_cards(path)
+    described = describe(path, cards)
+    return described, read_measurements(described.facts.kind, cards, path)
+
+
+def region_of(read: Iterable[tuple[Described, Measured]]) -> SphericalPolygon | None:
+    """Footprint of a process's images: its tables have it too."""
+    return next((described.region for described, _ in read if described.region is not None), None)
+
+
+def product_row(
     process: Process,
     file: StoredFile,
     described: Described,
     region: SphericalPolygon | None,
-    newcomers: Newcomers,
+    observation: Observation | None,
+    rights: Mapping[str, Any],
 ) -> Product:
+    """Row of a product file.
+
+    Parameters
+    ----------
+    process : Process
+        The process that made it.
+    file : StoredFile
+        Where it lies.
+    described : Described
+        What it is.
+    region : SphericalPolygon | None
+        Footprint of its process's images.
+    observation : Observation | None
+        Of the catalogue; None for a calibration.
+    rights : Mapping[str, Any]
+        Guard columns.
+
+    Returns
+    -------
+    Product
+        Unsaved.
+    """
     facts = described.facts
-    observation = None if _is_calibration(facts) else _observation(process, facts, newcomers)
     target = observation.target if observation else None
-    return Product.objects.create(
+    return Product(
         process=process,
         observation=observation,
         target=target,
@@ -98,7 +158,7 @@ def _enter(
         sha256=file.sha256,
         preview=file.preview,
         **obscore_columns(described, described.region if described.lengths else region),
-        **within_inputs(_rights(observation, facts), process),
+        **rights,
     )
 
 
@@ -106,8 +166,30 @@ def _is_calibration(facts: ProductFacts) -> bool:
     return facts.level <= 1 and facts.ob_id is None and not facts.target_name
 
 
-def _observation(process: Process, facts: ProductFacts, newcomers: Newcomers) -> Observation:
-    """By name; else by the frame that named it, for a name given before all frames were there."""
+def observation_of(process: Process, facts: ProductFacts, newcomers: Newcomers) -> Observation | None:
+    """Observation of a product: by name; else by the frame that named it, before all its frames were there.
+
+    Parameters
+    ----------
+    process : Process
+        The process that made it; its inputs are in the catalogue.
+    facts : ProductFacts
+        What the file says.
+    newcomers : Newcomers
+        For observations that only these files tell of.
+
+    Returns
+    -------
+    Observation | None
+        Of the catalogue; None for a calibration.
+
+    Raises
+    ------
+    CatalogueError
+        If the catalogue does not have it, or another under its name.
+    """
+    if _is_calibration(facts):
+        return None
     found = Observation.objects.select_related("target").filter(obs_id=facts.obs_id).first()
     if found is not None:
         if process.recipe == _EXTERNAL:
@@ -151,7 +233,8 @@ def _keep_name(observation_pk: int, obs_id: str) -> Observation:
     return row
 
 
-def _rights(observation: Observation | None, facts: ProductFacts) -> dict[str, Any]:
+def own_rights(observation: Observation | None, facts: ProductFacts) -> dict[str, Any]:
+    """Rights a product has of itself: its observation's; reduced calibrations are public at once."""
     if observation is not None:
         return {name: getattr(observation, name) for name in GUARD_COLUMNS}
     moment = from_mjd(facts.mjd_start)

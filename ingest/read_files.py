@@ -2,18 +2,23 @@
 
 import multiprocessing
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from hcvo.errors import InputError
 from hcvo.model.frame import RawFrame
 
-__all__ = ["ReadFile", "read_all"]
+__all__ = ["ReadFile", "read_all", "side_by_side"]
 
 _TOGETHER = 16  # files that a process takes at once
+_AHEAD = 16  # such lots a process that wait to be taken
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +64,41 @@ def read_all(
     ReadFile
         One a path.
     """
-    read = partial(_read, read_frame)
+    yield from side_by_side(partial(_read, read_frame), paths, workers)
+
+
+def side_by_side(read: Callable[[Path], _Read], paths: Sequence[Path], workers: int) -> Iterator[_Read]:
+    """Read files by several processes, not much further ahead than what is taken.
+
+    Parameters
+    ----------
+    read : Callable[[Path], _Read]
+        Reader of one file; importable where there are workers.
+    paths : Sequence[Path]
+        The files.
+    workers : int
+        Processes; 1 reads here.
+
+    Yields
+    ------
+    _Read
+        One a path, in their order.
+    """
     if workers == 1:
         yield from map(read, paths)
         return
+    ahead: deque[Future[list[_Read]]] = deque()
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(read, paths, chunksize=_TOGETHER)
+        for begin in range(0, len(paths), _TOGETHER):
+            ahead.append(pool.submit(_read_some, read, paths[begin : begin + _TOGETHER]))
+            if len(ahead) >= _AHEAD * workers:
+                yield from ahead.popleft().result()
+        while ahead:
+            yield from ahead.popleft().result()
+
+
+def _read_some(read: Callable[[Path], _Read], paths: Sequence[Path]) -> list[_Read]:
+    return [read(path) for path in paths]
 
 
 def _read(read_frame: Callable[[Path], RawFrame], path: Path) -> ReadFile:

@@ -23,12 +23,12 @@ from hcvo.catalogue.models import (
 from hcvo.catalogue.models.rights import GUARD_COLUMNS, Guarded
 from hcvo.errors import CatalogueError
 
-__all__ = ["prolong", "set_rights", "share_rights", "within_inputs"]
+__all__ = ["RULE_COLUMNS", "most_public", "prolong", "set_rights", "share_rights", "within", "within_inputs"]
 
 _MEASURED = (Contrast, Detection, QualityNumber, SciencePlane)
 """What is measured in a product and has its rights."""
 
-_RULE_COLUMNS = ("release_time", "validated", "withdrawn", "workspace")
+RULE_COLUMNS = ("release_time", "validated", "withdrawn", "workspace")
 """Those of the guard columns that ``archive.is_public`` looks at."""
 
 
@@ -136,10 +136,30 @@ def within_inputs(rights: Mapping[str, Any], process: Process) -> dict[str, Any]
     """
     read = list(
         chain.from_iterable(
-            model.objects.filter(uses__process=process).distinct().values(*_RULE_COLUMNS)
+            model.objects.filter(uses__process=process).distinct().values(*RULE_COLUMNS)
             for model in (RawFrame, Product)
         )
     )
+    return within(rights, read)
+
+
+def within(rights: Mapping[str, Any], read: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Rights no more public than those of some rows.
+
+    Parameters
+    ----------
+    rights : Mapping[str, Any]
+        The rule's columns, and others, which are kept.
+    read : Iterable[Mapping[str, Any]]
+        The rule's columns of each row.
+
+    Returns
+    -------
+    dict[str, Any]
+        Released with the last of them, validated when all are, withdrawn when one is; never released
+        outside a workspace that one of them is in.
+    """
+    read = list(read)
     moments = [
         rights["release_time"],
         *(row["release_time"] if row["workspace"] in ("", rights["workspace"]) else None for row in read),
@@ -154,7 +174,7 @@ def within_inputs(rights: Mapping[str, Any], process: Process) -> dict[str, Any]
 
 def _close_with_inputs(process: Process) -> None:
     for product in process.products.all():
-        own = {name: getattr(product, name) for name in _RULE_COLUMNS}
+        own = {name: getattr(product, name) for name in RULE_COLUMNS}
         wanted = within_inputs(own, process)
         if wanted != own:
             _change(Product.objects.filter(pk=product.pk), wanted)
@@ -177,11 +197,16 @@ def share_rights(process: Process, products: Iterable[Product]) -> None:
     products : Iterable[Product]
         Its products; none: nothing changes.
     """
-    best = min(products, key=_closed, default=None)
-    if best is not None:
-        rights: dict[str, Any] = {name: getattr(best, name) for name in GUARD_COLUMNS}
+    rights = most_public(products)
+    if rights:
         Process.objects.filter(pk=process.pk).update(**rights)
         ProcessInput.objects.filter(process=process).update(**rights)
+
+
+def most_public(products: Iterable[Product]) -> dict[str, Any]:
+    """Guard columns of the most public of some products; none for no product."""
+    best = min(products, key=_closed, default=None)
+    return {name: getattr(best, name) for name in GUARD_COLUMNS} if best is not None else {}
 
 
 def _closed(row: Guarded) -> tuple[bool, bool, bool, float]:

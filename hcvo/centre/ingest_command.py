@@ -13,7 +13,10 @@ from hcvo.centre.level2_choice import choice_options, chosen
 from hcvo.centre.numbers import NUMBERS
 from hcvo.centre.show import show_summary
 from hcvo.config import load_settings
+from hcvo.errors import InputError
 from hcvo.model.release import ReleasePolicy
+from ingest.bulk_products import ingest_products
+from ingest.process_records import record_paths
 from ingest.raw import ingest_raw
 from ingest.report import IngestReport
 from reduce.classify import read_raw_frame
@@ -33,6 +36,11 @@ _RELEASE = click.option(
 )
 
 
+_WORKERS = click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that read files."
+)
+
+
 @click.group()
 def ingest() -> None:
     """Bring files into the catalogue."""
@@ -41,9 +49,7 @@ def ingest() -> None:
 @ingest.command()
 @click.argument("places", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @_RELEASE
-@click.option(
-    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that read files."
-)
+@_WORKERS
 @click.option("--dry-run", is_flag=True, help="Read and check every file, write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def raw(*, places: tuple[Path, ...], release: str, workers: int, dry_run: bool, as_json: bool) -> None:
@@ -68,6 +74,45 @@ def raw(*, places: tuple[Path, ...], release: str, workers: int, dry_run: bool, 
             policy=ReleasePolicy(release),
             workers=workers,
             advance=lambda: progress.advance(task),
+        )
+    if as_json:
+        click.echo(report.to_json())
+    else:
+        report.show(Console())
+    sys.exit(0 if report.usable else 1)
+
+
+@ingest.command()
+@click.argument(
+    "folders", nargs=-1, required=True, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@_RELEASE
+@_WORKERS
+@click.option("--dry-run", is_flag=True, help="Read and check every file, write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def products(*, folders: tuple[Path, ...], release: str, workers: int, dry_run: bool, as_json: bool) -> None:
+    """Enter the results of reductions: folders that `hcvo reduce --out` wrote.
+
+    Products go into the store (one file under two names where it is on the same file system, else a copy),
+    their processes with parameters, versions and inputs, curves and candidates into the catalogue, which has
+    the raw frames already. Process numbers stay: they stand in the files. A process with a file that cannot
+    be used is named with the reason and stays out, the rest goes in; one that is in already changes nothing.
+    Exit code 1 only when no file could be used.
+    """
+    missing = [folder for folder in folders if not (folder / "processes").is_dir()]
+    if missing:
+        raise InputError(f"{missing[0]}: no folder 'processes' in it, as `hcvo reduce --out` writes it")
+    report = IngestReport(dry_run=dry_run)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("processes", total=sum(len(record_paths(folder)) for folder in folders))
+        ingest_products(
+            folders,
+            load_settings(),
+            report,
+            policy=ReleasePolicy(release),
+            workers=workers,
+            advance=lambda number: progress.advance(task, number),
         )
     if as_json:
         click.echo(report.to_json())

@@ -4,6 +4,7 @@ Phase 3 names where ESO has one (ESO-044286 v8, section 5), 8-character names of
 ours elsewhere; the catalogue loads a product from these cards alone.
 """
 
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -95,13 +96,13 @@ def _iso(mjd: float) -> str:
     return from_mjd(mjd).replace(tzinfo=None).isoformat(timespec="milliseconds")
 
 
-def read_product_facts(header: fits.Header) -> ProductFacts:
+def read_product_facts(header: Mapping[str, Any]) -> ProductFacts:
     """Read facts back from a primary header.
 
     Parameters
     ----------
-    header : fits.Header
-        Primary header of a product file.
+    header : Mapping[str, Any]
+        Cards of the primary header of a product file.
 
     Returns
     -------

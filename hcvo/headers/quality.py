@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from astropy.io import fits
 
-__all__ = ["QualityNumber", "qc_cards", "read_qc"]
+__all__ = ["QC_CARDS", "QualityNumber", "qc_cards", "read_qc"]
 
 _PREFIX = "HCVO QC "
 _PLAIN = ("CENTRERR", "PIXSCERR", "NORTHERR")
 """Cards without the prefix that tell of quality all the same."""
 
+QC_CARDS = (*(f"{name:<8}=".encode() for name in _PLAIN), f"HIERARCH {_PREFIX}".encode())
+"""Beginnings of the cards in a header's text."""
 _CARD = 80
 _DIGITS = 6
 _UNIT = re.compile(r"^\[([^\]]*)\]\s*(.*)$")

@@ -7,6 +7,8 @@ Projection: Calabretta & Greisen 2002, A&A 395, 1077, section 5.1.3.
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from astropy.io import fits
 from astropy.wcs import WCS
@@ -16,6 +18,15 @@ from hcvo.errors import HeaderError
 __all__ = ["celestial_header", "footprint", "offset_of_sky", "pixel_of_offset", "sky_of_offset"]
 
 _MAS_PER_DEG = 3.6e6
+_OURS = {
+    "CUNIT1": "deg", "CUNIT2": "deg", "RADESYS": "ICRS", "LONPOLE": 180.0
+}  # fmt: skip
+"""Cards that say what holds without them too."""
+_NUMBERS = (
+    "NAXIS1", "NAXIS2", "CRPIX1", "CRPIX2", "CRVAL1", "CRVAL2", "CD1_1", "CD1_2", "CD2_1", "CD2_2"
+)  # fmt: skip
+_FOREIGN = ("PV", "PC", "CDELT", "CROTA", "A_", "B_", "AP_", "BP_", "CPDIS", "D2IM", "PS", "LATPOLE")
+"""Cards that change what the others mean, by the beginning of their keywords."""
 
 
 def celestial_header(
@@ -78,13 +89,14 @@ def celestial_header(
     return header
 
 
-def footprint(header: fits.Header) -> tuple[tuple[float, float], ...]:
+def footprint(header: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
     """Outer corners of an image on the sky.
 
     Parameters
     ----------
-    header : fits.Header
-        With NAXIS1, NAXIS2 and our world coordinate cards.
+    header : Mapping[str, Any]
+        With NAXIS1, NAXIS2 and world coordinate cards; of our own kind they are computed at once, others by
+        `astropy.wcs`, which takes some milliseconds.
 
     Returns
     -------
@@ -96,12 +108,34 @@ def footprint(header: fits.Header) -> tuple[tuple[float, float], ...]:
     HeaderError
         If there is no celestial coordinate system.
     """
-    wcs = WCS(header, fix=False).celestial
+    if all(header.get(keyword, value) == value for keyword, value in _OURS.items()) and _has_ours(header):
+        return _our_footprint(header)
+    wcs = WCS(fits.Header(header), fix=False).celestial
     if wcs.naxis != 2:  # noqa: PLR2004 # right ascension and declination
         raise HeaderError("no celestial coordinate system in the header, wanted RA---TAN, DEC--TAN")
     nx, ny = header["NAXIS1"], header["NAXIS2"]
     edges = [(-0.5, -0.5), (nx - 0.5, -0.5), (nx - 0.5, ny - 0.5), (-0.5, ny - 0.5)]
     return tuple((float(ra), float(dec)) for ra, dec in wcs.wcs_pix2world(edges, 0))
+
+
+def _has_ours(header: Mapping[str, Any]) -> bool:
+    """The cards of `celestial_header`, and none that would change what they mean."""
+    if (header.get("CTYPE1"), header.get("CTYPE2")) != ("RA---TAN", "DEC--TAN"):
+        return False
+    numbers = all(isinstance(header.get(keyword), int | float) for keyword in _NUMBERS)
+    return numbers and not any(keyword.startswith(_FOREIGN) for keyword in header)
+
+
+def _our_footprint(header: Mapping[str, Any]) -> tuple[tuple[float, float], ...]:
+    nx, ny = header["NAXIS1"], header["NAXIS2"]
+    corners = []
+    for x, y in ((0.5, 0.5), (nx + 0.5, 0.5), (nx + 0.5, ny + 0.5), (0.5, ny + 0.5)):
+        dx, dy = x - header["CRPIX1"], y - header["CRPIX2"]
+        east, north = (
+            _MAS_PER_DEG * (header[f"CD{axis}_1"] * dx + header[f"CD{axis}_2"] * dy) for axis in (1, 2)
+        )
+        corners.append(sky_of_offset(header["CRVAL1"], header["CRVAL2"], east, north))
+    return tuple(corners)
 
 
 def sky_of_offset(ra_deg: float, dec_deg: float, east_mas: float, north_mas: float) -> tuple[float, float]:

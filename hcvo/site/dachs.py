@@ -107,6 +107,11 @@ def publish(settings: Settings, account: Account) -> None:
     run(settings, account, "pub", *_PUBLISHED, *templates.descriptors())
 
 
+def run(settings: Settings, account: Account, *arguments: str) -> str:
+    """Run a ``dachs`` command on the site's root, as the account; its output."""
+    return account.run([_PROGRAM, *arguments], cwd=settings.dachs_root, env=environment(settings))
+
+
 def environment(settings: Settings, own: Path = Path("/nonexistent")) -> dict[str, str]:
     """What DaCHS wants in its environment.
 
