@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 BIN := build/venv/bin
 
-.PHONY: help install demo test check up down status clean lint-vo test-embargo test-hostile truth-spine truth-level1 truth-level2 bench-level1 bench-level2 agree-level2 realism mutants
+.PHONY: help install demo test check up down status clean lint-vo test-embargo test-hostile truth-spine truth-level1 truth-level2 bench-ingest bench-level1 bench-level2 agree-level2 realism mutants
 
 help: ## show this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -48,6 +48,9 @@ truth-level1: install ## level 1 on nights of every mode: planted against found 
 
 truth-level2: install ## level 2 on simulated cubes and beta Pictoris: planted against found (ALGORITHMS="pca cadi" for some)
 	@$(BIN)/python -m tests.truth.level2 $(ALGORITHMS)
+
+bench-ingest: install ## 100,000 products with provenance into an empty catalogue: rows a second; killed 20 times, resumed (PRODUCTS=20000 KILLS=5)
+	@$(BIN)/python -m tests.bench.ingest $(if $(PRODUCTS),--products $(PRODUCTS)) $(if $(KILLS),--kills $(KILLS))
 
 bench-level1: install ## level 1 beside vlt-sphere on the same frames: time, memory, error of resampling
 	@$(BIN)/python -m tests.bench.level1

@@ -32,7 +32,7 @@ from ingest.resolve import Resolver
 
 __all__ = ["ingest_products"]
 
-_BATCH = 1000  # product files in a transaction, about
+_BATCH = 4000  # product files in a transaction, about
 _EXTERNAL = "external_cube"
 """The recipe whose inputs are files of a user's: the catalogue does not know them."""
 
@@ -233,6 +233,7 @@ def _rows(
     known = _known_inputs(new)
     numbers = _new_keys(sum(len(one.products) for one in new))
     observations: dict[object, Observation | None] = {}
+    named = _observations_named(new)
     for one in new:
         assert one.record is not None
         process = _process_row(one.record)
@@ -252,7 +253,8 @@ def _rows(
                 process.recipe,
             )
             if key not in observations:
-                observations[key] = observation_of(process, facts, terms.newcomers)
+                ready = named.get(facts.obs_id) if process.recipe != _EXTERNAL and facts.target_name else None
+                observations[key] = ready or observation_of(process, facts, terms.newcomers)
             rights = within(own_rights(observations[key], facts), terms_read)
             row = product_row(process, file, product.described, region, observations[key], rights)
             row.pk = next(numbers)
@@ -310,6 +312,11 @@ def _known_inputs(new: Sequence[ReadProcess]) -> _Known:
     return _Known(
         {(row.dp_id, row.sha256): row for row in frames}, {(row.name, row.sha256): row for row in products}
     )
+
+
+def _observations_named(new: Sequence[ReadProcess]) -> dict[str, Observation]:
+    names = {product.described.facts.obs_id for one in new for product in one.products}
+    return {row.obs_id: row for row in Observation.objects.select_related("target").filter(obs_id__in=names)}
 
 
 def _new_keys(number: int) -> Iterator[int]:

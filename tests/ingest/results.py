@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 from astropy.io import fits
+from django.db import connection
 
 from hcvo.catalogue.models import Observation, RawFrame, Target
 from hcvo.headers.level2_tables import CandidateRow, ContrastRow, table_hdu
@@ -20,8 +21,11 @@ from hcvo.model.product import ProductKind
 from hcvo.model.provenance import Input, ProcessKey
 from ingest.copy_rows import copy_rows
 
-__all__ = ["A_SEQUENCE", "Observed", "enter_observations", "real_sequences", "write_results"]
+__all__ = [
+    "A_SEQUENCE", "MEASURED", "Observed", "digests", "enter_observations", "real_sequences", "write_results"
+]  # fmt: skip
 
+MEASURED = ("contrast", "detection", "quality_number", "science_plane")
 _SIZE = 5
 _BLOCK = 2880
 _EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
@@ -92,7 +96,7 @@ def real_sequences(phase3: Path, number: int, rng: random.Random) -> Iterator[Ob
         again = count // len(blocks)
         moment = datetime.strptime(start, "%Y-%m-%dT%H-%M").replace(tzinfo=UTC)
         name, ra, dec = places[rng.randrange(len(places))]
-        yield Observed(int(ob_id) + 10_000_000 * again, moment + timedelta(minutes=7 * again), name, ra, dec)
+        yield Observed(int(ob_id) + 10_000_000 * again, moment + timedelta(seconds=37 * again), name, ra, dec)
 
 
 def enter_observations(sequences: Sequence[Observed]) -> None:
@@ -258,3 +262,24 @@ def _record(process_id: int, key: ProcessKey, outputs: Sequence[dict[str, str | 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def digests() -> dict[str, tuple[int, str]]:
+    """Number and checksum of every row of products and their provenance, keys the database gave left out."""
+    found = {}
+    with connection.cursor() as cursor:
+        for table in ("process", "product", "process_input", *MEASURED):
+            named = "product_id" if table not in {"process", "product"} else "NULL::bigint"
+            cursor.execute(
+                "SELECT count(*), md5(coalesce(string_agg(told, E'\\n' ORDER BY told), '')) FROM ("
+                " SELECT (to_jsonb(t) - ARRAY['made', 'product_id', CASE WHEN %s THEN '' ELSE 'id' END]"
+                "   || jsonb_build_object('of', p.name))::text COLLATE \"C\" AS told"
+                f" FROM archive.{table} t LEFT JOIN archive.product p ON p.id = {_of(named)}) AS rows",
+                [table == "process"],
+            )
+            found[table] = cursor.fetchone()
+    return found
+
+
+def _of(named: str) -> str:
+    return f"t.{named}" if named == "product_id" else named
