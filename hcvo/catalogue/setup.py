@@ -6,13 +6,14 @@ from typing import Any
 
 from django.core.management import call_command
 from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import InterfaceError, OperationalError, ProgrammingError
 from psycopg2.errors import UndefinedTable
 
 from hcvo.config import Settings
 from hcvo.errors import CatalogueError
 
-__all__ = ["answering", "migrate", "setup_django"]
+__all__ = ["answering", "is_behind", "migrate", "setup_django"]
 
 _EXTENSIONS = {"pg_sphere": True, "q3c": False}
 """Extension to whether the catalogue cannot do without it."""
@@ -93,6 +94,25 @@ def migrate(settings: Settings) -> None:
         for extension, needed in _EXTENSIONS.items():
             _ensure_extension(cursor, extension, needed=needed)
     call_command("migrate", interactive=False, verbosity=0)
+
+
+def is_behind(settings: Settings) -> bool:
+    """Whether the schema ``archive`` is there and lacks migrations.
+
+    Parameters
+    ----------
+    settings : Settings
+        The site.
+
+    Returns
+    -------
+    bool
+        False for a new database too: nothing is published from it yet.
+    """
+    setup_django(settings)
+    plan = MigrationExecutor(connection)
+    wanted = plan.loader.graph.leaf_nodes()
+    return bool(plan.loader.applied_migrations) and bool(plan.migration_plan(wanted))
 
 
 def _ensure_extension(cursor: Any, extension: str, *, needed: bool) -> None:  # noqa: ANN401 - Django's wrapper

@@ -11,9 +11,10 @@ from psycopg2.extensions import connection, cursor
 from hcvo.config import Settings
 from hcvo.errors import SiteError
 from hcvo.published.ddl import dc_last_update_sql, dc_process_logs_sql, dc_products_sql
+from hcvo.published.declaration import views
 from hcvo.site.passwords import DACHS_ROLES, SUPERUSER, password_of
 
-__all__ = ["connect", "count_products", "make_database", "make_file_views", "published_columns"]
+__all__ = ["connect", "count_products", "drop_views", "make_database", "make_file_views", "published_columns"]
 
 _EXTENSIONS = ("pg_sphere", "q3c")
 _COLUMNS_QUERY = """
@@ -24,6 +25,10 @@ JOIN pg_class ON pg_class.oid = attrelid
 JOIN pg_namespace ON pg_namespace.oid = relnamespace
 WHERE attnum > 0
 AND (nspname IN ('hci', 'hci_epn') OR (nspname, relname) IN (('ivoa', 'obscore'), ('dc', 'products')))
+"""
+_VIEWS_QUERY = """
+SELECT schemaname, viewname FROM pg_views
+WHERE schemaname = ANY(%s) OR (schemaname = 'dc' AND viewname IN ('products', 'process_logs', 'last_update'))
 """
 _RELATION_QUERY = """
 SELECT relkind, obj_description(oid, 'pg_class') FROM pg_class WHERE oid = to_regclass(%s)
@@ -100,6 +105,22 @@ def make_file_views(settings: Settings) -> None:
         _make_view(ask, settings, "products", dc_products_sql(settings.store))
         _make_view(ask, settings, "process_logs", dc_process_logs_sql())
         _make_view(ask, settings, "last_update", dc_last_update_sql())
+
+
+def drop_views(settings: Settings) -> None:
+    """Drop every published view and what hangs on it: PostgreSQL alters no column that one uses.
+
+    `hcvo.catalogue.publish.apply_views` and DaCHS's adoption make them again.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the site, whose server runs.
+    """
+    with _cursor(settings) as ask:
+        ask.execute(_VIEWS_QUERY, [sorted({view.namespace for view in views().values()})])
+        for schema, name in ask.fetchall():
+            ask.execute(sql.SQL("DROP VIEW IF EXISTS {} CASCADE").format(sql.Identifier(schema, name)))
 
 
 def _make_view(ask: cursor, settings: Settings, name: str, definition: str) -> None:

@@ -1,6 +1,7 @@
 """Bring a site up, whatever state it is in: new, stopped, killed, half up, or with older views."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -8,10 +9,10 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 from django.db import connections
 
 from hcvo.catalogue.publish import apply_views
-from hcvo.catalogue.setup import migrate
+from hcvo.catalogue.setup import is_behind, migrate
 from hcvo.config import Settings
 from hcvo.errors import SiteError
-from hcvo.site import dachs, folders, postgres, templates, web
+from hcvo.site import dachs, database, folders, postgres, templates, web
 from hcvo.site.account import Account, server_account
 
 __all__ = ["bring_down", "bring_up", "make_folders"]
@@ -52,6 +53,12 @@ def bring_up(settings: Settings, *, say: Callable[[str], None] = lambda _: None)
         if based:
             say(f"PostgreSQL runs on port {settings.database.port}, as {account.name}")
         connections.close_all()
+        before = set(web.running(settings).values())
+        begin = time.monotonic()
+        if is_behind(settings):
+            say("the catalogue's tables change: no answers until they are done")
+            web.pause(settings)
+            database.drop_views(settings)
         migrate(settings)
         if dachs.prepare(settings, account):
             web.stop(settings)
@@ -59,12 +66,14 @@ def bring_up(settings: Settings, *, say: Callable[[str], None] = lambda _: None)
         templates.copy_resources(settings, account)
         adopted = dachs.adopt(settings, account, say=say)
         if adopted:
-            web.stop(settings)
+            web.pause(settings)
         served = web.start(settings, account)
         if served:
             number = settings.dachs.processes
             several = f", {number} processes behind nginx" if number > 1 else ""
             say(f"DaCHS runs on port {settings.dachs.port}, as {account.name}{several}")
+            if before and not before & set(web.running(settings).values()):
+                say(f"it was down, or its answers not to be relied on, for {time.monotonic() - begin:.1f} s")
     return based or adopted or served
 
 

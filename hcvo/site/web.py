@@ -12,7 +12,7 @@ from hcvo.site import dachs, ports, proxy
 from hcvo.site.account import Account
 from hcvo.site.processes import ServerProcess, end_session, read_pid_file, session_members, wait_until
 
-__all__ = ["answers", "check_place", "port_of", "running", "start", "stop"]
+__all__ = ["answers", "check_place", "pause", "port_of", "running", "start", "stop"]
 
 _START_S = 60.0
 _PROBE = {"LANG": "ADQL", "FORMAT": "json", "QUERY": "SELECT TOP 1 table_name FROM tap_schema.tables"}
@@ -76,6 +76,12 @@ def stop(settings: Settings) -> bool:
     """Stop all that listens and what it started; True if there was something to stop."""
     stopped = [_end(path) for path in (proxy.pid_file(settings), *_pid_files(settings).values())]
     return any(stopped)
+
+
+def pause(settings: Settings) -> None:
+    """Stop the servers; a proxy stays and tells who asks to come again."""
+    for path in _pid_files(settings).values():
+        _end(path)
 
 
 def running(settings: Settings) -> dict[int, ServerProcess]:

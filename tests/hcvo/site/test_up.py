@@ -2,17 +2,19 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import time
 import urllib.request
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from hcvo.config import Settings
 from hcvo.errors import SiteError
-from hcvo.site import database, ports, postgres, web
+from hcvo.site import database, ports, postgres, up, web
 from hcvo.site.account import server_account
 from hcvo.site.processes import session_members, wait_until, working_in
 from hcvo.site.status import status_of
@@ -79,6 +81,42 @@ def test_down_leaves_no_process_and_up_brings_all_back(planted: Planted) -> None
     assert bring_up(settings) is True
     assert time.monotonic() - start < 20.0
     assert database.count_products(settings) == products
+
+
+def test_tables_change_under_published_views_with_one_command_that_states_its_down_time(
+    planted: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = planted.settings
+    products = database.count_products(settings)
+
+    def change(_: Settings) -> None:
+        """PostgreSQL refuses any change of type, even to the same, while a view uses the column."""
+        with database.connect(settings) as session, session.cursor() as cursor:
+            for column in ("s_ra", "release_time", "accref"):
+                cursor.execute(
+                    "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attname = %s"
+                    " AND attrelid = 'archive.product'::regclass",
+                    [column],
+                )
+                (kind,) = cursor.fetchone() or ("",)
+                cursor.execute(f"ALTER TABLE archive.product ALTER COLUMN {column} TYPE {kind}")
+        session.close()
+
+    with pytest.raises(psycopg2.Error, match="cannot alter type of a column used by a view"):
+        change(settings)
+    monkeypatch.setattr(up, "is_behind", lambda _: True)
+    monkeypatch.setattr(up, "migrate", change)
+    said: list[str] = []
+    assert bring_up(settings, say=said.append) is True
+    assert re.fullmatch(r"it was down, .* for \d+\.\d s", said[-1])
+    assert status_of(settings).up
+    assert database.count_products(settings) == products
+    query = "SELECT+COUNT(*)+AS+n+FROM+ivoa.obscore"
+    address = f"{settings.base_url}/tap/sync?LANG=ADQL&FORMAT=csv&QUERY={query}"
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        assert int(answer.read().split()[1]) == products
+    monkeypatch.undo()
+    assert bring_up(settings) is False
 
 
 def test_a_taken_port_is_told_with_its_holder(live_site: Settings) -> None:
