@@ -13,4 +13,21 @@
 		<property name="staticData">../../dachs/hips</property>
 		<nullCore/>
 	</service>
+
+	<regSuite title="finding layer">
+		<regTest title="it says what it is, once it was made">
+			<url>/hci/hips/finding/hips/properties</url>
+			<code>
+				self.assertTrue(self.status in (200, 404), self.status)
+				if self.status == 200:
+					self.assertHasStrings("creator_did", "hips_service_url", "/hci/hips/finding/hips")
+			</code>
+		</regTest>
+		<regTest title="nothing beside it is delivered">
+			<url>/hci/hips/finding/hips/../../dachs/gavo.rc</url>
+			<code>
+				self.assertTrue(self.status >= 400, self.status)
+			</code>
+		</regTest>
+	</regSuite>
 </resource>
