@@ -22,6 +22,7 @@ from hcvo.model.provenance import Input, ProcessRecord, ProcessState
 from hcvo.model.release import ReleasePolicy
 from hcvo.store import keep, sync
 from ingest.copy_rows import by_model, copy_rows
+from ingest.depth import note_depth
 from ingest.measurements import measurement_rows
 from ingest.process_records import record_paths
 from ingest.products import Newcomers, StoredFile, observation_of, own_rights, product_row, region_of
@@ -199,6 +200,9 @@ def _insert(new: Sequence[ReadProcess], terms: _Terms) -> None:
         _take_numbers([one.record.process_id for one in new if one.record])
         for rows in by_model(_rows(new, stored, terms)):
             copy_rows(rows)
+        numbers = [one.record.process_id for one in new if one.record]
+        for process in Process.objects.filter(pk__in=numbers).prefetch_related("products"):
+            note_depth(process, process.products.all())
 
 
 def _stored(product: ReadProduct, settings: Settings) -> StoredFile:

@@ -14,6 +14,7 @@ from hcvo.model.product import ProductFacts
 from hcvo.model.release import DataKind, ReleasePolicy, from_mjd, release_time
 from hcvo.model.sphere import SphericalPolygon
 from ingest.copy_rows import by_model, copy_rows
+from ingest.depth import note_depth
 from ingest.measurements import Measured, measurement_rows, read_measurements
 from ingest.obscore import Described, describe, obscore_columns
 from ingest.observations import external_observation
@@ -88,6 +89,7 @@ def load_products(process: Process, files: Sequence[StoredFile], newcomers: Newc
         for rows in by_model(measurement_rows(product, measured)):
             copy_rows(rows)
         products.append(product)
+    note_depth(process, products)
     share_rights(process, products)
     return products
 

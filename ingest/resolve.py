@@ -2,12 +2,13 @@
 
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import requests
-from astropy.table import Table
+from astropy.table import Row, Table
 from astroquery.simbad import SimbadClass
 from pyvo.dal import TAPService
 from pyvo.dal.exceptions import DALAccessError
@@ -22,8 +23,18 @@ __all__ = ["DICTIONARY", "Resolved", "Resolver", "load_dictionary"]
 
 DICTIONARY = CHECKOUT / "etc" / "targets.toml"
 _FIELDS = ("ra", "dec", "epoch", "pm_ra", "pm_dec", "parallax")
+_BANDS = ("B", "V", "R", "I", "G", "J", "H", "K")
+_NUMBERS = ("age", "rv", *(f"mag_{band.lower()}" for band in _BANDS))
+_FACTS = ("sp_type", *_NUMBERS)
+_KEYS = {"name", "aliases", *_FIELDS, *_FACTS, *(f"{key}_ref" for key in _FACTS)}
+_REFERENCES = {"position": "coo_bibcode", "pm": "pm_bibcode", "parallax": "plx_bibcode",
+               "sp_type": "sp_bibcode", "rv": "rvz_bibcode"}  # fmt: skip
+"""Fact to SIMBAD's column with its reference."""
+
 _STAR = (
-    "SELECT basic.oid, basic.main_id, basic.ra, basic.dec, basic.pmra, basic.pmdec, basic.plx_value"
+    "SELECT basic.oid, basic.main_id, basic.ra, basic.dec, basic.pmra, basic.pmdec, basic.plx_value,"
+    " basic.sp_type, basic.rvz_radvel, basic.coo_bibcode, basic.pm_bibcode, basic.plx_bibcode,"
+    " basic.sp_bibcode, basic.rvz_bibcode"
     " FROM basic JOIN ident ON ident.oidref = basic.oid"
 )
 
@@ -46,6 +57,10 @@ class Resolved:
         Proper motion, mas/yr, the first times cos(dec).
     parallax : float | None
         Parallax, mas.
+    facts : Mapping[str, float | str]
+        What else is known: mag_b ... mag_k (mag), sp_type, age (Myr), rv (km/s).
+    references : Mapping[str, str]
+        Fact (also position, pm, parallax) to its bibcode.
     """
 
     name: str
@@ -57,6 +72,8 @@ class Resolved:
     pm_ra: float | None = None
     pm_dec: float | None = None
     parallax: float | None = None
+    facts: Mapping[str, float | str] = field(default_factory=dict)
+    references: Mapping[str, str] = field(default_factory=dict)
 
     def at_mjd(self, mjd: float) -> tuple[float, float]:
         """Position at a time: (ra, dec), ICRS, degrees."""
@@ -80,17 +97,27 @@ def load_dictionary(path: Path = DICTIONARY) -> dict[str, Resolved]:
     Raises
     ------
     ConfigError
-        If a key is unknown or missing, or a name stands for two stars.
+        If a key is unknown or missing, a fact has no reference, or a name stands for two stars.
     """
     stars: dict[str, Resolved] = {}
     for entry in tomllib.loads(path.read_text(encoding="utf-8")).get("target", []):
-        if unknown := entry.keys() - {"name", "aliases", *_FIELDS}:
+        if unknown := entry.keys() - _KEYS:
             raise ConfigError(f"{path}: unknown keys {sorted(unknown)} in {entry.get('name')!r}")
         if missing := {"name", "ra", "dec"} - entry.keys():
             raise ConfigError(f"{path}: {sorted(missing)} missing in {entry.get('name')!r}")
+        known = [key for key in _FACTS if key in entry]
+        if bare := [key for key in known if not entry.get(f"{key}_ref")]:
+            raise ConfigError(f"{path}: {bare} of {entry['name']!r} without reference; add {bare[0]}_ref")
         aliases = tuple(entry.get("aliases", ()))
-        facts = {key: float(entry[key]) for key in _FIELDS if key in entry}
-        star = Resolved(entry["name"], aliases, "dictionary", **facts)
+        place = {key: float(entry[key]) for key in _FIELDS if key in entry}
+        star = Resolved(
+            entry["name"],
+            aliases,
+            "dictionary",
+            **place,
+            facts={key: float(entry[key]) if key in _NUMBERS else str(entry[key]) for key in known},
+            references={key: str(entry[f"{key}_ref"]) for key in known},
+        )
         for name in (star.name, *aliases):
             if stars.setdefault(normalised(name), star) != star:
                 raise ConfigError(f"{path}: the name {name!r} stands for two stars")
@@ -192,7 +219,10 @@ def _from_simbad(simbad: SimbadClass, name: str) -> Resolved | None:
     row = rows[0]
     if row["ra"] is None or _number(row["ra"]) is None:
         return None
-    names = simbad.query_tap(f"SELECT id FROM ident WHERE oidref = {int(row['oid'])}")  # noqa: S608 - a number
+    oid = int(row["oid"])
+    names = simbad.query_tap(f"SELECT id FROM ident WHERE oidref = {oid}")  # noqa: S608 - a number
+    fluxes = simbad.query_tap(f"SELECT filter, flux, bibcode FROM flux WHERE oidref = {oid}")  # noqa: S608 - a number
+    facts, references = _facts(row, fluxes)
     return Resolved(
         name=str(row["main_id"]),
         names=tuple(sorted(str(other) for other in names["id"])),
@@ -202,7 +232,29 @@ def _from_simbad(simbad: SimbadClass, name: str) -> Resolved | None:
         pm_ra=_number(row["pmra"]),
         pm_dec=_number(row["pmdec"]),
         parallax=_number(row["plx_value"]),
+        facts=facts,
+        references=references,
     )
+
+
+def _facts(row: Row, fluxes: Table) -> tuple[dict[str, float | str], dict[str, str]]:
+    """What SIMBAD knows of a star beside its place, and where that is from."""
+    facts: dict[str, float | str] = {}
+    references = {fact: _text(row[column]) for fact, column in _REFERENCES.items()}
+    if sp_type := _text(row["sp_type"]):
+        facts["sp_type"] = sp_type
+    if (velocity := _number(row["rvz_radvel"])) is not None:
+        facts["rv"] = velocity
+    for line in fluxes:
+        band, magnitude = _text(line["filter"]), _number(line["flux"])
+        if band in _BANDS and magnitude is not None:
+            facts[f"mag_{band.lower()}"] = magnitude
+            references[f"mag_{band.lower()}"] = _text(line["bibcode"])
+    return facts, {fact: reference for fact, reference in references.items() if reference}
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - a cell of an astropy table
+    return "" if value is None or getattr(value, "mask", False) else str(value).strip()
 
 
 def _number(value: Any) -> float | None:  # noqa: ANN401 - a cell of an astropy table

@@ -104,6 +104,9 @@ def adopt(row: Target, star: Resolved, offset: float | None) -> None:
     row.ra, row.dec, row.epoch = star.ra, star.dec, star.epoch
     row.pm_ra, row.pm_dec, row.parallax = star.pm_ra, star.pm_dec, star.parallax
     row.pointing_offset, row.flag = offset, ""
+    row.references = dict(star.references)
+    for fact, value in star.facts.items():
+        setattr(row, fact, value)
     row.save()
     _follow(row)
 

@@ -126,6 +126,8 @@ def _enter(star: Resolved, pi_name: str, offset: float | None) -> Target:
         parallax=star.parallax,
         source=star.source,
         pointing_offset=offset,
+        references=dict(star.references),
+        **star.facts,
     )
 
 

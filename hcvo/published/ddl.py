@@ -58,7 +58,7 @@ def create_view(view: View, *, authority: str, url: str) -> str:
     conditions = " AND ".join([*map(is_public, view.guards), *where])
     return (
         f"CREATE OR REPLACE VIEW {view.qualified} AS\nSELECT\n    {columns}\n"
-        f"FROM {view.source}\nWHERE {conditions}"
+        f"FROM {_with_rule(view.source)}" + (f"\nWHERE {conditions}" if conditions else "")
     )
 
 

@@ -71,7 +71,7 @@ class View(_Part):
     namespace: Literal["hci", "hci_epn"] = Field(default="hci", description="schema it stands in")
     title: str
     description: str = Field(min_length=20)
-    source: str = Field(description="FROM clause")
+    source: str = Field(description="FROM clause; ``{public x}`` as in `where`")
     guards: tuple[str, ...] = Field(default=(), description="aliases whose rows must be public")
     where: str = Field(default="", description="condition; ``{public x}``: the row of alias x is public")
     primary: tuple[Identifier, ...]
@@ -94,8 +94,8 @@ class View(_Part):
         used = {*self.primary, *(name for key in keys for name in key)}
         if unknown := used.difference(names):
             raise ValueError(f"keys and indexes name columns that are not declared: {sorted(unknown)}")
-        if not self.guards and not RULE_OF.search(self.where):
-            raise ValueError("neither guards nor a {public x} in where: it would show private rows")
+        if not self.guards and not RULE_OF.search(self.where + self.source):
+            raise ValueError("neither guards nor a {public x} in where or source: it would show private rows")
         return self
 
 

@@ -40,8 +40,12 @@
 	<FEED source="about"/>
 
 	<?hcvo-table target ?>
+	<?hcvo-table target_name ?>
+	<?hcvo-table programme ?>
+	<?hcvo-table data_release ?>
 	<?hcvo-table observation ?>
 	<?hcvo-table raw_frame ?>
+	<?hcvo-table recipe ?>
 	<?hcvo-table process ?>
 	<?hcvo-table product
 		<meta name="_associatedDatalinkService">
@@ -101,7 +105,7 @@
 		<meta name="title">High-Contrast Archive</meta>
 		<meta name="shortName">HCA tables</meta>
 		<register services="//tap#run" sets="ivo_managed,local"/>
-		<LOOP listItems="target observation raw_frame process product process_input detection contrast ao_condition science_plane quality missing_calibration
+		<LOOP listItems="target target_name programme data_release observation raw_frame recipe process product process_input detection contrast ao_condition science_plane quality missing_calibration
 				prov_entity prov_activity prov_used prov_was_generated_by prov_parameter
 				prov_agent prov_was_associated_with prov_was_attributed_to">
 			<events><make table="\item"/></events>
@@ -113,7 +117,7 @@
 			<url>/tap/tables</url>
 			<code>
 				self.assertHTTPStatus(200)
-				for name in ("target", "observation", "raw_frame", "process", "process_input", "product",
+				for name in ("target", "target_name", "programme", "data_release", "observation", "raw_frame", "recipe", "process", "process_input", "product",
 						"detection", "contrast", "ao_condition", "science_plane", "quality",
 						"missing_calibration"):
 					self.assertHasStrings("hci.%s&lt;" % name)

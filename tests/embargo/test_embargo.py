@@ -85,7 +85,6 @@ def test_jobs_are_their_owners(live_site: Settings) -> None:
     assert list(told_of_jobs(live_site)) == []
 
 
-@pytest.mark.xfail(reason="hci.target.flag is told whoever raised it", strict=False)
 def test_a_flag_raised_by_a_private_row_is_not_told(live_site: Settings, families: list[Family]) -> None:
     public, embargoed, *_ = families
     assert told_by_flags(live_site, embargoed, public) == []

@@ -50,6 +50,7 @@ def test_the_shipped_dictionary_is_sound() -> None:
     ("text", "word"),
     [
         ('[[target]]\nname="a"\nra=1\ndec=2\nmag=3', "mag"),
+        ('[[target]]\nname="a"\nra=1\ndec=2\nage=3', "add age_ref"),
         ('[[target]]\nname="a"\nra=1', "dec"),
         ('[[target]]\nname="a"\nra=1\ndec=2\n[[target]]\nname="A "\nra=3\ndec=2', "two stars"),
     ],

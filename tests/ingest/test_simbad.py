@@ -68,6 +68,12 @@ def test_a_name_leads_to_the_star_with_all_its_names(resolver: Resolver) -> None
     assert star is not None
     assert (star.name, star.names, star.source) == ("HD 138138", ("HD 138138", "HIP 76001"), "simbad")
     assert (star.ra, star.dec, star.pm_ra, star.pm_dec, star.parallax) == (233.1, -46.2, -30.5, 12.25, 10.5)
+    assert star.facts == {"sp_type": "G8V", "rv": -12.5, "mag_v": 7.25, "mag_g": 7.0625, "mag_h": 5.5}
+    assert star.references == {
+        "position": "2020yCat.1350....0G", "pm": "2020yCat.1350....0G", "parallax": "2020yCat.1350....0G",
+        "sp_type": "2006AJ....132..161G", "rv": "2018A&A...616A...1G", "mag_v": "2000A&A...355L..27H",
+        "mag_g": "2020yCat.1350....0G", "mag_h": "2003yCat.2246....0C",
+    }  # fmt: skip
     assert resolver.trouble == ""
 
 
@@ -75,6 +81,7 @@ def test_a_star_without_proper_motion_has_none(resolver: Resolver) -> None:
     star = resolver.resolve("TYC 8624-931-1")
     assert star is not None
     assert (star.pm_ra, star.parallax) == (None, None)
+    assert (star.facts, star.references) == ({}, {"position": "2020yCat.1350....0G"})
 
 
 def test_a_quote_in_a_name_is_no_trouble(resolver: Resolver) -> None:

@@ -71,6 +71,13 @@ class Product(Guarded):
     dit = models.FloatField(help_text="s")
     field_rotation = models.FloatField(null=True, help_text="deg")
     match_level = models.SmallIntegerField(help_text="0 calibration plan ... 3 risk")
+    contrast_0p1 = models.FloatField(null=True, help_text="5 sigma contrast at 0.1 arcsec")
+    contrast_0p2 = models.FloatField(null=True, help_text="5 sigma contrast at 0.2 arcsec")
+    contrast_0p5 = models.FloatField(null=True, help_text="5 sigma contrast at 0.5 arcsec")
+    contrast_1p0 = models.FloatField(null=True, help_text="5 sigma contrast at 1 arcsec")
+    seeing = models.FloatField(null=True, help_text="arcsec, mean over its planes")
+    tau0 = models.FloatField(null=True, help_text="s, mean over its planes")
+    strehl = models.FloatField(null=True, help_text="at 1.6 um, mean over its planes")
     axes = models.TextField(default="", help_text="slowest first")
 
     class Meta:

@@ -50,6 +50,16 @@ def _as_columns(given: Rights) -> dict[str, Any]:
     return rows.rights(release_time, validated=validated, withdrawn=withdrawn, workspace=workspace)
 
 
+def _told(view: str) -> int:
+    """Rows of a view; where a row stands for several, how many those are."""
+    name = views()[view].qualified
+    if view not in _TOTALS:
+        return _count(name)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT coalesce(sum({_TOTALS[view]}), 0) FROM {name}")
+        return int(cursor.fetchone()[0])
+
+
 def _count(view: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM {view}")
@@ -103,14 +113,14 @@ def test_a_row_becomes_public_at_its_release_time(postgres_site: Settings) -> No
 )
 def test_every_view_shows_public_rows_only(postgres_site: Settings, guards: list[Rights]) -> None:
     with transaction.atomic():
-        before = {view: _count(views()[view].qualified) for view in views()}
+        before = {view: _told(view) for view in views()}
         products = f"({dc_products_sql(postgres_site.store)}) p"
         files = _count(products)
         public = 0
         for one in guards:
             rows.family(**_as_columns(one))
             public += _public(one)
-        found = {view: _count(views()[view].qualified) - before[view] for view in views()}
+        found = {view: _told(view) - before[view] for view in views()}
         assert found == dict.fromkeys(views(), public) | {
             "prov_entity": 2 * public,  # product and raw frame
             "prov_was_attributed_to": 3 * public,  # both to the PI, the product to the archive
@@ -118,6 +128,9 @@ def test_every_view_shows_public_rows_only(postgres_site: Settings, guards: list
         assert _count(products) - files == 2 * public  # the product and the raw frame
         transaction.set_rollback(True)
 
+
+_TOTALS = {"recipe": "runs", "data_release": "n_observations"}
+"""Views that count rows of others, by the column that does."""
 
 _GUARDED = (
     AoCondition,

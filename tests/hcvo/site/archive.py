@@ -16,6 +16,7 @@ from hcvo.catalogue.models import (
     Process,
     ProcessInput,
     Product,
+    Programme,
     RawFrame,
     Target,
 )
@@ -82,12 +83,22 @@ def plant(settings: Settings) -> Planted:
 
 def _observation(released: dict[str, datetime]) -> Observation:
     target = Target.objects.create(
-        main_name="* bet Pic", names=["beta Pic"], ra=RA, dec=DEC, source="dictionary"
+        main_name="* bet Pic",
+        names=["beta Pic", "HD 39060"],
+        ra=RA,
+        dec=DEC,
+        source="dictionary",
+        mag_h=3.5,
+        sp_type="A6V",
+        age=23.0,
+        references={"age": "2014MNRAS.445.2169M"},
     )
+    programme, _ = Programme.objects.get_or_create(programme="0101.C-0001(A)", title="A planted programme")
     return Observation.objects.create(
         obs_id=OBS_ID,
         group_key="SPHERE IRDIS 2000001",
         target=target,
+        programme=programme,
         instrument="SPHERE",
         arm="IRDIS",
         night=_NIGHT,

@@ -59,6 +59,17 @@ ANSWERS: dict[str, dict[str, list[Any]]] = {
     "Seeing during the observations": {"obs_id": []},
     "Sequences without a calibration": {"obs_id": []},
     "Products in EPN-TAP's terms": {"target_name": [_STAR] * 2},
+    "Young stars that are bright enough": {
+        "target_name": [_STAR],
+        "age": [23.0],
+        "age_ref": ["2014MNRAS.445.2169M"],
+        "mag_h": [3.5],
+        "sp_type": ["A6V"],
+    },
+    "A star by any of its names": {"obs_id": [OBS_ID]},
+    "Programmes and their observations": {"proposal_id": ["0101.C-0001(A)"], "obs_id": [OBS_ID]},
+    "What became public on a day": {"n_observations": [1]},
+    "Versions of a recipe": {"recipe": ["pca"], "runs": [1]},
 }
 """Columns of the answers, each sorted; the planted archive has no planes and misses no calibration."""
 

@@ -20,6 +20,12 @@
     <column name="pmra" type="double precision" unit="mas/yr" ucd="pos.pm;pos.eq.ra" description="Proper motion in right ascension times cos(dec)"/>
     <column name="pmdec" type="double precision" unit="mas/yr" ucd="pos.pm;pos.eq.dec" description="Proper motion in declination"/>
     <column name="plx_value" type="double precision" unit="mas" ucd="pos.parallax.trig" description="Parallax"/>
+    <column name="sp_type" type="text" ucd="src.spType" description="Spectral type"/>
+    <column name="sp_bibcode" type="text" ucd="meta.bib.bibcode" description="Reference of the spectral type"/>
+    <column name="rvz_radvel" type="double precision" unit="km/s" ucd="spect.dopplerVeloc.opt" description="Radial velocity"/>
+    <column name="rvz_bibcode" type="text" ucd="meta.bib.bibcode" description="Reference of the radial velocity"/>
+    <column name="pm_bibcode" type="text" ucd="meta.bib.bibcode" description="Reference of the proper motion"/>
+    <column name="plx_bibcode" type="text" ucd="meta.bib.bibcode" description="Reference of the parallax"/>
   </table>
 
   <table id="ident" onDisk="True" adql="True">
@@ -27,6 +33,14 @@
     <index columns="id"/>
     <column name="oidref" type="bigint" required="True" ucd="meta.record;meta.id" description="Number of the star"/>
     <column name="id" type="text" required="True" ucd="meta.id" description="Identifier"/>
+  </table>
+
+  <table id="flux" onDisk="True" adql="True">
+    <meta name="description">Magnitudes of a star.</meta>
+    <column name="oidref" type="bigint" required="True" ucd="meta.record;meta.id" description="Number of the star"/>
+    <column name="filter" type="text" required="True" ucd="instr.bandpass" description="Band"/>
+    <column name="flux" type="real" unit="mag" ucd="phot.mag" description="Magnitude"/>
+    <column name="bibcode" type="text" ucd="meta.bib.bibcode" description="Reference"/>
   </table>
 
   <data id="import_basic">
@@ -39,5 +53,11 @@
     <sources>data/ident.csv</sources>
     <csvGrammar/>
     <make table="ident"><rowmaker idmaps="*"/></make>
+  </data>
+
+  <data id="import_flux">
+    <sources>data/flux.csv</sources>
+    <csvGrammar/>
+    <make table="flux"><rowmaker idmaps="*"/></make>
   </data>
 </resource>
