@@ -111,14 +111,14 @@ def _run(command: Sequence[str]) -> list[int]:
 
 
 def _killed(command: Sequence[str], kills: int, took_s: float) -> int:
-    """Start and kill; how often some rows were in and others not."""
-    rng, landed = random.Random(3), 0
+    """Start and kill at any moment of what is left; how often some rows were in and others not."""
+    rng, landed, whole = random.Random(3), 0, _whole(command)
     environment = os.environ | {"PYTHONPATH": str(CHECKOUT)}
     for _ in range(kills):
         with subprocess.Popen(command, env=environment, start_new_session=True) as process:
-            time.sleep(4.0 + rng.uniform(0.0, 2.0 * took_s / max(kills, 1)))
+            time.sleep(rng.uniform(0.0, took_s * (1.0 - _count() / whole)))
             os.killpg(process.pid, signal.SIGKILL)
-        landed += 0 < _count() < _whole(command)
+        landed += 0 < _count() < whole
     return landed
 
 
