@@ -104,7 +104,9 @@ def _faults(settings: Settings, private: Family, public: Family) -> Iterator[Row
             continue  # a time, by which no family is known; tests/hcvo/site/test_data_origin.py asks for it
         with faulty(settings, view):
             answers = [client.ask(question).body for question in _to_see(settings, view, private, public)]
-        seen = any(private.token in search.families_in(answer) for answer in answers)
+        # hci.prov_was_associated_with knows a process by its number alone
+        number = f"/process?{private.product.process_id}<".encode()
+        seen = any(private.token in search.families_in(answer) or number in answer for answer in answers)
         yield Row(f"planted fault: {view} without the rule", "leak is seen", str(seen), "", "True", ok=seen)
     client.close()
 
