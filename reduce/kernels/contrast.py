@@ -33,6 +33,7 @@ __all__ = [
     "throughput_of_each",
 ]
 
+_STRETCH = 4  # separations that a thread does one after another
 _STEADY = 0.03  # relative change of the throughput at which the level is found
 _ROUNDS = 12
 _PLAIN = 4  # rounds until fluxes that are too high and too low in turn are met in the middle
@@ -205,6 +206,32 @@ def contrast_curve(
         prepare_rings(r.image, c.fwhm, places) for r, c in zip(scene.reductions, scene.channels, strict=True)
     ]
     stacked = rings[0] if len(rings) == 1 else prepare_rings(scene.image, scene.fwhm, places)
+    seen = _Seen(scene, rings, stacked, companions, branches, nsigma)
+    points: dict[int, list[CurvePoint]] = {}
+
+    def some(begin: int, end: int) -> None:
+        points[begin] = _points(seen, radii[begin:end])
+
+    each_piece(some, len(radii), _STRETCH)
+    in_order = [point for begin in sorted(points) for point in points[begin]]
+    return sorted(in_order, key=lambda p: (p.channel < 0, p.channel))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a curve is taken of: scene, aperture sums of channels and stack, and how it is asked for."""
+
+    scene: Scene
+    rings: Sequence[Rings]
+    stacked: Rings
+    companions: Sequence[Companion]
+    branches: int
+    nsigma: float
+
+
+def _points(seen: _Seen, radii: Sequence[float]) -> list[CurvePoint]:
+    """Points of a stretch of the curve; the throughput at one separation is the guess at the next."""
+    scene, rings = seen.scene, seen.rings
     flux = np.array([c.star_flux for c in scene.channels])
     reference = float(scene.weights @ flux)
     points: list[CurvePoint] = []
@@ -212,10 +239,11 @@ def contrast_curve(
     for radius in radii:
         through: list[Throughput] = []
         sites: list[list[_Site]] = []
-        azimuths, _ = clear_azimuths(scene.channels[0].centre, radius, scene.fwhm, companions, branches)
+        centre = scene.channels[0].centre
+        azimuths, _ = clear_azimuths(centre, radius, scene.fwhm, seen.companions, seen.branches)
         for c, ring in enumerate(rings):
             deviation, count = noise_at(ring, radius)
-            wanted = threshold_flux(deviation, count, nsigma)
+            wanted = threshold_flux(deviation, count, seen.nsigma)
             sites.append(list(_sites(scene, c, (radius, azimuths))))
             passed = _through(sites[c], wanted, guesses[c])
             guesses[c] = passed.own if np.isfinite(passed.own) and passed.own > 0 else guesses[c]
@@ -224,11 +252,11 @@ def contrast_curve(
         if len(rings) == 1:  # the stack is the channel
             points.append(replace(points[-1], channel=-1))
             continue
-        deviation, count = noise_at(stacked, radius)
-        wanted = threshold_flux(deviation, count, nsigma)
+        deviation, count = noise_at(seen.stacked, radius)
+        wanted = threshold_flux(deviation, count, seen.nsigma)
         passed = _through_stack(scene, sites, wanted, through)
         points.append(_point((-1, radius, count - 1), wanted, reference, passed))
-    return sorted(points, key=lambda p: (p.channel < 0, p.channel))
+    return points
 
 
 def _point(place: tuple[int, float, float], wanted: float, star: float, passed: Throughput) -> CurvePoint:
@@ -344,16 +372,7 @@ def _sites(scene: Scene, channel: int, ring: tuple[float, NDArray[np.float64]]) 
 
 
 def _through(sites: Sequence[_Site], wanted: float, guess: float) -> Throughput:
-    if not wanted > 0:
-        return _typical([])
-    found: dict[int, _Found] = {}
-
-    def some(begin: int, end: int) -> None:
-        for number in range(begin, end):
-            found[number] = _through_one(sites[number], wanted, guess)
-
-    each_piece(some, len(sites), 1)
-    return _typical([found[number] for number in range(len(sites))])
+    return _typical([_through_one(site, wanted, guess) for site in sites] if wanted > 0 else [])
 
 
 def _typical(found: Sequence[_Found]) -> Throughput:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from reduce.kernels.channels import Channel, noise_level
 from reduce.kernels.inject import Psf, Stamps, companion_stamps, inject
+from reduce.kernels.threads import each_piece
 
 __all__ = ["JointChannel", "channel_stamps", "join", "mean_contrast", "noise_weights"]
 
@@ -163,8 +164,15 @@ def join(channels: Sequence[Channel], spectrum: NDArray[np.floating] | None = No
     units = levels / levels.mean()
     smear = channels[0].smear_deg
     shape = np.ones(len(channels)) if spectrum is None else np.asarray(spectrum, np.float64)
+    cube = np.empty((len(channels), *channels[0].cube.shape), np.float32)
+
+    def some(begin: int, end: int) -> None:
+        for number in range(begin, end):
+            np.divide(channels[number].cube, np.float32(units[number]), out=cube[number])
+
+    each_piece(some, len(channels), 1)
     return JointChannel(
-        cube=np.concatenate([c.cube / np.float32(u) for c, u in zip(channels, units, strict=True)]),
+        cube=cube.reshape(-1, *cube.shape[2:]),
         angles_deg=np.tile(channels[0].angles_deg, len(channels)),
         psf=channels[len(channels) // 2].psf,
         fwhm=float(np.mean([c.fwhm for c in channels])),

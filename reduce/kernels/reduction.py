@@ -8,6 +8,7 @@ self-subtraction in full. `WholeReduction` makes any algorithm do, slowly.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -194,24 +195,30 @@ class Sequenced:
     @property
     def data(self) -> NDArray[np.float32]:
         """`values` as (y, x, time)."""
-        turned = _turned(self.values)
-        self.values = turned.transpose(2, 0, 1)
+        with _one_turns:
+            turned = _turned(self.values)
+            self.values = turned.transpose(2, 0, 1)
         return turned
 
     @property
     def spline(self) -> NDArray[np.float32]:
         """`planes` as (y, x, time)."""
-        turned = _turned(self.planes)
-        self.planes = turned.transpose(2, 0, 1)
+        with _one_turns:
+            turned = _turned(self.planes)
+            self.planes = turned.transpose(2, 0, 1)
         return turned
 
     @property
     def bad(self) -> NDArray[np.bool_]:
         """`holes` as (y, x, time)."""
-        turned = _turned(self.holes)
-        self.holes = turned.transpose(2, 0, 1)
+        with _one_turns:
+            turned = _turned(self.holes)
+            self.holes = turned.transpose(2, 0, 1)
         return turned
 
+
+_one_turns = Lock()
+"""Of several threads that want the same array one turns it; a large one would not fit into memory twice."""
 
 _Number = TypeVar("_Number", np.float32, np.bool_)
 

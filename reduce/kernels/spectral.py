@@ -38,6 +38,7 @@ from reduce.kernels.reduction import Parts, Pictured, product_image
 from reduce.kernels.rescale import covered, rescale, rescaled_stamps
 from reduce.kernels.spline import coefficients
 from reduce.kernels.subspace import SMALL
+from reduce.kernels.threads import each_piece
 
 __all__ = ["JointReduction", "Modes", "Rule", "Stretched", "align", "channel_images", "reduce_groups"]
 
@@ -127,14 +128,21 @@ def align(channel: JointChannel, mask: NDArray[np.bool_] | None = None, *, centr
     if not used.any():
         raise ValueError("no pixel of the field is reached by all channels; enlarge the cube or the field")
     parts = [slice(c * times, (c + 1) * times) for c in range(len(channel.psfs))]
-    for part, scale in zip(parts, channel.scales, strict=True):
-        planes[part], bad[part] = _stretched(channel.cube[part], float(scale))
+
+    def stretch(begin: int, end: int) -> None:
+        for part, scale in zip(parts[begin:end], channel.scales[begin:end], strict=True):
+            planes[part], bad[part] = _stretched(channel.cube[part], float(scale))
+
+    def prepare(begin: int, end: int) -> None:
+        for part in parts[begin:end]:
+            planes[part] = coefficients(planes[part])
+
+    each_piece(stretch, len(parts), 1)
     bad |= ~reached
     if centred:
         planes -= planes.mean(axis=0, dtype=np.float64).astype(np.float32)
     gram = _products_of(planes, used, centred=centred)
-    for part in parts:
-        planes[part] = coefficients(planes[part])
+    each_piece(prepare, len(parts), 1)
     turns = (channel.angles_deg, np.repeat(channel.scales, times))
     return Stretched(planes, bad, turns, times, used.astype(np.float32), gram, centred)
 
@@ -147,11 +155,17 @@ def _products_of(
     float32 if their mean is off; else the star needs float64. Some rows at a time: all at once would be
     another cube in memory.
     """
-    gram = np.zeros((len(planes), len(planes)))
-    for low in range(0, len(used), _ROWS):
-        values = planes[:, low : low + _ROWS][:, used[low : low + _ROWS]]
+    parts: dict[int, NDArray[np.floating]] = {}
+
+    def some(begin: int, end: int) -> None:
+        values = planes[:, begin:end][:, used[begin:end]]
         values = values if centred else values.astype(np.float64)
-        gram += values @ values.T
+        parts[begin] = values @ values.T
+
+    each_piece(some, len(used), _ROWS)
+    gram = np.zeros((len(planes), len(planes)))
+    for begin in sorted(parts):
+        gram += parts[begin]
     return gram
 
 
@@ -428,16 +442,21 @@ def reduce_groups(
     ]
     left, right = _together(groups, modes, len(stretched.spline))
     subtracted = mode_images(stretched.spline, right)
-    images = []
-    for start in range(0, len(stretched.spline), stretched.times):
-        part = slice(start, start + stretched.times)
-        turns = (stretched.turns[0][part], stretched.turns[1][part])
-        data = (stretched.spline[part], stretched.bad[part])
-        images.append(less_image(data, turns, (left[part], subtracted), how))
+    times = stretched.times
+    images = np.empty((len(stretched.spline) // times, *stretched.mask.shape), np.float32)
+
+    def some(begin: int, end: int) -> None:
+        for channel in range(begin, end):
+            part = slice(channel * times, (channel + 1) * times)
+            turns = (stretched.turns[0][part], stretched.turns[1][part])
+            data = (stretched.spline[part], stretched.bad[part])
+            images[channel] = less_image(data, turns, (left[part], subtracted), how)
+
+    each_piece(some, len(images), 1)
     weights, spectrum = weighing
     if weights is None:
-        weights = noise_weights(images, spectrum)
-    return JointReduction(stretched, groups, rule, modes, weights, spectrum, how, np.stack(images))
+        weights = noise_weights(list(images), spectrum)
+    return JointReduction(stretched, groups, rule, modes, weights, spectrum, how, images)
 
 
 def channel_images(channels: Sequence[Channel], reductions: Sequence[Pictured]) -> NDArray[np.float32]:

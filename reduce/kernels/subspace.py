@@ -5,15 +5,19 @@ what is wanted converges by the ratio of eigenvalues far apart. For small matric
 whole decomposition is as fast.
 """
 
+import contextlib
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
+from scipy.sparse.linalg import ArpackError, eigsh
 
 __all__ = ["SMALL", "block_size", "leading"]
 
 SMALL = 300
 """Size up to which the whole decomposition is taken: 20 ms."""
 
+_FEW = 8  # times as many vectors as are wanted: from there Lanczos is faster
 _MORE = 40  # vectors beyond those wanted
 _TOLERANCE = 1e-5  # of the residual of each vector, in units of its eigenvalue
 _NOTHING = 1e-9  # of the largest eigenvalue: smaller ones are rounding
@@ -47,8 +51,7 @@ def leading(
     size = len(matrix)
     block = block_size(count, size)
     if size <= SMALL or start is None:
-        _, vectors = linalg.eigh(matrix, subset_by_index=(size - block, size - 1))
-        return np.asarray(vectors[:, ::-1])
+        return _from_nothing(matrix, block)
     vectors = start[:, :block]
     for _ in range(_ROUNDS):
         image = matrix @ vectors
@@ -60,3 +63,13 @@ def leading(
             return np.asarray(vectors)
         vectors = np.linalg.qr(image)[0]
     return leading(matrix, count)
+
+
+def _from_nothing(matrix: NDArray[np.float64], block: int) -> NDArray[np.float64]:
+    """Of a few vectors of a large matrix by Lanczos (ARPACK, to rounding), else by reduction of it all."""
+    size = len(matrix)
+    if size > SMALL and block * _FEW <= size:
+        start = np.random.default_rng(size).normal(size=size)  # the mean's own vector is often none of it
+        with contextlib.suppress(ArpackError):
+            return np.asarray(eigsh(matrix, k=block, v0=start)[1][:, ::-1])
+    return np.asarray(linalg.eigh(matrix, subset_by_index=(size - block, size - 1))[1][:, ::-1])

@@ -7,6 +7,7 @@ so are the results, bit by bit.
 """
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ ENOUGH = 1 << 18
 _NAMES = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
 _limits: list[int] = []
 """In force in this process; the last one counts."""
+
+_here = threading.local()
+"""Of each thread: whether it is at a piece, so that what it calls has no threads of its own."""
 
 
 def threads() -> int:
@@ -58,6 +62,8 @@ def limited(count: int) -> Iterator[None]:
 def each_piece(work: Callable[[int, int], object], count: int, piece: int) -> None:
     """Do work 0 .. count - 1 in pieces, each by the next thread that is free; errors are raised.
 
+    What the work itself does in pieces is done in its thread: the outermost pieces are the ones shared out.
+
     Parameters
     ----------
     work : Callable[[int, int], object]
@@ -75,12 +81,19 @@ def each_piece(work: Callable[[int, int], object], count: int, piece: int) -> No
         for begin in turns:  # each start goes to one thread alone
             work(begin, min(begin + piece, count))
 
+    def run_alone() -> None:
+        _here.busy = True
+        try:
+            run()
+        finally:
+            _here.busy = False
+
     helpers = min(threads(), len(starts)) - 1 if len(starts) > 1 else 0
-    if not helpers:
+    if not helpers or getattr(_here, "busy", False):
         run()
         return
     with ThreadPoolExecutor(helpers) as pool:
-        waiting = [pool.submit(run) for _ in range(helpers)]
-        run()
+        waiting = [pool.submit(run_alone) for _ in range(helpers)]
+        run_alone()
     for future in waiting:
         future.result()

@@ -107,3 +107,19 @@ def test_a_known_strong_direction_does_not_excuse_weak_ones(monkeypatch: pytest.
     monkeypatch.setattr(linalg, "eigh", _not_asked)
     ours = leading(turn * values @ turn.T, 8, start)
     assert np.allclose(_projector(ours, 8), _projector(turn, 8), atol=1e-5)
+
+
+@pytest.mark.parametrize("rank", [0, 3, 600])
+def test_lanczos_gives_what_the_whole_decomposition_does(rank: int) -> None:
+    """Also of matrices that are nothing, or in few directions; the vector of ones is none of theirs."""
+    size, count = 2 * SMALL, 12
+    signal = np.random.default_rng(rank).normal(size=(size, rank))
+    signal -= signal.mean(axis=0)
+    matrix = signal @ signal.T
+    vectors = leading(matrix, count)
+    wanted = linalg.eigh(matrix)[1][:, ::-1]
+    few = min(rank, count)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(block_size(count, size)), atol=1e-12)
+    shared = vectors[:, :few].T @ wanted[:, :few]
+    np.testing.assert_allclose(np.abs(np.linalg.det(shared)) if few else 1.0, 1.0, atol=1e-10)
+    np.testing.assert_array_equal(vectors, leading(matrix, count))

@@ -132,3 +132,25 @@ def test_reductions_are_the_same_on_any_number_of_threads(masked: bool) -> None:
             made.append((reduce_pca(cube, angles, 3, mask).image, reduce_cadi(cube, angles).image))
     for one, same in zip(*made, strict=True):
         np.testing.assert_array_equal(one, same)
+
+
+def test_pieces_within_pieces_have_no_threads_of_their_own() -> None:
+    """The outermost are shared out; what they call stays where it is, and is done in full."""
+    seen: dict[int, set[int]] = {n: set() for n in range(4)}
+    outer = threading.Barrier(2)
+
+    def inner(piece: int) -> None:
+        each_piece(lambda _begin, _end: seen[piece].add(threading.get_ident()), 5, 1)
+
+    def some(begin: int, end: int) -> None:
+        assert end == begin + 1
+        if begin < 2:
+            outer.wait(10)
+        inner(begin)
+
+    with limited(2):
+        each_piece(some, len(seen), 1)
+        assert all(len(idents) == 1 for idents in seen.values())
+        assert len(seen[0] | seen[1]) == 2
+        afterwards = threading.Barrier(2)
+        each_piece(lambda _begin, _end: afterwards.wait(10), 2, 1)  # this thread shares again
