@@ -65,21 +65,23 @@ def test_a_document_names_who_answers(planted: Planted) -> None:
     """The archive of products and processes, the PI of what is of a public observation."""
     observation = Product.objects.get(accref=planted.accref("snr")).observation
     assert observation is not None
-    observation.programme = Programme.objects.create(programme="0101.C-0001(A)", pi="A. Starr")
+    before = observation.programme
+    led_by = Programme.objects.create(programme="0101.C-0002(B)", pi="A. Starr")
+    observation.programme = led_by
     observation.save()
     try:
         text = _document(planted, "snr")
     finally:
-        programme, observation.programme = observation.programme, None
+        observation.programme = before
         observation.save()
-        programme.delete()
+        led_by.delete()
     document = _read(text)
     told = json.loads(text)
     assert {str(one.identifier) for one in document.get_records(ProvAgent)} == {
-        "hca:org", "hca:pi?0101.C-0001(A)"
+        "hca:org", "hca:pi?0101.C-0002(B)"
     }  # fmt: skip
     assert told["agent"]["hca:org"]["prov:type"]["$"] == "prov:Organization"
-    assert told["agent"]["hca:pi?0101.C-0001(A)"]["voprov:name"] == "A. Starr"
+    assert told["agent"]["hca:pi?0101.C-0002(B)"]["voprov:name"] == "A. Starr"
     due = [(one["prov:entity"], one["prov:role"]) for one in told["wasAttributedTo"].values()]
     assert sorted(due) == sorted(
         [(f"hca:~?{planted.accref(kind)}", "creator") for kind in ("snr", "cube", "dark")]
