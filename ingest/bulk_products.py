@@ -14,18 +14,27 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import Model
 
 from hcvo.catalogue.models import Observation, Process, ProcessInput, Product, RawFrame
-from hcvo.catalogue.rights import RULE_COLUMNS, most_public, within
+from hcvo.catalogue.rights import most_public, within
 from hcvo.catalogue.setup import answering, setup_django
 from hcvo.config import Settings
 from hcvo.errors import CatalogueError, InputError, StoreError
 from hcvo.model.provenance import Input, ProcessRecord, ProcessState
 from hcvo.model.release import ReleasePolicy
+from hcvo.published.ddl import RULE_COLUMNS
 from hcvo.store import keep, sync
 from ingest.copy_rows import by_model, copy_rows
 from ingest.depth import note_depth
 from ingest.measurements import measurement_rows
 from ingest.process_records import record_paths
-from ingest.products import Newcomers, StoredFile, observation_of, own_rights, product_row, region_of
+from ingest.products import (
+    EXTERNAL,
+    Newcomers,
+    StoredFile,
+    observation_of,
+    own_rights,
+    product_row,
+    region_of,
+)
 from ingest.read_files import side_by_side
 from ingest.read_products import ReadProcess, ReadProduct, read_process
 from ingest.report import Entry, IngestReport, Outcome
@@ -34,8 +43,6 @@ from ingest.resolve import Resolver
 __all__ = ["ingest_products"]
 
 _BATCH = 4000  # product files in a transaction, about
-_EXTERNAL = "external_cube"
-"""The recipe whose inputs are files of a user's: the catalogue does not know them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +264,7 @@ def _rows(
                 process.recipe,
             )
             if key not in observations:
-                ready = named.get(facts.obs_id) if process.recipe != _EXTERNAL and facts.target_name else None
+                ready = named.get(facts.obs_id) if process.recipe != EXTERNAL and facts.target_name else None
                 observations[key] = ready or observation_of(process, facts, terms.newcomers)
             rights = within(own_rights(observations[key], facts), terms_read)
             row = product_row(process, file, product.described, region, observations[key], rights)
@@ -293,7 +300,7 @@ def _process_row(record: ProcessRecord) -> Process:
 def _input_rows(process: Process, record: ProcessRecord, known: _Known) -> Iterator[ProcessInput]:
     for read in sorted(set(record.key.inputs)):
         entity = known.entity(read)
-        if entity is None and process.recipe != _EXTERNAL:
+        if entity is None and process.recipe != EXTERNAL:
             raise CatalogueError(
                 f"process {record.process_id} read {read.name} (sha256 {read.sha256[:12]}...), which is no "
                 "raw frame or product of the catalogue; ingest it first"

@@ -21,6 +21,7 @@ from ingest.observations import external_observation
 from ingest.resolve import Resolver
 
 __all__ = [
+    "EXTERNAL",
     "Newcomers",
     "StoredFile",
     "load_products",
@@ -31,8 +32,8 @@ __all__ = [
     "region_of",
 ]
 
-_EXTERNAL = "external_cube"
-"""The recipe whose products tell of an observation that no raw frame told of."""
+EXTERNAL = "external_cube"
+"""The recipe whose inputs are a user's files: no raw frame, and only its products tell of the observation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +195,10 @@ def observation_of(process: Process, facts: ProductFacts, newcomers: Newcomers) 
         return None
     found = Observation.objects.select_related("target").filter(obs_id=facts.obs_id).first()
     if found is not None:
-        if process.recipe == _EXTERNAL:
+        if process.recipe == EXTERNAL:
             _refuse_another(found, facts)
         return found
-    if process.recipe == _EXTERNAL:
+    if process.recipe == EXTERNAL:
         return external_observation(facts, newcomers.resolver, newcomers.policy)
     named_by = {"frames__uses__process": process, "frames__uses__role": "observation"}
     renamed = Observation.objects.filter(**named_by, ob_id=facts.ob_id).first()

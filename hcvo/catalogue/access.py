@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db.models import BooleanField, F, Func, QuerySet
 
 from hcvo.catalogue.models.rights import Guarded
+from hcvo.published.ddl import RULE_COLUMNS
 
 __all__ = ["Reader", "may_read"]
 
@@ -48,14 +49,7 @@ def may_read(reader: Reader, row: Guarded) -> bool:
         Public, or the reader's own, or of one of their workspaces; an operator's always; False for a row that
         is gone.
     """
-    public = Func(
-        F("release_time"),
-        F("validated"),
-        F("withdrawn"),
-        F("workspace"),
-        function="archive.is_public",
-        output_field=BooleanField(),
-    )
+    public = Func(*map(F, RULE_COLUMNS), function="archive.is_public", output_field=BooleanField())
     rights: QuerySet[Guarded] = QuerySet(type(row)).filter(pk=row.pk)
     found = rights.values_list("owner", "workspace", public).first()
     if found is None:

@@ -22,14 +22,12 @@ from hcvo.catalogue.models import (
 )
 from hcvo.catalogue.models.rights import GUARD_COLUMNS, Guarded
 from hcvo.errors import CatalogueError
+from hcvo.published.ddl import RULE_COLUMNS
 
-__all__ = ["RULE_COLUMNS", "most_public", "prolong", "set_rights", "share_rights", "within", "within_inputs"]
+__all__ = ["most_public", "prolong", "set_rights", "share_rights", "within", "within_inputs"]
 
 _MEASURED = (Contrast, Detection, QualityNumber, SciencePlane)
 """What is measured in a product and has its rights."""
-
-RULE_COLUMNS = ("release_time", "validated", "withdrawn", "workspace")
-"""Those of the guard columns that ``archive.is_public`` looks at."""
 
 
 @transaction.atomic

@@ -6,8 +6,8 @@ from pathlib import Path
 from hcvo.published.declaration import RULE_OF, Column, View
 
 __all__ = [
-    "IS_PUBLIC", "READERS", "SCHEMA", "create_view", "dc_last_update_sql", "dc_process_logs_sql",
-    "dc_products_sql", "is_public",
+    "IS_PUBLIC", "READERS", "RULE_COLUMNS", "SCHEMA", "create_view", "dc_last_update_sql",
+    "dc_process_logs_sql", "dc_products_sql", "is_public",
 ]  # fmt: skip
 
 SCHEMA = "hci"
@@ -29,10 +29,13 @@ Not STRICT and without SECURITY DEFINER, so that the planner inlines it.
 """
 
 
+RULE_COLUMNS = ("release_time", "validated", "withdrawn", "workspace")
+"""Columns of a row that ``archive.is_public`` takes, in its order."""
+
+
 def is_public(alias: str) -> str:
     """The rule applied to the row of one alias, as SQL."""
-    columns = ("release_time", "validated", "withdrawn", "workspace")
-    return f"archive.is_public({', '.join(f'{alias}.{column}' for column in columns)})"
+    return f"archive.is_public({', '.join(f'{alias}.{column}' for column in RULE_COLUMNS)})"
 
 
 def create_view(view: View, *, authority: str, url: str) -> str:
